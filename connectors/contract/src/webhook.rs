@@ -1,0 +1,59 @@
+//! What a channel sends us by itself.
+
+use crate::ids::ItemId;
+use crate::order::Changed;
+use crate::time::Timestamp;
+
+/// The signature does not fit the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("signature missing or wrong")]
+pub struct BadSignature;
+
+/// A verified delivery, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The channel's id of the delivery; for logs, never for deduplication.
+    pub id: String,
+    /// What the channel calls this kind of delivery.
+    pub topic: String,
+    /// When it was sent, if the channel says.
+    pub sent_at: Option<Timestamp>,
+    /// What it means.
+    pub content: Content,
+}
+
+/// What a delivery means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// An order changed.
+    Order(Changed),
+    /// The quantity of an item changed: worth reading back.
+    Quantity(ItemId),
+    /// Listings or locations changed: worth scanning.
+    Listings,
+    /// The channel ended our access.
+    Uninstalled,
+    /// Nothing for us: answered and forgotten.
+    Nothing,
+}
+
+/// A delivery that cannot be read; it is parked and answered as taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{topic}: {why}")]
+pub struct Undecodable {
+    /// Its kind.
+    pub topic: String,
+    /// Why it cannot be read.
+    pub why: String,
+}
+
+/// One standing request to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The channel's id.
+    pub id: String,
+    /// What about.
+    pub topic: String,
+    /// Where deliveries go.
+    pub address: String,
+}
