@@ -1,1 +1,6 @@
-//! The daemon.
+//! `channelsync` keeps every sales channel of a merchant truthful.
+//!
+//! Modules in the order data flows; what decides is pure, what touches the world is a thin shell.
+
+pub mod catalog;
+pub mod ledger;

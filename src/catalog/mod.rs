@@ -1,0 +1,12 @@
+//! What is sold where: listings, the stock units they stand for, and how the two are matched.
+//!
+//! In: listings as channels report them, SKUs as the merchant counts them. Out: parts (SKU × units)
+//! or the reason why there are none. Never here: stock, orders, a guess by title.
+
+mod listing;
+mod mapping;
+mod table;
+
+pub use listing::{Listing, ListingFlags, Mapping, Part, Parts, SkuIx};
+pub use mapping::{Automatic, automatic};
+pub use table::{Key, Table};

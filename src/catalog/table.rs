@@ -1,0 +1,193 @@
+//! A dense table with a text key: rows keep their number for ever, look-up is by hash.
+//!
+//! The hash is fixed, so equal histories give equal tables in every process.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use serde::de::Deserializer;
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+use std::hash::BuildHasher;
+
+const SEED: u64 = 0x6368_616e_6e65_6c73;
+
+/// A key that is a text.
+pub trait Key {
+    /// The text.
+    fn text(&self) -> &str;
+}
+
+/// Rows numbered in order of arrival; never removed.
+#[derive(Clone, Debug)]
+pub struct Table<K, V> {
+    rows: Vec<(K, V)>,
+    index: HashTable<u32>,
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            index: HashTable::new(),
+        }
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    FixedState::with_seed(SEED).hash_one(text)
+}
+
+impl<K: Key, V> Table<K, V> {
+    /// The number of the row with this key.
+    pub fn find(&self, key: &str) -> Option<u32> {
+        let same = |row: &u32| self.row(*row).is_some_and(|(found, _)| found.text() == key);
+        self.index.find(hash(key), same).copied()
+    }
+
+    fn row(&self, number: u32) -> Option<&(K, V)> {
+        self.rows.get(usize::try_from(number).ok()?)
+    }
+
+    /// The row with this key.
+    pub fn get(&self, key: &str) -> Option<&V> {
+        self.find(key).map(|number| self.at(number))
+    }
+
+    /// The row with this key.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut V> {
+        let number = self.find(key)?;
+        Some(self.at_mut(number))
+    }
+
+    /// The row with this number.
+    ///
+    /// # Panics
+    /// For a number that this table did not give out.
+    pub fn at(&self, number: u32) -> &V {
+        &self.row(number).expect("row number of this table").1
+    }
+
+    /// The row with this number.
+    ///
+    /// # Panics
+    /// For a number that this table did not give out.
+    pub fn at_mut(&mut self, number: u32) -> &mut V {
+        let row = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.rows.get_mut(number));
+        &mut row.expect("row number of this table").1
+    }
+
+    /// The key of the row with this number.
+    ///
+    /// # Panics
+    /// For a number that this table did not give out.
+    pub fn key(&self, number: u32) -> &K {
+        &self.row(number).expect("row number of this table").0
+    }
+
+    /// The number of the row with this key, made with `fresh` if there is none.
+    ///
+    /// # Panics
+    /// Above 4,294,967,295 rows.
+    pub fn entry(&mut self, key: &K, fresh: impl FnOnce() -> V) -> u32
+    where
+        K: Clone,
+    {
+        if let Some(number) = self.find(key.text()) {
+            return number;
+        }
+        let number = u32::try_from(self.rows.len()).expect("fewer than 2^32 rows");
+        self.rows.push((key.clone(), fresh()));
+        self.link(number);
+        number
+    }
+
+    fn link(&mut self, number: u32) {
+        let rows = &self.rows;
+        let text = |number: &u32| {
+            let row = usize::try_from(*number)
+                .ok()
+                .and_then(|number| rows.get(number));
+            row.map_or("", |(key, _)| key.text())
+        };
+        let own = hash(text(&number));
+        self.index
+            .insert_unique(own, number, |other| hash(text(other)));
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.rows.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// All rows in order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &K, &V)> {
+        (0u32..)
+            .zip(&self.rows)
+            .map(|(number, (key, value))| (number, key, value))
+    }
+
+    /// All values in order of their numbers.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.rows.iter_mut().map(|(_, value)| value)
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for Table<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.rows.serialize(serializer)
+    }
+}
+
+impl<'de, K: Key + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Table<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let rows: Vec<(K, V)> = Vec::deserialize(deserializer)?;
+        let count = u32::try_from(rows.len()).map_err(serde::de::Error::custom)?;
+        let mut table = Self {
+            index: HashTable::with_capacity(rows.len()),
+            rows,
+        };
+        (0..count).for_each(|number| table.link(number));
+        Ok(table)
+    }
+}
+
+macro_rules! keys {
+    ($($name:ident)*) => {$(
+        impl Key for channelsync_contract::ids::$name {
+            fn text(&self) -> &str {
+                self.as_str()
+            }
+        }
+    )*};
+}
+keys! { Sku ListingId ItemId OrderId }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use channelsync_contract::ids::Sku;
+
+    #[test]
+    fn rows_keep_their_numbers_and_survive_a_round_trip() {
+        let mut table = Table::default();
+        for number in 0..1000_u32 {
+            assert_eq!(
+                table.entry(&Sku::new(format!("S{number}")), || number),
+                number
+            );
+        }
+        assert_eq!(table.entry(&Sku::new("S7"), || 0), 7);
+        let text = serde_json::to_string(&table).unwrap();
+        let back: Table<Sku, u32> = serde_json::from_str(&text).unwrap();
+        assert_eq!(back.get("S999"), Some(&999));
+        assert_eq!(back.find("S1000"), None);
+        assert_eq!(back.len(), 1000);
+    }
+}

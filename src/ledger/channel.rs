@@ -1,0 +1,172 @@
+//! A channel as the ledger keeps it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use channelsync_contract::ids::{
+    ChannelId, ChannelLocationId, ItemId, ListingId, OrderId, Sku, SlotKey,
+};
+use channelsync_contract::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::order::{Order, PlaceIx};
+use super::push::PushState;
+use super::setup::ChannelSetup;
+use super::state::LocIx;
+use crate::catalog::{Listing, Table};
+
+/// Everything known of one channel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Channel {
+    /// Its name.
+    pub id: ChannelId,
+    /// Its settings; none when it is no longer in the merchant's file.
+    pub setup: Option<ChannelSetup>,
+    /// Our locations that serve it, by number, first choice first, with the channel's number.
+    pub serves: Vec<(LocIx, Option<PlaceIx>)>,
+    /// All of the channel's locations that were ever named.
+    pub places: Vec<ChannelLocationId>,
+    /// Listings.
+    pub listings: Table<ListingId, Listing>,
+    /// Listings by SKU text, for mapping; more than one claims none.
+    pub by_sku: BTreeMap<Sku, SmallVec<[u32; 1]>>,
+    /// Items, each with its slots.
+    pub items: Table<ItemId, Item>,
+    /// Orders.
+    pub orders: Table<OrderId, Order>,
+    /// Orders with lines whose listing stands for nothing yet.
+    pub parked: BTreeMap<ListingId, BTreeSet<u32>>,
+    /// Orders to be read.
+    pub wanted: BTreeMap<OrderId, Wanted>,
+    /// How far each stream of changes was read.
+    pub streams: BTreeMap<String, Stream>,
+}
+
+/// An order to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// A read that began at or after this satisfies it.
+    pub since: Timestamp,
+}
+
+/// One stream of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// Changes are complete up to here, by our clock.
+    pub watermark: Timestamp,
+    /// Time of the newest change seen, by the channel's clock: where the next poll starts.
+    pub cursor: Timestamp,
+    /// Entry that booked it.
+    pub seq: u64,
+}
+
+/// An item with its slots.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Item {
+    /// Numbers of its listings; usually one.
+    pub listings: SmallVec<[u32; 1]>,
+    /// Its slots, by the channel's location.
+    pub slots: SmallVec<[(Option<PlaceIx>, PushState); 1]>,
+}
+
+impl Item {
+    /// The slot at a location.
+    pub fn slot(&self, place: Option<PlaceIx>) -> Option<&PushState> {
+        self.slots
+            .iter()
+            .find(|(at, _)| *at == place)
+            .map(|(_, slot)| slot)
+    }
+
+    pub(super) fn slot_mut(&mut self, place: Option<PlaceIx>) -> &mut PushState {
+        if self.slot(place).is_none() {
+            self.slots.push((place, PushState::default()));
+        }
+        let found = self.slots.iter_mut().find(|(at, _)| *at == place);
+        &mut found.expect("the slot was just made").1
+    }
+}
+
+impl Channel {
+    pub(super) fn new(id: ChannelId) -> Self {
+        Self {
+            id,
+            setup: None,
+            serves: Vec::new(),
+            places: Vec::new(),
+            listings: Table::default(),
+            by_sku: BTreeMap::new(),
+            items: Table::default(),
+            orders: Table::default(),
+            parked: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            streams: BTreeMap::new(),
+        }
+    }
+
+    /// The number of one of the channel's locations.
+    pub fn place(&self, id: &ChannelLocationId) -> Option<PlaceIx> {
+        let found = self.places.iter().position(|known| known == id)?;
+        u16::try_from(found).ok().map(PlaceIx)
+    }
+
+    pub(super) fn place_entry(&mut self, id: &ChannelLocationId) -> PlaceIx {
+        if let Some(place) = self.place(id) {
+            return place;
+        }
+        let number = u16::try_from(self.places.len()).expect("fewer than 65,536 locations");
+        self.places.push(id.clone());
+        PlaceIx(number)
+    }
+
+    /// The channel's name of one of its locations.
+    pub fn place_id(&self, place: PlaceIx) -> &ChannelLocationId {
+        self.places
+            .get(usize::from(place.0))
+            .expect("place number of this channel")
+    }
+
+    /// Our location behind one of the channel's.
+    pub fn ours(&self, place: PlaceIx) -> Option<LocIx> {
+        self.serves
+            .iter()
+            .find(|(_, theirs)| *theirs == Some(place))
+            .map(|(ours, _)| *ours)
+    }
+
+    /// The slots that an item has, first choice first.
+    pub fn places_served(&self) -> impl DoubleEndedIterator<Item = (LocIx, Option<PlaceIx>)> {
+        self.serves.iter().copied()
+    }
+
+    /// What is known of a slot.
+    pub fn slot(&self, key: &SlotKey) -> Option<&PushState> {
+        let place = match &key.location {
+            Some(location) => Some(self.place(location)?),
+            None => None,
+        };
+        self.items.get(key.item.as_str())?.slot(place)
+    }
+
+    pub(super) fn slot_entry(&mut self, key: &SlotKey) -> &mut PushState {
+        let place = key
+            .location
+            .as_ref()
+            .map(|location| self.place_entry(location));
+        let item = self.items.entry(&key.item, Item::default);
+        self.items.at_mut(item).slot_mut(place)
+    }
+
+    /// The name of a slot.
+    pub fn slot_key(&self, item: u32, place: Option<PlaceIx>) -> SlotKey {
+        SlotKey {
+            item: self.items.key(item).clone(),
+            location: place.map(|place| self.place_id(place).clone()),
+        }
+    }
+
+    /// Up to when every stream is known complete; none before the first whole poll.
+    pub fn complete_to(&self) -> Option<Timestamp> {
+        self.streams.values().map(|stream| stream.watermark).min()
+    }
+}

@@ -1,0 +1,416 @@
+//! Commands: the only way to change anything, and the reasons to refuse one.
+
+use channelsync_contract::ids::{
+    CallId, ChannelId, ChannelLocationId, ItemId, LineId, ListingId, LocationId, OrderId, Sku,
+    SlotKey,
+};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::{Money, Units};
+use serde::{Deserialize, Serialize};
+
+use super::push::Row;
+use super::setup::Setup;
+
+/// What somebody wants booked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Settings as they are now.
+    Configure(Box<Setup>),
+    /// What a channel reported, with the poll's progress where it was a poll.
+    Report(Happened),
+    /// Listings as a channel reports them; a complete scan also tells which are gone.
+    Listings {
+        /// The channel.
+        channel: ChannelId,
+        /// The listings.
+        listings: Vec<ListingReport>,
+        /// All ids of the scan, once it is complete.
+        complete: Option<Vec<ListingId>>,
+    },
+    /// A person maps a listing; no parts returns it to automatic mapping.
+    Map {
+        /// The channel.
+        channel: ChannelId,
+        /// The listing.
+        listing: ListingId,
+        /// SKU and units each.
+        parts: Vec<(Sku, u32)>,
+    },
+    /// Goods came in.
+    Receive(StockLine),
+    /// Somebody counted what is physically there.
+    Count(StockLine),
+    /// Units found (positive) or lost.
+    Adjust {
+        /// Booked once per id.
+        id: String,
+        /// What.
+        sku: Sku,
+        /// Where.
+        location: LocationId,
+        /// How many, signed.
+        by: i64,
+    },
+    /// Rows of a file: all or none, once per id.
+    Import {
+        /// Booked once per id.
+        id: String,
+        /// Counts (true) or receipts.
+        counts: bool,
+        /// The rows; their own ids are not looked at.
+        lines: Vec<StockLine>,
+    },
+    /// We sent a parcel.
+    Ship {
+        /// Booked once per id.
+        id: String,
+        /// The channel.
+        channel: ChannelId,
+        /// The order.
+        order: OrderId,
+        /// What was in it; empty means everything still open.
+        lines: Vec<ShipLine>,
+        /// Carrier's number.
+        tracking: Option<String>,
+    },
+    /// A call is about to be sent.
+    Push {
+        /// Its id.
+        call: CallId,
+        /// The channel.
+        channel: ChannelId,
+        /// The rows.
+        rows: Vec<Row>,
+    },
+    /// The call came back.
+    Pushed {
+        /// Its id.
+        call: CallId,
+        /// One per row, same order.
+        outcomes: Vec<RowOutcome>,
+    },
+    /// All calls under way may or may not have had their effect (after a restart).
+    Doubt,
+    /// Slots as read.
+    Shown {
+        /// The channel.
+        channel: ChannelId,
+        /// When the read began.
+        began: Timestamp,
+        /// Up to when orders are known complete.
+        complete_to: Option<Timestamp>,
+        /// The slots.
+        slots: Vec<ShownReport>,
+        /// Corrections before a slot is parked.
+        corrections_max: u32,
+    },
+    /// Slots must be read before they are written again.
+    Reread {
+        /// The channel.
+        channel: ChannelId,
+        /// Which.
+        slots: Vec<SlotKey>,
+    },
+    /// A person lets a parked slot go.
+    Release {
+        /// The channel.
+        channel: ChannelId,
+        /// Which.
+        slot: SlotKey,
+    },
+    /// Bytes were set aside.
+    Park(Box<ParkedBytes>),
+    /// A person dealt with parked bytes.
+    Unpark(String),
+}
+
+/// How something was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Pushed by the channel.
+    Webhook,
+    /// Asked for by us.
+    Fetch,
+}
+
+/// What a channel reported in one go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Happened {
+    /// The channel.
+    pub channel: ChannelId,
+    /// How it was read.
+    pub source: Source,
+    /// When the read began.
+    pub began: Timestamp,
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// The poll's progress, on its last page.
+    pub polled: Option<Polled>,
+}
+
+/// A stream is complete up to a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Polled {
+    /// Which stream.
+    pub stream: String,
+    /// Up to when, by our clock.
+    pub to: Timestamp,
+    /// Newest change seen, by the channel's clock; none if the window was empty.
+    pub newest: Option<Timestamp>,
+    /// Whether this alone is worth an entry.
+    pub book: bool,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// An order as it stands.
+    Order(Box<OrderReport>),
+    /// An order changed.
+    Hint(Hint),
+    /// An order asked for is not shown.
+    Absent(OrderId),
+    /// Something that could not be read, already kept.
+    Parked(Box<ParkedBytes>),
+}
+
+/// Word that an order changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// Which.
+    pub order: OrderId,
+    /// Its version now, if known.
+    pub version: Option<Timestamp>,
+    /// When something changed that the version does not show.
+    pub beside: Option<Timestamp>,
+}
+
+/// A facet: known in full, or not.
+pub type ReportFacet<T> = Option<Vec<T>>;
+
+/// An order as a channel reported it, in our words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderReport {
+    /// The channel's id.
+    pub order: OrderId,
+    /// What people call it.
+    pub name: String,
+    /// When the buyer ordered.
+    pub placed_at: Timestamp,
+    /// The channel's version.
+    pub version: Option<Timestamp>,
+    /// Never to be booked.
+    pub test: bool,
+    /// Cancelled as a whole.
+    pub cancelled: bool,
+    /// Lines.
+    pub lines: ReportFacet<ReportLine>,
+    /// Open units per location.
+    pub routes: ReportFacet<ReportRoute>,
+    /// Parcels.
+    pub shipments: ReportFacet<ReportShipment>,
+    /// Units put back after shipping.
+    pub restocks: ReportFacet<ReportRestock>,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportLine {
+    /// The channel's id.
+    pub line: LineId,
+    /// The listing; none where nothing is taken from stock.
+    pub listing: Option<ListingId>,
+    /// Ever ordered.
+    pub ordered: Units,
+    /// Still to be shipped.
+    pub open: Units,
+    /// Shipped.
+    pub fulfilled: Units,
+    /// Unit price.
+    pub price: Option<Money>,
+}
+
+/// Open units of a line at a location of the channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportRoute {
+    /// The line.
+    pub line: LineId,
+    /// The channel's location.
+    pub location: ChannelLocationId,
+    /// How many.
+    pub open: Units,
+}
+
+/// Units of a line that left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportShipment {
+    /// The line.
+    pub line: LineId,
+    /// From where, if the channel says.
+    pub location: Option<ChannelLocationId>,
+    /// How many.
+    pub units: Units,
+    /// When, if the channel says.
+    pub at: Option<Timestamp>,
+}
+
+/// Shipped units of a line that were put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportRestock {
+    /// The line.
+    pub line: LineId,
+    /// Where to, if the channel says.
+    pub location: Option<ChannelLocationId>,
+    /// How many.
+    pub units: Units,
+    /// When, if the channel says.
+    pub at: Option<Timestamp>,
+}
+
+/// A listing as its channel reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListingReport {
+    /// The channel's id.
+    pub listing: ListingId,
+    /// Its item.
+    pub item: ItemId,
+    /// The SKU text on the channel.
+    pub sku: Sku,
+    /// Its quantity cannot be set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpushable: bool,
+    /// It sells below zero.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sells_without_limit: bool,
+}
+
+/// Units of a SKU at a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockLine {
+    /// Booked once per id.
+    pub id: String,
+    /// What.
+    pub sku: Sku,
+    /// Where.
+    pub location: LocationId,
+    /// How many.
+    pub units: Units,
+}
+
+/// Units of a line in a parcel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShipLine {
+    /// The line.
+    pub line: LineId,
+    /// How many.
+    pub units: Units,
+}
+
+/// What became of one row of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowOutcome {
+    /// The channel holds it.
+    Applied,
+    /// The channel will do it later.
+    Accepted(String),
+    /// The channel held something else; nothing was written.
+    Stale,
+    /// The row is wrong: parked with this reason.
+    Refused(String),
+    /// Nothing was written; try again.
+    NotApplied,
+    /// Unknown.
+    InDoubt,
+}
+
+/// A slot as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownReport {
+    /// Where.
+    pub slot: SlotKey,
+    /// The figure that a push replaces; none where the channel holds none.
+    pub written: Option<i64>,
+    /// What buyers may still buy.
+    pub sellable: i64,
+    /// What the channel holds as unsellable.
+    pub unsellable: Units,
+}
+
+/// Bytes set aside, by what is kept of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedBytes {
+    /// Name of the file.
+    pub id: String,
+    /// Where they came from.
+    pub channel: ChannelId,
+    /// What they were meant to be.
+    pub what: String,
+    /// Why they could not be read.
+    pub why: String,
+    /// How many bytes.
+    pub length: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+}
+
+/// Why a command is not carried out. Nothing was booked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Settings name no such location.
+    #[error("unknown location {0}; the merchant's file lists the locations")]
+    UnknownLocation(LocationId),
+    /// No such channel.
+    #[error("unknown channel {0}")]
+    UnknownChannel(ChannelId),
+    /// No such order.
+    #[error("unknown order {1} on {0}")]
+    UnknownOrder(ChannelId, OrderId),
+    /// No such line.
+    #[error("order {0} has no line {1}")]
+    UnknownLine(OrderId, LineId),
+    /// No such listing.
+    #[error("unknown listing {1} on {0}")]
+    UnknownListing(ChannelId, ListingId),
+    /// A listing can only stand for SKUs that were booked.
+    #[error("no stock was ever booked under SKU {0}")]
+    UnknownSku(Sku),
+    /// More than is left to ship.
+    #[error("line {line}: {asked} asked, {open} left to ship")]
+    MoreThanOpen {
+        /// The line.
+        line: LineId,
+        /// Asked for.
+        asked: Units,
+        /// Left.
+        open: Units,
+    },
+    /// Nothing is left to ship.
+    #[error("order {0} has nothing left to ship")]
+    NothingToShip(OrderId),
+    /// More than is available.
+    #[error("{sku} at {location}: {asked} to be taken off, {available} there")]
+    NotThere {
+        /// What.
+        sku: Sku,
+        /// Where.
+        location: LocationId,
+        /// Asked for.
+        asked: Units,
+        /// On hand.
+        available: Units,
+    },
+    /// Zero units, or a listing that stands for nothing.
+    #[error("{0}")]
+    Senseless(String),
+    /// No such parked thing.
+    #[error("nothing is parked as {0}")]
+    NotParked(String),
+    /// The call is not under way.
+    #[error("no call {0} is under way")]
+    UnknownCall(CallId),
+    /// A slot has a call under way or waits for a reading.
+    #[error("slot {0} is not free to be pushed")]
+    SlotBusy(SlotKey),
+}

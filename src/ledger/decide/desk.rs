@@ -1,0 +1,381 @@
+//! The desk a decision is worked out on: the ledger as it would be, and what led there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::Units;
+
+use super::super::balance::Balance;
+use super::super::channel::Channel;
+use super::super::command::Refusal;
+use super::super::entry::{Bucket, Exception, Fact, LineFact, Movement, OrderFact, Place};
+use super::super::order::{Held, Line, Order, OrderRef};
+use super::super::state::{Ledger, LocIx};
+use super::Draft;
+use crate::catalog::{Part, Parts, SkuIx};
+
+/// A place by numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spot {
+    At(LocIx, Bucket),
+    Supplier,
+    Customer,
+    Adjustment,
+}
+
+/// An order being worked on.
+pub(super) struct Work {
+    pub(super) at: OrderRef,
+    pub(super) id: OrderId,
+    pub(super) order: Order,
+    /// Whether the header is to be written even if it looks the same.
+    pub(super) reported: bool,
+}
+
+/// Which line of which order on the desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LineAt {
+    pub(super) work: usize,
+    pub(super) line: usize,
+}
+
+pub(super) struct Desk<'a> {
+    pub(super) ledger: &'a Ledger,
+    pub(super) at: Timestamp,
+    pub(super) facts: Vec<Fact>,
+    pub(super) works: Vec<Work>,
+    /// Where something became available and older needs may be waiting.
+    pub(super) gained: BTreeSet<(SkuIx, LocIx)>,
+    pub(super) fresh: Vec<Sku>,
+    balances: BTreeMap<(SkuIx, LocIx), Balance>,
+    moved: Vec<(SkuIx, Spot, Spot, Units)>,
+    new_orders: u32,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(ledger: &'a Ledger, at: Timestamp) -> Self {
+        Self {
+            ledger,
+            at,
+            facts: Vec::new(),
+            works: Vec::new(),
+            gained: BTreeSet::new(),
+            fresh: Vec::new(),
+            balances: BTreeMap::new(),
+            moved: Vec::new(),
+            new_orders: 0,
+        }
+    }
+
+    pub(super) fn channel(&self, id: &ChannelId) -> Result<(u16, &'a Channel), Refusal> {
+        let number = self.ledger.channel_ix(id.as_str());
+        let number = number.ok_or_else(|| Refusal::UnknownChannel(id.clone()))?;
+        Ok((number, self.ledger.channel(number)))
+    }
+
+    pub(super) fn location(&self, id: &LocationId) -> Result<LocIx, Refusal> {
+        let known = self.ledger.setup.locations.contains(id);
+        let number = self.ledger.location(id.as_str()).filter(|_| known);
+        number.ok_or_else(|| Refusal::UnknownLocation(id.clone()))
+    }
+
+    /// The number of a SKU, new ones included.
+    pub(super) fn sku(&mut self, sku: &Sku) -> SkuIx {
+        if let Some(known) = self.ledger.sku_ix(sku.as_str()) {
+            return known;
+        }
+        let place = self
+            .fresh
+            .iter()
+            .position(|fresh| fresh == sku)
+            .unwrap_or_else(|| {
+                self.fresh.push(sku.clone());
+                self.fresh.len().saturating_sub(1)
+            });
+        let offset = u32::try_from(place).expect("fewer than 2^32 SKUs");
+        SkuIx(self.ledger.skus.len().saturating_add(offset))
+    }
+
+    pub(super) fn sku_id(&self, sku: SkuIx) -> &Sku {
+        match sku.0.checked_sub(self.ledger.skus.len()) {
+            None => self.ledger.sku_id(sku),
+            Some(fresh) => {
+                let place = usize::try_from(fresh).unwrap_or(usize::MAX);
+                self.fresh.get(place).expect("a SKU of this desk")
+            }
+        }
+    }
+
+    pub(super) fn balance(&self, sku: SkuIx, location: LocIx) -> Balance {
+        match self.balances.get(&(sku, location)) {
+            Some(balance) => *balance,
+            None if sku.0 >= self.ledger.skus.len() => Balance::default(),
+            None => self.ledger.balance(sku, location),
+        }
+    }
+
+    pub(super) fn available(&self, sku: SkuIx, location: LocIx) -> Units {
+        self.balance(sku, location).available
+    }
+
+    /// Moves units; a move back along the same way cancels instead of adding.
+    pub(super) fn shift(&mut self, sku: SkuIx, from: Spot, to: Spot, units: Units) {
+        if units.is_zero() {
+            return;
+        }
+        for (spot, incoming) in [(from, false), (to, true)] {
+            let Spot::At(location, bucket) = spot else {
+                continue;
+            };
+            let mut balance = self.balance(sku, location);
+            let there = balance.bucket_mut(bucket);
+            *there = if incoming {
+                there.plus(units)
+            } else {
+                there.minus(units)
+            };
+            self.balances.insert((sku, location), balance);
+            if incoming && bucket == Bucket::Available {
+                self.gained.insert((sku, location));
+            }
+        }
+        let mut left = units;
+        for (known, back_from, back_to, already) in &mut self.moved {
+            if *known == sku && *back_from == to && *back_to == from {
+                let cancelled = left.min(*already);
+                *already = already.minus(cancelled);
+                left = left.minus(cancelled);
+            }
+        }
+        let same = |(known, known_from, known_to, _): &&mut (SkuIx, Spot, Spot, Units)| {
+            *known == sku && *known_from == from && *known_to == to
+        };
+        match self.moved.iter_mut().find(same) {
+            Some((_, _, _, already)) => *already = already.plus(left),
+            None => self.moved.push((sku, from, to, left)),
+        }
+    }
+
+    /// An order to work on; a new one if the channel never reported it.
+    pub(super) fn work(
+        &mut self,
+        channel: u16,
+        id: &OrderId,
+        fresh: impl FnOnce() -> Order,
+    ) -> usize {
+        let same = |work: &Work| work.at.channel == channel && work.id == *id;
+        if let Some(found) = self.works.iter().position(same) {
+            return found;
+        }
+        let orders = &self.ledger.channel(channel).orders;
+        let (order, number) = match orders.find(id.as_str()) {
+            Some(number) => (orders.at(number).clone(), number),
+            None => {
+                let number = orders.len().saturating_add(self.new_orders);
+                self.new_orders = self.new_orders.saturating_add(1);
+                (fresh(), number)
+            }
+        };
+        let at = OrderRef {
+            channel,
+            order: number,
+        };
+        self.works.push(Work {
+            at,
+            id: id.clone(),
+            order,
+            reported: false,
+        });
+        self.works.len().saturating_sub(1)
+    }
+
+    /// A known order to work on.
+    pub(super) fn known_work(&mut self, at: OrderRef) -> usize {
+        let id = self.ledger.channel(at.channel).orders.key(at.order);
+        let ledger = self.ledger;
+        self.work(at.channel, id, || ledger.order(at).clone())
+    }
+
+    pub(super) fn order(&self, work: usize) -> &Order {
+        &self.works.get(work).expect("an order on this desk").order
+    }
+
+    pub(super) fn order_mut(&mut self, work: usize) -> &mut Work {
+        self.works.get_mut(work).expect("an order on this desk")
+    }
+
+    pub(super) fn line(&self, at: LineAt) -> &Line {
+        self.order(at.work)
+            .lines
+            .get(at.line)
+            .expect("a line on this desk")
+    }
+
+    pub(super) fn line_mut(&mut self, at: LineAt) -> &mut Line {
+        self.order_mut(at.work)
+            .order
+            .lines
+            .get_mut(at.line)
+            .expect("a line on this desk")
+    }
+
+    pub(super) fn lines(&self, work: usize) -> impl Iterator<Item = LineAt> + use<> {
+        (0..self.order(work).lines.len()).map(move |line| LineAt { work, line })
+    }
+
+    pub(super) fn parts(&self, at: LineAt) -> Parts {
+        self.line(at).parts.clone().unwrap_or_default()
+    }
+
+    pub(super) fn channel_of(&self, work: usize) -> &'a Channel {
+        let at = self.works.get(work).expect("an order on this desk").at;
+        self.ledger.channel(at.channel)
+    }
+
+    /// Commits available units to a line.
+    pub(super) fn hold(&mut self, at: LineAt, sku: SkuIx, location: LocIx, units: Units) {
+        if units.is_zero() {
+            return;
+        }
+        let (from, to) = (Bucket::Available, Bucket::Committed);
+        self.shift(sku, Spot::At(location, from), Spot::At(location, to), units);
+        let held = &mut self.line_mut(at).held;
+        match held
+            .iter_mut()
+            .find(|held| held.sku == sku && held.location == location)
+        {
+            Some(held) => held.units = held.units.plus(units),
+            None => held.push(Held {
+                sku,
+                location,
+                units,
+            }),
+        }
+    }
+
+    /// Takes committed units off a line and moves them on.
+    pub(super) fn unhold(
+        &mut self,
+        at: LineAt,
+        sku: SkuIx,
+        location: LocIx,
+        units: Units,
+        to: Spot,
+    ) {
+        if units.is_zero() {
+            return;
+        }
+        self.shift(sku, Spot::At(location, Bucket::Committed), to, units);
+        let held = &mut self.line_mut(at).held;
+        for held in held
+            .iter_mut()
+            .filter(|held| held.sku == sku && held.location == location)
+        {
+            held.units = held.units.minus(units);
+        }
+        held.retain(|held| !held.units.is_zero());
+    }
+
+    pub(super) fn note(&mut self, exception: Exception) {
+        self.facts.push(Fact::Exception(exception));
+    }
+
+    /// Everything that was worked out, with backorders filled from what became available.
+    pub(super) fn finish(mut self) -> Draft {
+        self.map_fresh();
+        self.fill_gained();
+        let mut facts = std::mem::take(&mut self.facts);
+        for work in &self.works {
+            self.write_order(work, &mut facts);
+        }
+        let movements = self
+            .moved
+            .iter()
+            .filter(|(_, _, _, units)| !units.is_zero());
+        let movements = movements.map(|(sku, from, to, units)| Movement {
+            sku: self.sku_id(*sku).clone(),
+            units: *units,
+            from: self.place(*from),
+            to: self.place(*to),
+        });
+        Draft {
+            movements: movements.collect(),
+            facts,
+        }
+    }
+
+    fn place(&self, spot: Spot) -> Place {
+        match spot {
+            Spot::At(location, bucket) => {
+                Place::At(self.ledger.location_id(location).clone(), bucket)
+            }
+            Spot::Supplier => Place::Supplier,
+            Spot::Customer => Place::Customer,
+            Spot::Adjustment => Place::Adjustment,
+        }
+    }
+
+    fn write_order(&self, work: &Work, facts: &mut Vec<Fact>) {
+        let channel = self.ledger.channel(work.at.channel);
+        let before = channel
+            .orders
+            .find(work.id.as_str())
+            .map(|number| channel.orders.at(number));
+        let order = &work.order;
+        if work.reported || before.is_none() {
+            facts.push(Fact::Order(Box::new(OrderFact {
+                channel: channel.id.clone(),
+                order: work.id.clone(),
+                name: order.name.to_string(),
+                placed_at: order.placed_at,
+                version: order.version,
+                began: order.began,
+                source: order.source,
+                test: order.test,
+                cancelled: order.cancelled,
+            })));
+        }
+        for line in &order.lines {
+            let known = before.and_then(|order| order.lines.iter().find(|old| old.id == line.id));
+            if known != Some(line) {
+                facts.push(Fact::Line(Box::new(
+                    self.line_fact(channel, &work.id, line),
+                )));
+            }
+        }
+    }
+
+    fn line_fact(&self, channel: &Channel, order: &OrderId, line: &Line) -> LineFact {
+        let part = |part: &Part| (self.sku_id(part.sku).clone(), part.per);
+        let place = |(place, units): &(_, _)| (channel.place_id(*place).clone(), *units);
+        let held = |held: &Held| {
+            let location = self.ledger.location_id(held.location).clone();
+            (self.sku_id(held.sku).clone(), location, held.units)
+        };
+        LineFact {
+            channel: channel.id.clone(),
+            order: order.clone(),
+            line: line.id.clone(),
+            listing: line.listing.clone(),
+            parts: line
+                .parts
+                .as_ref()
+                .map(|parts| parts.iter().map(part).collect()),
+            ordered: line.ordered,
+            open: line.open,
+            fulfilled: line.fulfilled,
+            history: line.history,
+            shipped: line.shipped,
+            acknowledged: line.acknowledged,
+            restocked: line.restocked,
+            held: line.held.iter().map(held).collect(),
+            routes: line
+                .routes
+                .as_ref()
+                .map(|routes| routes.iter().map(place).collect()),
+            left: line.left.iter().map(place).collect(),
+            price: line.price.clone(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What follows from a command: movements and facts, nothing, or a refusal.
+//!
+//! Pure: equal ledgers and commands give equal drafts. Every command is idempotent: what is known
+//! already gives an empty draft.
+
+mod allocate;
+mod catalog;
+mod desk;
+mod push;
+mod report;
+mod stock;
+
+use channelsync_contract::time::Timestamp;
+
+use self::desk::Desk;
+use super::command::{Command, Refusal};
+use super::entry::{Fact, Movement};
+use super::setup::Setup;
+use super::state::Ledger;
+
+/// What follows from a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// Units that move.
+    pub movements: Vec<Movement>,
+    /// What else is so.
+    pub facts: Vec<Fact>,
+}
+
+impl Draft {
+    /// Whether nothing follows.
+    pub fn is_empty(&self) -> bool {
+        self.movements.is_empty() && self.facts.is_empty()
+    }
+}
+
+/// Says what follows from a command at a time.
+///
+/// # Errors
+/// A [`Refusal`] when the command makes no sense on this ledger; nothing is booked then.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of command")]
+pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft, Refusal> {
+    let mut desk = Desk::new(ledger, at);
+    match command {
+        Command::Configure(setup) => configure(&mut desk, setup)?,
+        Command::Report(happened) => report::report(&mut desk, happened)?,
+        Command::Listings {
+            channel,
+            listings,
+            complete,
+        } => {
+            catalog::list(&mut desk, channel, listings, complete.as_deref())?;
+        }
+        Command::Map {
+            channel,
+            listing,
+            parts,
+        } => {
+            catalog::map(&mut desk, channel, listing, parts)?;
+        }
+        Command::Receive(line) => once(&mut desk, &line.id, |desk| stock::receive(desk, line))?,
+        Command::Count(line) => once(&mut desk, &line.id, |desk| stock::count(desk, line))?,
+        Command::Adjust {
+            id,
+            sku,
+            location,
+            by,
+        } => {
+            once(&mut desk, id, |desk| {
+                stock::adjust(desk, sku, location, *by)
+            })?;
+        }
+        Command::Import { id, counts, lines } => once(&mut desk, id, |desk| {
+            let book = if *counts {
+                stock::count
+            } else {
+                stock::receive
+            };
+            lines.iter().try_for_each(|line| book(desk, line))
+        })?,
+        Command::Ship {
+            id,
+            channel,
+            order,
+            lines,
+            tracking,
+        } => once(&mut desk, id, |desk| {
+            stock::ship(desk, id, (channel, order), lines, tracking.as_ref())
+        })?,
+        Command::Push {
+            call,
+            channel,
+            rows,
+        } => push::intend(&mut desk, *call, channel, rows)?,
+        Command::Pushed { call, outcomes } => push::came_back(&mut desk, *call, outcomes)?,
+        Command::Doubt => push::doubt(&mut desk),
+        Command::Shown {
+            channel,
+            began,
+            complete_to,
+            slots,
+            corrections_max,
+        } => {
+            let seen = push::Seen {
+                began: *began,
+                complete_to: *complete_to,
+            };
+            push::shown(&mut desk, channel, seen, slots, *corrections_max)?;
+        }
+        Command::Reread { channel, slots } => push::reread(&mut desk, channel, slots)?,
+        Command::Release { channel, slot } => push::release(&mut desk, channel, slot)?,
+        Command::Park(bytes) => {
+            if !ledger.parked.contains_key(&bytes.id) {
+                desk.facts.push(Fact::Parked(bytes.clone()));
+            }
+        }
+        Command::Unpark(id) => {
+            if !ledger.parked.contains_key(id) {
+                return Err(Refusal::NotParked(id.clone()));
+            }
+            desk.facts.push(Fact::Unparked(id.clone()));
+        }
+    }
+    Ok(desk.finish())
+}
+
+/// Carries out a person's command unless its id was seen before.
+fn once(
+    desk: &mut Desk<'_>,
+    id: &str,
+    book: impl FnOnce(&mut Desk<'_>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    if desk.ledger.done.contains(id) {
+        return Ok(());
+    }
+    book(desk)?;
+    desk.facts.push(Fact::Done(id.to_owned()));
+    Ok(())
+}
+
+fn configure(desk: &mut Desk<'_>, setup: &Setup) -> Result<(), Refusal> {
+    for pair in setup.channels.iter().flat_map(|channel| &channel.locations) {
+        if !setup.locations.contains(&pair.ours) {
+            return Err(Refusal::UnknownLocation(pair.ours.clone()));
+        }
+    }
+    if desk.ledger.setup != *setup {
+        desk.facts.push(Fact::Configured(Box::new(setup.clone())));
+    }
+    Ok(())
+}

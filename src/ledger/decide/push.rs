@@ -1,0 +1,202 @@
+//! Calls that write quantities, and what is read back.
+
+use channelsync_contract::ids::{CallId, ChannelId, SlotKey};
+use channelsync_contract::time::Timestamp;
+
+use super::super::command::{Refusal, RowOutcome, ShownReport};
+use super::super::entry::{Fact, Reading, Recheck};
+use super::super::push::{PushState, Row, SlotState};
+use super::desk::Desk;
+
+/// When slots were read and how far orders are known.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) began: Timestamp,
+    pub(super) complete_to: Option<Timestamp>,
+}
+
+/// One push in flight per slot: a busy one refuses the whole call.
+pub(super) fn intend(
+    desk: &mut Desk<'_>,
+    call: CallId,
+    channel: &ChannelId,
+    rows: &[Row],
+) -> Result<(), Refusal> {
+    let (_, known) = desk.channel(channel)?;
+    if desk.ledger.calls.contains_key(&call) {
+        return Ok(());
+    }
+    let busy = |row: &&Row| {
+        known
+            .slot(&row.slot)
+            .is_some_and(|slot| slot.state != SlotState::Free || slot.reread)
+    };
+    if let Some(row) = rows.iter().find(busy) {
+        return Err(Refusal::SlotBusy(row.slot.clone()));
+    }
+    desk.facts
+        .push(Fact::Intent(call, channel.clone(), rows.to_vec()));
+    Ok(())
+}
+
+pub(super) fn came_back(
+    desk: &mut Desk<'_>,
+    call: CallId,
+    outcomes: &[RowOutcome],
+) -> Result<(), Refusal> {
+    let Some(under_way) = desk.ledger.calls.get(&call) else {
+        return Err(Refusal::UnknownCall(call));
+    };
+    if outcomes.len() != under_way.rows.len() {
+        let (rows, got) = (under_way.rows.len(), outcomes.len());
+        return Err(Refusal::Senseless(format!(
+            "call {call} has {rows} rows, {got} outcomes"
+        )));
+    }
+    let nothing_new = outcomes
+        .iter()
+        .all(|outcome| *outcome == RowOutcome::InDoubt);
+    if nothing_new && under_way.in_doubt {
+        return Ok(());
+    }
+    desk.facts.push(if nothing_new {
+        Fact::InDoubt(call)
+    } else {
+        Fact::Outcome(call, outcomes.to_vec())
+    });
+    Ok(())
+}
+
+pub(super) fn doubt(desk: &mut Desk<'_>) {
+    let under_way = desk.ledger.calls.iter().filter(|(_, call)| !call.in_doubt);
+    desk.facts
+        .extend(under_way.map(|(id, _)| Fact::InDoubt(*id)));
+}
+
+pub(super) fn shown(
+    desk: &mut Desk<'_>,
+    channel: &ChannelId,
+    seen: Seen,
+    reports: &[ShownReport],
+    corrections_max: u32,
+) -> Result<(), Refusal> {
+    let (_, known) = desk.channel(channel)?;
+    let unread = PushState::default();
+    let readings = reports.iter().filter_map(|report| {
+        let slot = known.slot(&report.slot).unwrap_or(&unread);
+        judge(slot, report, seen, corrections_max)
+    });
+    let readings: Vec<Reading> = readings.collect();
+    if !readings.is_empty() {
+        desk.facts
+            .push(Fact::Shown(channel.clone(), seen.began, readings));
+    }
+    Ok(())
+}
+
+/// What a reading means; none where it says nothing new or was overtaken.
+///
+/// A rise is drift at once. A fall may be a shipment whose word has not arrived: it is drift only when
+/// the same difference is there after orders are known complete past its first reading.
+fn judge(
+    slot: &PushState,
+    report: &ShownReport,
+    seen: Seen,
+    corrections_max: u32,
+) -> Option<Reading> {
+    let overtaken = seen.began <= slot.changed_at && slot.expected.is_some();
+    if matches!(slot.state, SlotState::InFlight(_)) || overtaken {
+        return None;
+    }
+    let mut reading = Reading {
+        slot: report.slot.clone(),
+        written: report.written,
+        sellable: report.sellable,
+        unsellable: report.unsellable,
+        adopt: false,
+        drift: None,
+        recheck: None,
+        park: None,
+    };
+    let Some(written) = report.written else {
+        return (slot.state != SlotState::Absent).then_some(reading);
+    };
+    let Some(expected) = slot
+        .expected
+        .filter(|_| !matches!(slot.state, SlotState::InDoubt(_)))
+    else {
+        return Some(Reading {
+            adopt: true,
+            ..reading
+        });
+    };
+    let difference = written.saturating_sub(expected);
+    if difference == 0 {
+        let same = slot
+            .shown
+            .is_some_and(|shown| shown.written == written && shown.sellable == report.sellable);
+        let settled = slot.recheck.is_none()
+            && !slot.reread
+            && slot.corrections == 0
+            && slot.state != SlotState::Absent;
+        let told = same && settled && slot.unsellable == report.unsellable;
+        return (!told).then_some(reading);
+    }
+    let waited = slot
+        .recheck
+        .filter(|recheck| recheck.difference == difference);
+    let complete_past = |since: Timestamp| seen.complete_to.is_some_and(|to| to > since);
+    let is_drift = difference > 0 || waited.is_some_and(|recheck| complete_past(recheck.began));
+    if is_drift {
+        reading.adopt = true;
+        reading.drift = Some(difference);
+        if slot.corrections >= corrections_max {
+            let times = corrections_max;
+            let why = format!("drifted by {difference} after {times} corrections in a row");
+            reading.park = Some(why);
+        }
+    } else {
+        reading.recheck = Some(waited.unwrap_or(Recheck {
+            began: seen.began,
+            difference,
+        }));
+        let told = slot.recheck == reading.recheck && !slot.reread;
+        if told {
+            return None;
+        }
+    }
+    Some(reading)
+}
+
+pub(super) fn reread(
+    desk: &mut Desk<'_>,
+    channel: &ChannelId,
+    slots: &[SlotKey],
+) -> Result<(), Refusal> {
+    let (_, known) = desk.channel(channel)?;
+    for slot in slots {
+        if known
+            .slot(slot)
+            .is_some_and(|state| state.expected.is_some() && !state.reread)
+        {
+            desk.facts.push(Fact::Reread(channel.clone(), slot.clone()));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn release(
+    desk: &mut Desk<'_>,
+    channel: &ChannelId,
+    slot: &SlotKey,
+) -> Result<(), Refusal> {
+    let (_, known) = desk.channel(channel)?;
+    match known.slot(slot).map(|state| &state.state) {
+        Some(SlotState::Parked(_)) => {
+            desk.facts
+                .push(Fact::Released(channel.clone(), slot.clone()));
+            Ok(())
+        }
+        _ => Err(Refusal::NotParked(slot.to_string())),
+    }
+}

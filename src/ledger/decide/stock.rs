@@ -1,0 +1,208 @@
+//! What people do with stock: receive, count, adjust, ship.
+
+use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
+use channelsync_contract::units::Units;
+
+use super::super::command::{Refusal, ShipLine, StockLine};
+use super::super::entry::{Bucket, Fact, Shipment};
+use super::super::order::OrderRef;
+use super::super::state::LocIx;
+use super::desk::{Desk, LineAt, Spot};
+
+pub(super) fn receive(desk: &mut Desk<'_>, line: &StockLine) -> Result<(), Refusal> {
+    let location = desk.location(&line.location)?;
+    if line.units.is_zero() {
+        return Err(Refusal::Senseless("a receipt of 0 units".to_owned()));
+    }
+    let sku = known_sku(desk, &line.sku)?;
+    desk.shift(
+        sku,
+        Spot::Supplier,
+        Spot::At(location, Bucket::Available),
+        line.units,
+    );
+    Ok(())
+}
+
+pub(super) fn count(desk: &mut Desk<'_>, line: &StockLine) -> Result<(), Refusal> {
+    let location = desk.location(&line.location)?;
+    let sku = known_sku(desk, &line.sku)?;
+    let balance = desk.balance(sku, location);
+    let on_hand = balance.on_hand();
+    let here = Spot::At(location, Bucket::Available);
+    desk.facts
+        .push(Fact::Counted(line.sku.clone(), line.location.clone()));
+    match line.units.checked_minus(on_hand) {
+        Some(found) => desk.shift(sku, Spot::Adjustment, here, found),
+        None => {
+            let missing = on_hand.minus(line.units);
+            let sellable = missing.min(balance.available.plus(balance.committed));
+            desk.take(sku, location, sellable, Spot::Adjustment);
+            let unsellable = Spot::At(location, Bucket::Unavailable);
+            desk.shift(sku, unsellable, Spot::Adjustment, missing.minus(sellable));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn adjust(
+    desk: &mut Desk<'_>,
+    sku: &Sku,
+    location: &LocationId,
+    by: i64,
+) -> Result<(), Refusal> {
+    let place = desk.location(location)?;
+    let number = known_sku(desk, sku)?;
+    let here = Spot::At(place, Bucket::Available);
+    let Ok(units) = u32::try_from(by.unsigned_abs()).map(Units) else {
+        return Err(Refusal::Senseless(format!("{by} units are too many")));
+    };
+    if units.is_zero() {
+        return Err(Refusal::Senseless("an adjustment by 0 units".to_owned()));
+    }
+    if by > 0 {
+        desk.shift(number, Spot::Adjustment, here, units);
+        return Ok(());
+    }
+    let balance = desk.balance(number, place);
+    let available = balance.available.plus(balance.committed);
+    if units > available {
+        let (sku, location) = (sku.clone(), location.clone());
+        return Err(Refusal::NotThere {
+            sku,
+            location,
+            asked: units,
+            available,
+        });
+    }
+    desk.take(number, place, units, Spot::Adjustment);
+    Ok(())
+}
+
+fn known_sku(desk: &mut Desk<'_>, sku: &Sku) -> Result<crate::catalog::SkuIx, Refusal> {
+    let text = sku.as_str();
+    if text.is_empty() || text.trim() != text || text.chars().any(char::is_control) {
+        let why = format!("{text:?} is no SKU: empty, with spaces around it, or unprintable");
+        return Err(Refusal::Senseless(why));
+    }
+    Ok(desk.sku(sku))
+}
+
+pub(super) fn ship(
+    desk: &mut Desk<'_>,
+    id: &str,
+    (channel, order): (&ChannelId, &OrderId),
+    lines: &[ShipLine],
+    tracking: Option<&String>,
+) -> Result<(), Refusal> {
+    let (number, known) = desk.channel(channel)?;
+    let Some(found) = known.orders.find(order.as_str()) else {
+        return Err(Refusal::UnknownOrder(channel.clone(), order.clone()));
+    };
+    let work = desk.known_work(OrderRef {
+        channel: number,
+        order: found,
+    });
+    let lines = if lines.is_empty() {
+        all_open(desk, work)
+    } else {
+        lines.to_vec()
+    };
+    if lines.is_empty() {
+        return Err(Refusal::NothingToShip(order.clone()));
+    }
+    for ship in &lines {
+        let place = desk
+            .order(work)
+            .lines
+            .iter()
+            .position(|line| line.id == ship.line);
+        let Some(line) = place else {
+            return Err(Refusal::UnknownLine(order.clone(), ship.line.clone()));
+        };
+        let at = LineAt { work, line };
+        let open = if desk.line(at).parts.is_some() {
+            desk.line(at).wanted()
+        } else {
+            Units::ZERO
+        };
+        if ship.units > open || ship.units.is_zero() {
+            let (line, asked) = (ship.line.clone(), ship.units);
+            return Err(Refusal::MoreThanOpen { line, asked, open });
+        }
+        desk.ship_units(at, ship.units, &[]);
+        let line = desk.line_mut(at);
+        line.shipped = line.shipped.plus(ship.units);
+    }
+    desk.allocate(work);
+    desk.facts.push(Fact::Shipped(Box::new(Shipment {
+        id: id.to_owned(),
+        channel: channel.clone(),
+        order: order.clone(),
+        lines,
+        tracking: tracking.cloned(),
+    })));
+    Ok(())
+}
+
+fn all_open(desk: &Desk<'_>, work: usize) -> Vec<ShipLine> {
+    let booked = desk.lines(work).filter(|at| desk.line(*at).parts.is_some());
+    let open = booked
+        .map(|at| desk.line(at))
+        .filter(|line| !line.wanted().is_zero());
+    open.map(|line| ShipLine {
+        line: line.id.clone(),
+        units: line.wanted(),
+    })
+    .collect()
+}
+
+impl Desk<'_> {
+    /// Moves listing units of a line to the customer: from the locations named, each up to so many
+    /// listing units, then from where the line is committed, then from its first location.
+    pub(super) fn ship_units(&mut self, at: LineAt, units: Units, from: &[(LocIx, Units)]) {
+        for part in self.parts(at) {
+            let mut left = units.times(part.per);
+            for (location, most) in from {
+                let here = left.min(most.times(part.per));
+                self.ship_from(at, part.sku, *location, here);
+                left = left.minus(here);
+            }
+            let held: Vec<_> = self.line(at).held.iter().copied().collect();
+            for held in held.into_iter().filter(|held| held.sku == part.sku) {
+                let here = left.min(held.units);
+                self.ship_from(at, part.sku, held.location, here);
+                left = left.minus(here);
+            }
+            if left.is_zero() {
+                continue;
+            }
+            let first = self.first_choice(at);
+            self.ship_from(at, part.sku, first, left);
+        }
+    }
+
+    fn first_choice(&self, at: LineAt) -> LocIx {
+        let channel = self.channel_of(at.work);
+        let routed = self
+            .line(at)
+            .routes
+            .iter()
+            .flatten()
+            .find_map(|(place, _)| channel.ours(*place));
+        let served = channel.places_served().map(|(ours, _)| ours).next();
+        routed.or(served).unwrap_or(LocIx(0))
+    }
+
+    fn ship_from(&mut self, at: LineAt, sku: crate::catalog::SkuIx, location: LocIx, units: Units) {
+        let held = units.min(self.line(at).held_at(sku, location));
+        self.unhold(at, sku, location, held, Spot::Customer);
+        let rest = units.minus(held);
+        if !rest.is_zero() {
+            // Shipped without being committed there: it is committed and shipped in one step.
+            let committed = Spot::At(location, Bucket::Committed);
+            self.take(sku, location, rest, committed);
+            self.shift(sku, committed, Spot::Customer, rest);
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Entries: what the journal holds.
+//!
+//! The meaning of a kind of fact never changes; new behaviour is a new kind. Facts give resulting
+//! states, so that replay needs no rule of today.
+
+use std::fmt;
+
+use channelsync_contract::ids::{
+    CallId, ChannelId, ChannelLocationId, LineId, ListingId, LocationId, OrderId, Sku, SlotKey,
+};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::{Money, Units};
+use serde::{Deserialize, Serialize};
+
+use super::command::{ListingReport, ParkedBytes, RowOutcome, ShipLine, Source};
+use super::push::Row;
+use super::setup::Setup;
+
+/// Who caused an entry: `webhook shopify-us`, `cli root`.
+pub type Actor = String;
+
+/// One group of movements and facts that happened together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// 1, 2, 3 … without gaps.
+    pub seq: u64,
+    /// Never before the previous entry's.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// Delivery, command or call that caused it.
+    pub cause: String,
+    /// Units that moved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub movements: Vec<Movement>,
+    /// What else is now so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+}
+
+/// n > 0 units of one SKU from one place to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Movement {
+    /// What.
+    pub sku: Sku,
+    /// How many.
+    pub units: Units,
+    /// From where.
+    pub from: Place,
+    /// To where.
+    pub to: Place,
+}
+
+/// Part of a location.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bucket {
+    /// Free to promise.
+    Available,
+    /// Promised to open orders.
+    Committed,
+    /// Damaged, held, in quality control.
+    Unavailable,
+    /// On the way to this location.
+    InTransit,
+}
+
+/// Where units are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In a bucket of one of our locations.
+    At(LocationId, Bucket),
+    /// Not yet ours.
+    Supplier,
+    /// No longer ours.
+    Customer,
+    /// Found or missing.
+    Adjustment,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(location, bucket) => {
+                let bucket = match bucket {
+                    Bucket::Available => "available",
+                    Bucket::Committed => "committed",
+                    Bucket::Unavailable => "unavailable",
+                    Bucket::InTransit => "in_transit",
+                };
+                write!(out, "{location}/{bucket}")
+            }
+            Self::Supplier => out.write_str("supplier"),
+            Self::Customer => out.write_str("customer"),
+            Self::Adjustment => out.write_str("adjustment"),
+        }
+    }
+}
+
+/// Something that is now so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The merchant's settings.
+    Configured(Box<Setup>),
+    /// A SKU was counted at a location.
+    Counted(Sku, LocationId),
+    /// A listing as its channel reports it.
+    Listing(ChannelId, Box<ListingReport>),
+    /// A listing is no longer there.
+    ListingGone(ChannelId, ListingId),
+    /// A listing stands for these SKUs and units.
+    Mapped(ChannelId, ListingId, Vec<(Sku, u32)>, MappedBy),
+    /// A listing stands for nothing, and why.
+    Unmapped(ChannelId, ListingId, String),
+    /// An order's header.
+    Order(Box<OrderFact>),
+    /// An order line as it stands now.
+    Line(Box<LineFact>),
+    /// A parcel that we sent.
+    Shipped(Box<Shipment>),
+    /// An order must be read, since this time.
+    Wanted(ChannelId, OrderId, Timestamp),
+    /// An order that was asked for is not shown by the channel.
+    Absent(ChannelId, OrderId),
+    /// Changes of a stream are complete up to a time (ours); the newest seen bears another (the
+    /// channel's).
+    Polled(ChannelId, String, Timestamp, Timestamp),
+    /// A call is about to be sent.
+    Intent(CallId, ChannelId, Vec<Row>),
+    /// What became of the rows of a call.
+    Outcome(CallId, Vec<RowOutcome>),
+    /// A call may or may not have had its effect.
+    InDoubt(CallId),
+    /// What a channel shows.
+    Shown(ChannelId, Timestamp, Vec<Reading>),
+    /// A known act on the channel changed what a slot holds.
+    Moved(ChannelId, SlotKey, i64),
+    /// A slot must be read before it is written again.
+    Reread(ChannelId, SlotKey),
+    /// A slot may be pushed again.
+    Released(ChannelId, SlotKey),
+    /// Something set aside for a person.
+    Parked(Box<ParkedBytes>),
+    /// It was dealt with.
+    Unparked(String),
+    /// Something a person should look at.
+    Exception(Exception),
+    /// A command that must not be carried out twice.
+    Done(String),
+}
+
+/// Who mapped a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MappedBy {
+    /// The exact SKU.
+    Sku,
+    /// A person.
+    Person,
+}
+
+/// An order's header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderFact {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The channel's id.
+    pub order: OrderId,
+    /// What people call it.
+    pub name: String,
+    /// When the buyer ordered.
+    pub placed_at: Timestamp,
+    /// The channel's version.
+    pub version: Option<Timestamp>,
+    /// When the read began.
+    pub began: Timestamp,
+    /// How it was read.
+    pub source: Source,
+    /// A test order: known and never booked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
+    /// Cancelled as a whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
+}
+
+/// An order line as it stands now. Quantities are in listing units and cumulative.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineFact {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The order.
+    pub order: OrderId,
+    /// The line.
+    pub line: LineId,
+    /// The listing; none where the line takes nothing from stock.
+    pub listing: Option<ListingId>,
+    /// What one unit takes; none while the listing is unmapped.
+    pub parts: Option<Vec<(Sku, u32)>>,
+    /// Ever ordered.
+    pub ordered: Units,
+    /// Still to be shipped, as the channel says.
+    pub open: Units,
+    /// Shipped, as the channel says.
+    pub fulfilled: Units,
+    /// Of these, shipped before the books opened.
+    #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
+    pub history: Units,
+    /// Shipped by us.
+    #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
+    pub shipped: Units,
+    /// Of the channel's figure, what is ours.
+    #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
+    pub acknowledged: Units,
+    /// Put back into stock after shipping.
+    #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
+    pub restocked: Units,
+    /// Committed units: SKU, location, how many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<(Sku, LocationId, Units)>,
+    /// Where the channel wants open units shipped from; none while it has not said.
+    pub routes: Option<Vec<(ChannelLocationId, Units)>>,
+    /// Where the channel says units left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<(ChannelLocationId, Units)>,
+    /// Unit price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Money>,
+}
+
+/// A parcel that we sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipment {
+    /// The command that recorded it.
+    pub id: String,
+    /// The channel.
+    pub channel: ChannelId,
+    /// The order.
+    pub order: OrderId,
+    /// What was in it.
+    pub lines: Vec<ShipLine>,
+    /// Carrier's number.
+    pub tracking: Option<String>,
+}
+
+/// A slot as read, with what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Where.
+    pub slot: SlotKey,
+    /// The figure that a push replaces; none where the channel holds none.
+    pub written: Option<i64>,
+    /// What buyers may still buy.
+    pub sellable: i64,
+    /// What the channel holds as unsellable.
+    pub unsellable: Units,
+    /// From now on the slot is believed to hold `written`.
+    pub adopt: bool,
+    /// `written` minus what was expected, once that is known to be no order on its way.
+    pub drift: Option<i64>,
+    /// A difference that may be an order on its way.
+    pub recheck: Option<Recheck>,
+    /// The slot is set aside for a person.
+    pub park: Option<String>,
+}
+
+/// A difference to be looked at again once orders are complete past a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recheck {
+    /// When the reading began.
+    pub began: Timestamp,
+    /// Shown minus expected.
+    pub difference: i64,
+}
+
+/// Something a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exception {
+    /// The world took units that the books did not have: they came from `adjustment`.
+    Short {
+        /// What.
+        sku: Sku,
+        /// Where.
+        location: LocationId,
+        /// How many.
+        units: Units,
+    },
+    /// A count, damage or shipment took units from orders that had them.
+    Displaced {
+        /// What.
+        sku: Sku,
+        /// Where.
+        location: LocationId,
+        /// How many.
+        units: Units,
+    },
+    /// A channel reports more units put back than were shipped.
+    RestockExcess {
+        /// Which order.
+        order: OrderId,
+        /// Which line.
+        line: LineId,
+        /// How many too many.
+        units: Units,
+    },
+    /// An order older than the present coverage was found late.
+    LateDiscovery {
+        /// Which order.
+        order: OrderId,
+    },
+}

@@ -1,0 +1,133 @@
+//! Settings, listings and mappings.
+
+use channelsync_contract::ids::{ChannelId, ListingId, LocationId, Sku};
+
+use super::super::channel::{Channel, Item};
+use super::super::command::ListingReport;
+use super::super::setup::Setup;
+use super::super::state::{Ledger, LocIx};
+use super::{Touched, channel_number};
+use crate::catalog::{Listing, ListingFlags, Mapping};
+
+pub(super) fn configure(ledger: &mut Ledger, setup: &Setup, touched: &mut Touched) {
+    for location in &setup.locations {
+        if ledger.location(location.as_str()).is_none() {
+            ledger.locations.push(location.clone());
+        }
+    }
+    for channel in &setup.channels {
+        if ledger.channel_ix(channel.id.as_str()).is_none() {
+            ledger.channels.push(Channel::new(channel.id.clone()));
+        }
+    }
+    let locations = ledger.locations.clone();
+    let number = |id: &LocationId| {
+        let found = locations.iter().position(|known| known == id);
+        LocIx(
+            found
+                .and_then(|found| u16::try_from(found).ok())
+                .expect("a location of the setup"),
+        )
+    };
+    for channel in &mut ledger.channels {
+        channel.setup = setup
+            .channels
+            .iter()
+            .find(|own| own.id == channel.id)
+            .cloned();
+        let pairs = channel
+            .setup
+            .clone()
+            .map(|own| own.locations)
+            .unwrap_or_default();
+        channel.serves = pairs
+            .iter()
+            .map(|pair| {
+                let place = pair
+                    .theirs
+                    .as_ref()
+                    .map(|theirs| channel.place_entry(theirs));
+                (number(&pair.ours), place)
+            })
+            .collect();
+    }
+    ledger.setup = setup.clone();
+    ledger.setup_seq = ledger.seq;
+    touched.all = true;
+}
+
+pub(super) fn list(channel: &mut Channel, report: &ListingReport) {
+    let item = channel.items.entry(&report.item, Item::default);
+    let number = channel.listings.entry(&report.listing, || Listing {
+        item,
+        sku: Sku::new(""),
+        mapping: Mapping::Unmapped("not looked at yet".to_owned()),
+        flags: ListingFlags::default(),
+        mapped_seq: 0,
+    });
+    let listing = channel.listings.at_mut(number);
+    if listing.sku != report.sku {
+        if let Some(claims) = channel.by_sku.get_mut(&listing.sku) {
+            claims.retain(|claim| *claim != number);
+            if claims.is_empty() {
+                channel.by_sku.remove(&listing.sku);
+            }
+        }
+        if !report.sku.as_str().is_empty() {
+            channel
+                .by_sku
+                .entry(report.sku.clone())
+                .or_default()
+                .push(number);
+        }
+        listing.sku = report.sku.clone();
+    }
+    if listing.item != item {
+        channel
+            .items
+            .at_mut(listing.item)
+            .listings
+            .retain(|own| *own != number);
+    }
+    listing.item = item;
+    listing.flags = ListingFlags {
+        unpushable: report.unpushable,
+        sells_without_limit: report.sells_without_limit,
+        gone: false,
+    };
+    let own = &mut channel.items.at_mut(item).listings;
+    if !own.contains(&number) {
+        own.push(number);
+    }
+}
+
+pub(super) fn map(
+    ledger: &mut Ledger,
+    channel: &ChannelId,
+    listing: &ListingId,
+    mapping: &Mapping,
+    touched: &mut Touched,
+) {
+    let at = channel_number(ledger, channel);
+    let Some(number) = ledger.channel(at).listings.find(listing.as_str()) else {
+        panic!("unknown listing {listing} on {channel}");
+    };
+    let seq = ledger.seq;
+    let row = ledger.channel_mut(at).listings.at_mut(number);
+    let before = std::mem::replace(&mut row.mapping, mapping.clone());
+    row.mapped_seq = seq;
+    touched.items.push((at, row.item));
+    for part in before.parts().into_iter().flatten() {
+        ledger
+            .skus
+            .at_mut(part.sku.0)
+            .listings
+            .retain(|own| *own != (at, number));
+    }
+    for part in mapping.parts().into_iter().flatten() {
+        let listings = &mut ledger.skus.at_mut(part.sku.0).listings;
+        if !listings.contains(&(at, number)) {
+            listings.push((at, number));
+        }
+    }
+}

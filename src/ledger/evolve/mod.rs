@@ -1,0 +1,245 @@
+//! The only code that changes the ledger: an entry in, the next state out.
+//!
+//! Never refuses: what an entry says has happened. An entry that cannot have happened (a bucket below
+//! zero, a gap in the sequence) is a bug or damage and panics.
+
+mod catalog;
+mod orders;
+mod push;
+
+use channelsync_contract::ids::{ChannelId, LocationId, Sku};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::Units;
+
+use super::balance::Stock;
+use super::channel::{Channel, Stream, Wanted};
+use super::entry::{Entry, Fact, MappedBy, Movement, Place};
+use super::push::SlotState;
+use super::state::{EXCEPTIONS_KEPT_MAX, Ledger, LocIx, SkuRow};
+use crate::catalog::{Mapping, Part, Parts, SkuIx};
+
+/// What an entry may have changed for the channels' numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Items: channel and item by number; may repeat.
+    pub items: Vec<(u16, u32)>,
+    /// Every item of every channel.
+    pub all: bool,
+}
+
+/// Applies one entry.
+///
+/// # Panics
+/// When the entry does not follow the state: a gap, a time that goes back, a bucket below zero.
+pub fn evolve(ledger: &mut Ledger, entry: &Entry) -> Touched {
+    assert!(
+        ledger.seq.checked_add(1) == Some(entry.seq),
+        "entry {} is not next",
+        entry.seq
+    );
+    assert!(
+        entry.at >= ledger.at,
+        "entry {} is older than the one before",
+        entry.seq
+    );
+    ledger.seq = entry.seq;
+    ledger.at = entry.at;
+    let mut touched = Touched::default();
+    // What comes in before what goes out: only the end of an entry must be free of negatives.
+    for movement in &entry.movements {
+        move_units(ledger, &movement.to, movement, 1, &mut touched);
+    }
+    for movement in &entry.movements {
+        move_units(ledger, &movement.from, movement, -1, &mut touched);
+    }
+    for fact in &entry.facts {
+        learn(ledger, fact, entry.at, &mut touched);
+    }
+    touched
+}
+
+/// The items that an entry touched, without applying it again.
+pub fn touched(ledger: &Ledger, skus: impl IntoIterator<Item = SkuIx>) -> Touched {
+    let mut found = Touched::default();
+    for sku in skus {
+        found.touch_sku(ledger, sku);
+    }
+    found
+}
+
+impl Touched {
+    fn touch_sku(&mut self, ledger: &Ledger, sku: SkuIx) {
+        for (channel, listing) in &ledger.sku(sku).listings {
+            self.items.push((
+                *channel,
+                ledger.channel(*channel).listings.at(*listing).item,
+            ));
+        }
+    }
+}
+
+fn move_units(
+    ledger: &mut Ledger,
+    place: &Place,
+    movement: &Movement,
+    sign: i64,
+    touched: &mut Touched,
+) {
+    let seq = ledger.seq;
+    let sku = sku_entry(ledger, &movement.sku);
+    let by = movement.units.signed().saturating_mul(sign);
+    match place {
+        Place::At(location, bucket) => {
+            let location = known_location(ledger, location);
+            let stock = stock_entry(ledger.skus.at_mut(sku.0), location);
+            stock.seq = seq;
+            let units = stock.balance.bucket_mut(*bucket);
+            let left = Units::from_signed(units.signed().saturating_add(by));
+            *units = left.unwrap_or_else(|| panic!("{} below zero at {place}", movement.sku));
+        }
+        Place::Supplier => add(&mut ledger.skus.at_mut(sku.0).outside.supplier, by),
+        Place::Customer => add(&mut ledger.skus.at_mut(sku.0).outside.customer, by),
+        Place::Adjustment => add(&mut ledger.skus.at_mut(sku.0).outside.adjustment, by),
+    }
+    if sign > 0 {
+        touched.touch_sku(ledger, sku);
+    }
+}
+
+fn add(sum: &mut i64, by: i64) {
+    *sum = sum.checked_add(by).expect("units fit 64 bits");
+}
+
+fn sku_entry(ledger: &mut Ledger, sku: &Sku) -> SkuIx {
+    SkuIx(ledger.skus.entry(sku, SkuRow::default))
+}
+
+fn known_location(ledger: &Ledger, location: &LocationId) -> LocIx {
+    ledger
+        .location(location.as_str())
+        .unwrap_or_else(|| panic!("unknown location {location}"))
+}
+
+fn stock_entry(row: &mut SkuRow, location: LocIx) -> &mut Stock {
+    if !row.stocks.iter().any(|stock| stock.location == location) {
+        row.stocks.push(Stock {
+            location,
+            counted: false,
+            balance: Default::default(),
+            seq: 0,
+        });
+    }
+    let found = row
+        .stocks
+        .iter_mut()
+        .find(|stock| stock.location == location);
+    found.expect("the stock was just made")
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of fact")]
+fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched) {
+    let seq = ledger.seq;
+    match fact {
+        Fact::Configured(setup) => catalog::configure(ledger, setup, touched),
+        Fact::Counted(sku, location) => {
+            let sku = sku_entry(ledger, sku);
+            let location = known_location(ledger, location);
+            let stock = stock_entry(ledger.skus.at_mut(sku.0), location);
+            stock.counted = true;
+            stock.seq = seq;
+            touched.touch_sku(ledger, sku);
+        }
+        Fact::Listing(channel, report) => catalog::list(named(ledger, channel), report),
+        Fact::ListingGone(channel, listing) => {
+            if let Some(listing) = named(ledger, channel).listings.get_mut(listing.as_str()) {
+                listing.flags.gone = true;
+            }
+        }
+        Fact::Mapped(channel, listing, parts, by) => {
+            let parts: Parts = parts
+                .iter()
+                .map(|(sku, per)| Part {
+                    sku: sku_entry(ledger, sku),
+                    per: *per,
+                })
+                .collect();
+            let mapping = match by {
+                MappedBy::Sku => Mapping::Automatic(parts),
+                MappedBy::Person => Mapping::Manual(parts),
+            };
+            catalog::map(ledger, channel, listing, &mapping, touched);
+        }
+        Fact::Unmapped(channel, listing, why) => {
+            let mapping = Mapping::Unmapped(why.clone());
+            catalog::map(ledger, channel, listing, &mapping, touched);
+        }
+        Fact::Order(order) => orders::head(named(ledger, &order.channel), order, seq),
+        Fact::Line(line) => orders::set_line(ledger, line, touched),
+        Fact::Wanted(channel, order, since) => {
+            let wanted = named(ledger, channel).wanted.entry(order.clone());
+            wanted.or_insert(Wanted { since: *since }).since = *since;
+        }
+        Fact::Absent(channel, order) => {
+            named(ledger, channel).wanted.remove(order);
+        }
+        Fact::Polled(channel, stream, watermark, cursor) => {
+            let stream_now = Stream {
+                watermark: *watermark,
+                cursor: *cursor,
+                seq,
+            };
+            named(ledger, channel)
+                .streams
+                .insert(stream.clone(), stream_now);
+        }
+        Fact::Intent(call, channel, rows) => {
+            push::intend(ledger, *call, channel, rows, touched);
+        }
+        Fact::Outcome(call, outcomes) => push::came_back(ledger, *call, outcomes, at, touched),
+        Fact::InDoubt(call) => push::doubt(ledger, *call, touched),
+        Fact::Shown(channel, began, readings) => {
+            push::shown(ledger, channel, (*began, at), readings, touched);
+        }
+        Fact::Moved(channel, key, by) => {
+            let slot = push::slot_named(ledger, channel, key, touched);
+            slot.expected = slot.expected.map(|expected| expected.saturating_add(*by));
+            slot.changed_at = at;
+        }
+        Fact::Reread(channel, key) => {
+            push::slot_named(ledger, channel, key, touched).reread = true;
+        }
+        Fact::Released(channel, key) => {
+            let slot = push::slot_named(ledger, channel, key, touched);
+            slot.state = SlotState::Free;
+            slot.corrections = 0;
+            slot.reread = true;
+        }
+        Fact::Parked(bytes) => {
+            ledger.parked.insert(bytes.id.clone(), (**bytes).clone());
+        }
+        Fact::Unparked(id) => {
+            ledger.parked.remove(id);
+        }
+        Fact::Exception(exception) => {
+            if ledger.exceptions.len() >= EXCEPTIONS_KEPT_MAX {
+                ledger.exceptions.pop_front();
+            }
+            ledger.exceptions.push_back((seq, exception.clone()));
+        }
+        Fact::Done(id) => {
+            ledger.done.insert(id.clone());
+        }
+        Fact::Shipped(_) => {}
+    }
+}
+
+fn named<'a>(ledger: &'a mut Ledger, channel: &ChannelId) -> &'a mut Channel {
+    let number = channel_number(ledger, channel);
+    ledger.channel_mut(number)
+}
+
+fn channel_number(ledger: &Ledger, channel: &ChannelId) -> u16 {
+    ledger
+        .channel_ix(channel.as_str())
+        .unwrap_or_else(|| panic!("unknown channel {channel}"))
+}

@@ -1,0 +1,157 @@
+//! Orders and their lines.
+
+use std::collections::BTreeSet;
+
+use channelsync_contract::ids::{ListingId, Sku};
+use channelsync_contract::units::Units;
+
+use super::super::channel::{Channel, Wanted};
+use super::super::command::Source;
+use super::super::entry::{LineFact, OrderFact};
+use super::super::order::{Held, Line, Order, OrderRef};
+use super::super::state::Ledger;
+use super::{Touched, channel_number, known_location, sku_entry};
+use crate::catalog::{Part, SkuIx};
+
+pub(super) fn head(channel: &mut Channel, fact: &OrderFact, seq: u64) {
+    let number = channel.orders.entry(&fact.order, || Order {
+        name: fact.name.as_str().into(),
+        placed_at: fact.placed_at,
+        version: None,
+        began: fact.began,
+        source: fact.source,
+        test: fact.test,
+        cancelled: false,
+        lines: Default::default(),
+        seq,
+    });
+    let order = channel.orders.at_mut(number);
+    order.name = fact.name.as_str().into();
+    order.placed_at = fact.placed_at;
+    order.version = fact.version;
+    order.began = fact.began;
+    order.source = fact.source;
+    order.test = fact.test;
+    order.cancelled = fact.cancelled;
+    order.seq = seq;
+    let satisfied = |wanted: &Wanted| fact.source == Source::Fetch && fact.began >= wanted.since;
+    if channel.wanted.get(&fact.order).is_some_and(satisfied) {
+        channel.wanted.remove(&fact.order);
+    }
+}
+
+pub(super) fn set_line(ledger: &mut Ledger, fact: &LineFact, touched: &mut Touched) {
+    let at = channel_number(ledger, &fact.channel);
+    let number = ledger.channel(at).orders.find(fact.order.as_str());
+    let number = number.unwrap_or_else(|| panic!("unknown order {}", fact.order));
+    let line = line_of(ledger, at, fact);
+    let place = OrderRef {
+        channel: at,
+        order: number,
+    };
+    let known = ledger
+        .order(place)
+        .lines
+        .iter()
+        .find(|known| known.id == fact.line);
+    let skus: BTreeSet<SkuIx> = [Some(&line), known]
+        .into_iter()
+        .flatten()
+        .flat_map(|line| line.parts.iter().flatten().map(|part| part.sku))
+        .collect();
+    let before: Vec<bool> = skus
+        .iter()
+        .map(|sku| is_open_for(ledger.order(place), *sku))
+        .collect();
+    if let Some(listing) = line.listing.as_ref() {
+        let channel = ledger.channel(at);
+        if let Some(listing) = channel.listings.get(listing.as_str()) {
+            touched.items.push((at, listing.item));
+        }
+    }
+    let order = ledger.channel_mut(at).orders.at_mut(number);
+    order.seq = line.seq;
+    match order.lines.iter_mut().find(|known| known.id == line.id) {
+        Some(known) => *known = line,
+        None => order.lines.push(line),
+    }
+    for (sku, was_open) in skus.into_iter().zip(before) {
+        let is_open = is_open_for(ledger.order(place), sku);
+        let open = &mut ledger.skus.at_mut(sku.0).open;
+        if is_open && !was_open {
+            open.push(place);
+        } else if was_open
+            && !is_open
+            && let Some(found) = open.iter().rposition(|known| *known == place)
+        {
+            open.remove(found);
+        }
+    }
+    index_parked(ledger.channel_mut(at), number, fact.listing.as_ref());
+}
+
+fn is_open_for(order: &Order, sku: SkuIx) -> bool {
+    order
+        .lines
+        .iter()
+        .any(|line| line.is_open() && line.parts.iter().flatten().any(|part| part.sku == sku))
+}
+
+fn index_parked(channel: &mut Channel, order: u32, listing: Option<&ListingId>) {
+    let Some(listing) = listing else { return };
+    let lines = &channel.orders.at(order).lines;
+    let parked = |line: &Line| line.is_parked() && line.listing.as_ref() == Some(listing);
+    if lines.iter().any(parked) {
+        channel
+            .parked
+            .entry(listing.clone())
+            .or_default()
+            .insert(order);
+    } else if let Some(orders) = channel.parked.get_mut(listing) {
+        orders.remove(&order);
+        if orders.is_empty() {
+            channel.parked.remove(listing);
+        }
+    }
+}
+
+fn line_of(ledger: &mut Ledger, at: u16, fact: &LineFact) -> Line {
+    let spread = |ledger: &mut Ledger, units: &[(_, Units)]| {
+        let channel = ledger.channel_mut(at);
+        units
+            .iter()
+            .map(|(place, units)| (channel.place_entry(place), *units))
+            .collect()
+    };
+    Line {
+        id: fact.line.clone(),
+        listing: fact.listing.clone(),
+        parts: fact.parts.as_ref().map(|parts| {
+            let part = |(sku, per): &(Sku, u32)| Part {
+                sku: sku_entry(ledger, sku),
+                per: *per,
+            };
+            parts.iter().map(part).collect()
+        }),
+        ordered: fact.ordered,
+        open: fact.open,
+        fulfilled: fact.fulfilled,
+        history: fact.history,
+        shipped: fact.shipped,
+        acknowledged: fact.acknowledged,
+        restocked: fact.restocked,
+        held: fact
+            .held
+            .iter()
+            .map(|(sku, location, units)| Held {
+                sku: sku_entry(ledger, sku),
+                location: known_location(ledger, location),
+                units: *units,
+            })
+            .collect(),
+        routes: fact.routes.as_ref().map(|routes| spread(ledger, routes)),
+        left: spread(ledger, &fact.left),
+        price: fact.price.clone(),
+        seq: ledger.seq,
+    }
+}

@@ -1,0 +1,37 @@
+//! The ledger: double entry, one writer.
+//!
+//! In: commands. Out: entries (movements and facts that happened together) and the state they add
+//! up to. `decide` says what follows from a command, `evolve` is the only code that changes state;
+//! both are pure. Never here: a clock, a file, a channel's vocabulary beyond its ids.
+#![deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
+
+mod balance;
+mod channel;
+mod command;
+mod decide;
+mod entry;
+mod evolve;
+mod order;
+mod push;
+mod setup;
+mod state;
+mod verify;
+
+pub use balance::{Balance, Stock};
+pub use channel::{Channel, Item, Stream, Wanted};
+pub use command::{
+    Change, Command, Happened, Hint, ListingReport, OrderReport, ParkedBytes, Polled, Refusal,
+    ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome, ShipLine,
+    ShownReport, Source, StockLine,
+};
+pub use decide::{Draft, decide};
+pub use entry::{
+    Actor, Bucket, Entry, Exception, Fact, LineFact, MappedBy, Movement, OrderFact, Place, Reading,
+    Recheck,
+};
+pub use evolve::{Touched, evolve, touched};
+pub use order::{Held, Line, Order, OrderRef, PlaceIx};
+pub use push::{Call, PushState, Row, SlotState};
+pub use setup::{ChannelSetup, Counting, LocationPair, Rules, Setup};
+pub use state::{Ledger, LocIx, SkuRow};
+pub use verify::{Broken, verify};

@@ -1,0 +1,204 @@
+//! Orders as the ledger keeps them.
+
+use std::cmp::Reverse;
+
+use channelsync_contract::ids::{LineId, ListingId};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::{Money, Units};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use smol_str::SmolStr;
+
+use super::command::Source;
+use super::state::LocIx;
+use crate::catalog::{Part, Parts, SkuIx};
+
+/// The number of a channel's own location in the channel's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlaceIx(pub u16);
+
+/// An order of a channel, by numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OrderRef {
+    /// The channel's number.
+    pub channel: u16,
+    /// The order's number in the channel's table.
+    pub order: u32,
+}
+
+/// One order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// What people call it.
+    pub name: SmolStr,
+    /// When the buyer ordered.
+    pub placed_at: Timestamp,
+    /// The channel's version as last applied.
+    pub version: Option<Timestamp>,
+    /// When that read began.
+    pub began: Timestamp,
+    /// How it was read.
+    pub source: Source,
+    /// Known, never booked.
+    pub test: bool,
+    /// Cancelled as a whole.
+    pub cancelled: bool,
+    /// Its lines, in the order they came.
+    pub lines: SmallVec<[Line; 1]>,
+    /// Entry that changed it last.
+    pub seq: u64,
+}
+
+/// Units of a SKU committed to a line at a location.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Which SKU.
+    pub sku: SkuIx,
+    /// Where.
+    pub location: LocIx,
+    /// How many.
+    pub units: Units,
+}
+
+/// Units of a line at the channel's locations.
+pub(super) type Spread = SmallVec<[(PlaceIx, Units); 1]>;
+
+/// One order line. Quantities are in listing units and cumulative, except what is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The channel's id.
+    pub id: LineId,
+    /// The listing; none where the line takes nothing from stock.
+    pub listing: Option<ListingId>,
+    /// What one unit takes, as mapped when the line was booked; none while unmapped.
+    pub parts: Option<Parts>,
+    /// Ever ordered.
+    pub ordered: Units,
+    /// Still to be shipped, as the channel says.
+    pub open: Units,
+    /// Shipped, as the channel says.
+    pub fulfilled: Units,
+    /// Of these, shipped before the books opened.
+    pub history: Units,
+    /// Shipped by us.
+    pub shipped: Units,
+    /// Of the channel's figure, what is ours.
+    pub acknowledged: Units,
+    /// Put back after shipping.
+    pub restocked: Units,
+    /// Committed units.
+    pub held: SmallVec<[Held; 1]>,
+    /// Where the channel wants open units shipped from; none while it has not said.
+    pub routes: Option<Spread>,
+    /// Where the channel says units left.
+    pub left: Spread,
+    /// Unit price.
+    pub price: Option<Money>,
+    /// Entry that changed it last.
+    pub seq: u64,
+}
+
+impl Line {
+    /// Listing units the ledger must hold or owe: open on the channel, less those that we shipped
+    /// and the channel does not know of yet.
+    pub fn wanted(&self) -> Units {
+        self.open.minus_or_zero(self.unreported())
+    }
+
+    /// Units we shipped that the channel does not know of.
+    pub fn unreported(&self) -> Units {
+        self.shipped.minus_or_zero(self.acknowledged)
+    }
+
+    /// Units that others shipped, since the books opened.
+    pub fn foreign(&self) -> Units {
+        self.fulfilled
+            .minus_or_zero(self.acknowledged)
+            .minus_or_zero(self.history)
+    }
+
+    /// Units of a SKU that the line needs altogether.
+    pub fn needed(&self, part: &Part) -> Units {
+        self.wanted().times(part.per)
+    }
+
+    /// Units of a SKU committed to the line, everywhere.
+    pub fn held_of(&self, sku: SkuIx) -> Units {
+        self.held
+            .iter()
+            .filter(|held| held.sku == sku)
+            .map(|held| held.units)
+            .sum()
+    }
+
+    /// Units of a SKU committed to the line at a location.
+    pub fn held_at(&self, sku: SkuIx, location: LocIx) -> Units {
+        let here = |held: &&Held| held.sku == sku && held.location == location;
+        self.held.iter().filter(here).map(|held| held.units).sum()
+    }
+
+    /// Units of a SKU owed beyond what is committed.
+    pub fn backordered(&self, sku: SkuIx) -> Units {
+        let Some(parts) = &self.parts else {
+            return Units::ZERO;
+        };
+        let needed: Units = parts
+            .iter()
+            .filter(|part| part.sku == sku)
+            .map(|part| self.needed(part))
+            .sum();
+        needed.minus_or_zero(self.held_of(sku))
+    }
+
+    /// Whole listing units that are fully committed.
+    pub fn committed(&self) -> Units {
+        let Some(parts) = &self.parts else {
+            return Units::ZERO;
+        };
+        let whole = |part: &Part| self.held_of(part.sku).0.checked_div(part.per).unwrap_or(0);
+        Units(parts.iter().map(whole).min().unwrap_or(0)).min(self.wanted())
+    }
+
+    /// Whether the line takes from stock and its listing stands for nothing yet.
+    pub fn is_parked(&self) -> bool {
+        self.listing.is_some() && self.parts.is_none()
+    }
+
+    /// Whether anything is still to happen with it in the ledger.
+    pub fn is_open(&self) -> bool {
+        !self.wanted().is_zero() || !self.held.is_empty()
+    }
+}
+
+impl Order {
+    /// Whether a report of this version, source and beginning is newer than what is known.
+    ///
+    /// An older version never wins; with equal or missing versions a fetch beats a webhook and a
+    /// later-begun fetch an earlier one.
+    pub fn is_older_than(
+        &self,
+        version: Option<Timestamp>,
+        source: Source,
+        began: Timestamp,
+    ) -> bool {
+        match (self.version, version) {
+            (Some(known), Some(new)) if known != new => known < new,
+            (Some(_) | None, Some(_) | None) => match (self.source, source) {
+                (Source::Webhook, Source::Fetch) => true,
+                (Source::Fetch, Source::Fetch) => self.began < began,
+                (Source::Webhook | Source::Fetch, Source::Webhook) => false,
+            },
+        }
+    }
+
+    /// Units of all lines still to be shipped.
+    pub fn is_open(&self) -> bool {
+        self.lines.iter().any(Line::is_open)
+    }
+
+    /// Sorts backorders: higher priority first, then older, then by number.
+    pub(super) fn turn(&self, priority: i32, at: OrderRef) -> (Reverse<i32>, Timestamp, OrderRef) {
+        (Reverse(priority), self.placed_at, at)
+    }
+}

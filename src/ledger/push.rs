@@ -1,0 +1,98 @@
+//! What is known of each slot on a channel.
+
+use channelsync_contract::ids::{CallId, SlotKey};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::Units;
+use serde::{Deserialize, Serialize};
+
+use super::entry::Recheck;
+
+/// One slot. All figures are in listing units, as the channel counts them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushState {
+    /// What the slot should hold: the last confirmed write or adopted reading, moved by the known
+    /// acts on the channel since. None before the first reading.
+    pub expected: Option<i64>,
+    /// What the channel holds as unsellable, by the last reading.
+    pub unsellable: Units,
+    /// The last confirmed write.
+    pub confirmed: Option<Confirmed>,
+    /// The last reading.
+    pub shown: Option<LastShown>,
+    /// When a reading was last taken for true; acts before it are in it already.
+    pub adopted_at: Option<Timestamp>,
+    /// When `expected` changed last; a reading begun before says nothing about it.
+    pub changed_at: Timestamp,
+    /// A difference that may be an order on its way.
+    pub recheck: Option<Recheck>,
+    /// Must be read before it is written again.
+    pub reread: bool,
+    /// Corrections in a row without an agreeing reading.
+    pub corrections: u32,
+    /// Free, under way, in doubt or parked.
+    pub state: SlotState,
+}
+
+/// The last confirmed write of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// What was written.
+    pub quantity: Units,
+    /// Entry of the outcome.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The last reading of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastShown {
+    /// The figure that a push replaces.
+    pub written: i64,
+    /// What buyers could buy.
+    pub sellable: i64,
+    /// Entry of the reading.
+    pub seq: u64,
+    /// When the read began.
+    pub began: Timestamp,
+}
+
+/// Whether a slot may be pushed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SlotState {
+    /// Yes.
+    #[default]
+    Free,
+    /// A call is under way.
+    InFlight(CallId),
+    /// A call may or may not have had its effect.
+    InDoubt(CallId),
+    /// Not until a person acts; the reason.
+    Parked(String),
+    /// The channel holds no such slot; readings will tell when it does.
+    Absent,
+}
+
+/// One row of a call, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Where.
+    pub slot: SlotKey,
+    /// What to write.
+    pub quantity: Units,
+    /// What the channel must hold for it.
+    pub expected: Option<i64>,
+}
+
+/// A call under way or in doubt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The channel's number.
+    pub channel: u16,
+    /// Its rows, to be repeated as they were.
+    pub rows: Vec<Row>,
+    /// Entry of the intent.
+    pub seq: u64,
+    /// Whether its effect is unknown.
+    pub in_doubt: bool,
+}

@@ -1,0 +1,79 @@
+//! The merchant's settings as far as the ledger needs them, booked like everything else.
+
+use std::collections::BTreeMap;
+
+use channelsync_contract::ids::{ChannelId, ChannelLocationId, ListingId, LocationId, Sku};
+use channelsync_contract::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How a channel treats the figure we write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counting {
+    /// It subtracts its own open orders.
+    Gross,
+    /// It shows what we write.
+    Net,
+}
+
+/// Locations, channels and rules of a merchant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// Where stock is counted.
+    pub locations: Vec<LocationId>,
+    /// Rules for all channels.
+    pub rules: Rules,
+    /// The channels.
+    pub channels: Vec<ChannelSetup>,
+}
+
+/// One channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelSetup {
+    /// Its name.
+    pub id: ChannelId,
+    /// Gross or net.
+    pub counting: Counting,
+    /// A write is made only if the channel still holds what we believe.
+    pub compare_and_set: bool,
+    /// Whether quantities are written at all.
+    pub live: bool,
+    /// When its opening stock was counted.
+    pub book_from: Timestamp,
+    /// Which of our locations serve it, first choice first.
+    pub locations: Vec<LocationPair>,
+    /// Whose backorders are filled first: higher before lower.
+    pub backorder_priority: i32,
+    /// Rules for the channel.
+    pub rules: Rules,
+    /// Rules for a SKU on this channel.
+    pub sku_rules: BTreeMap<Sku, Rules>,
+    /// Rules for a listing.
+    pub listing_rules: BTreeMap<ListingId, Rules>,
+}
+
+/// One of our locations and the channel's name for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocationPair {
+    /// Ours.
+    pub ours: LocationId,
+    /// The channel's; none where it knows one quantity only.
+    pub theirs: Option<ChannelLocationId>,
+}
+
+/// Rules as set at one level; what is absent is looked up one level further out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Units of a SKU withheld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety_stock_units: Option<u32>,
+    /// Percent of the pool shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_percent: Option<u32>,
+    /// Never show more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_units: Option<u32>,
+    /// Show none below this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_units: Option<u32>,
+}

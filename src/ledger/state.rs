@@ -1,0 +1,171 @@
+//! The ledger: what all entries add up to.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use channelsync_contract::ids::{CallId, LocationId, Sku};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::Units;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::balance::{Balance, Stock, Stocks};
+use super::channel::Channel;
+use super::command::ParkedBytes;
+use super::entry::Exception;
+use super::order::{Order, OrderRef};
+use super::push::Call;
+use super::setup::Setup;
+use crate::catalog::{SkuIx, Table};
+
+/// Exceptions kept for people to look at; older ones remain in the journal.
+pub(super) const EXCEPTIONS_KEPT_MAX: usize = 1_000;
+
+/// The number of one of our locations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LocIx(pub u16);
+
+/// One SKU.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SkuRow {
+    /// Units by location.
+    pub stocks: Stocks,
+    /// Net units that came from suppliers, went to customers, were found.
+    pub outside: Outside,
+    /// Open order lines that take from it, in order of arrival.
+    pub open: Vec<OrderRef>,
+    /// Listings that stand for it: channel, listing.
+    pub listings: SmallVec<[(u16, u32); 2]>,
+}
+
+/// Units at the outside parties; with those at our locations they sum to zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// At suppliers: minus what was received.
+    pub supplier: i64,
+    /// At customers.
+    pub customer: i64,
+    /// Lost, or minus what was found.
+    pub adjustment: i64,
+}
+
+/// The state that all entries add up to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Ledger {
+    /// The last entry.
+    pub seq: u64,
+    /// Its time.
+    pub at: Timestamp,
+    /// Settings as booked.
+    pub setup: Setup,
+    /// Entry that booked them.
+    pub setup_seq: u64,
+    /// Our locations, ever.
+    pub locations: Vec<LocationId>,
+    /// SKUs.
+    pub skus: Table<Sku, SkuRow>,
+    /// Channels, ever.
+    pub channels: Vec<Channel>,
+    /// Calls under way or in doubt.
+    pub calls: BTreeMap<CallId, Call>,
+    /// Ids of commands that must not be carried out twice.
+    pub done: BTreeSet<String>,
+    /// Bytes set aside.
+    pub parked: BTreeMap<String, ParkedBytes>,
+    /// The newest exceptions with their entry.
+    pub exceptions: VecDeque<(u64, Exception)>,
+}
+
+impl Ledger {
+    /// The number of a location.
+    pub fn location(&self, id: &str) -> Option<LocIx> {
+        let found = self
+            .locations
+            .iter()
+            .position(|known| known.as_str() == id)?;
+        u16::try_from(found).ok().map(LocIx)
+    }
+
+    /// The name of a location.
+    pub fn location_id(&self, location: LocIx) -> &LocationId {
+        self.locations
+            .get(usize::from(location.0))
+            .expect("location number of this ledger")
+    }
+
+    /// The number of a channel.
+    pub fn channel_ix(&self, id: &str) -> Option<u16> {
+        let found = self
+            .channels
+            .iter()
+            .position(|known| known.id.as_str() == id)?;
+        u16::try_from(found).ok()
+    }
+
+    /// The channel with this number.
+    pub fn channel(&self, number: u16) -> &Channel {
+        self.channels
+            .get(usize::from(number))
+            .expect("channel number of this ledger")
+    }
+
+    pub(super) fn channel_mut(&mut self, number: u16) -> &mut Channel {
+        self.channels
+            .get_mut(usize::from(number))
+            .expect("channel number of this ledger")
+    }
+
+    /// The channel with this name.
+    pub fn channel_named(&self, id: &str) -> Option<&Channel> {
+        self.channels.iter().find(|known| known.id.as_str() == id)
+    }
+
+    /// An order.
+    pub fn order(&self, at: OrderRef) -> &Order {
+        self.channel(at.channel).orders.at(at.order)
+    }
+
+    /// A SKU's row.
+    pub fn sku(&self, sku: SkuIx) -> &SkuRow {
+        self.skus.at(sku.0)
+    }
+
+    /// A SKU's text.
+    pub fn sku_id(&self, sku: SkuIx) -> &Sku {
+        self.skus.key(sku.0)
+    }
+
+    /// The number of a SKU.
+    pub fn sku_ix(&self, sku: &str) -> Option<SkuIx> {
+        self.skus.find(sku).map(SkuIx)
+    }
+
+    /// Units of a SKU at a location; all zero where none ever were.
+    pub fn balance(&self, sku: SkuIx, location: LocIx) -> Balance {
+        self.stock(sku, location)
+            .map(|stock| stock.balance)
+            .unwrap_or_default()
+    }
+
+    /// A SKU at a location, if it ever was there.
+    pub fn stock(&self, sku: SkuIx, location: LocIx) -> Option<&Stock> {
+        self.sku(sku)
+            .stocks
+            .iter()
+            .find(|stock| stock.location == location)
+    }
+
+    /// Whether a SKU was ever counted anywhere.
+    pub fn is_counted(&self, sku: SkuIx) -> bool {
+        self.sku(sku).stocks.iter().any(|stock| stock.counted)
+    }
+
+    /// Units owed to open orders beyond what is committed.
+    pub fn backordered(&self, sku: SkuIx) -> Units {
+        let orders = self.sku(sku).open.iter().map(|at| self.order(*at));
+        orders
+            .flat_map(|order| &order.lines)
+            .map(|line| line.backordered(sku))
+            .sum()
+    }
+}
