@@ -2,5 +2,6 @@
 //!
 //! Modules in the order data flows; what decides is pure, what touches the world is a thin shell.
 
+pub mod ats;
 pub mod catalog;
 pub mod ledger;

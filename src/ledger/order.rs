@@ -111,6 +111,11 @@ impl Line {
         self.shipped.minus_or_zero(self.acknowledged)
     }
 
+    /// Of these, units that the channel still counts as open.
+    pub fn unreported_open(&self) -> Units {
+        self.unreported().min(self.open)
+    }
+
     /// Units that others shipped, since the books opened.
     pub fn foreign(&self) -> Units {
         self.fulfilled
@@ -167,7 +172,7 @@ impl Line {
 
     /// Whether anything is still to happen with it in the ledger.
     pub fn is_open(&self) -> bool {
-        !self.wanted().is_zero() || !self.held.is_empty()
+        !self.open.is_zero() || !self.held.is_empty()
     }
 }
 

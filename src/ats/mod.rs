@@ -1,0 +1,18 @@
+//! Available to sell: the quantity each slot may show, and how it came about.
+//!
+//! In: the ledger. Out: one number per slot of an item with every step that led to it. Never reads a
+//! clock, a file or a socket; equal inputs give equal numbers, which is how the outbox knows that
+//! nothing needs pushing. Rounds down: we would rather miss a sale than owe one.
+#![deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
+
+mod explain;
+mod number;
+mod own;
+mod pool;
+mod rules;
+
+pub use explain::{CommittedTo, Explained, ExplainedPart, ExplainedSlot, ExplainedStock, explain};
+pub use number::{ItemNumber, NoNumber, SlotNumber, number};
+pub use own::Own;
+pub use pool::{LocationPool, Pool};
+pub use rules::{Effective, Level, Won, effective};

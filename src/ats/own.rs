@@ -1,0 +1,80 @@
+//! A channel's own open units at its own places: what a gross channel subtracts by itself.
+
+use channelsync_contract::ids::ListingId;
+use channelsync_contract::units::Units;
+
+use crate::catalog::Parts;
+use crate::ledger::{Channel, Ledger, Line, OrderRef, PlaceIx};
+
+/// Own open units of a listing at each place, in listing units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    placed: Vec<(Option<PlaceIx>, Units)>,
+    /// Units whose place the channel has not told yet.
+    pub unplaced: Units,
+}
+
+impl Own {
+    /// Units known to be held at a place.
+    pub fn at(&self, place: Option<PlaceIx>) -> Units {
+        let here = |(known, _): &&(Option<PlaceIx>, Units)| *known == place;
+        self.placed
+            .iter()
+            .filter(here)
+            .map(|(_, units)| *units)
+            .sum()
+    }
+
+    fn add(&mut self, place: Option<PlaceIx>, units: Units) {
+        match self.placed.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, sum)) => *sum = sum.plus(units),
+            None => self.placed.push((place, units)),
+        }
+    }
+}
+
+/// Orders of this channel with open lines of the listing.
+fn open_orders<'a>(
+    ledger: &'a Ledger,
+    channel: u16,
+    parts: &'a Parts,
+) -> impl Iterator<Item = OrderRef> + 'a {
+    // A line takes from every part of its listing, so the first part finds it.
+    let first = parts.first();
+    let orders = first
+        .map(|part| ledger.sku(part.sku).open.as_slice())
+        .unwrap_or_default();
+    orders
+        .iter()
+        .copied()
+        .filter(move |at| at.channel == channel)
+}
+
+/// Own units as far as the ledger committed them, and those we shipped that were not reported.
+pub(super) fn own(ledger: &Ledger, number: u16, listing: &ListingId, parts: &Parts) -> Own {
+    let channel = ledger.channel(number);
+    let mut own = Own::default();
+    for at in open_orders(ledger, number, parts) {
+        let lines = ledger.order(at).lines.iter();
+        for line in lines.filter(|line| line.listing.as_ref() == Some(listing)) {
+            add_line(channel, line, &mut own);
+        }
+    }
+    own
+}
+
+fn add_line(channel: &Channel, line: &Line, own: &mut Own) {
+    let mut left = line.committed().plus(line.unreported_open());
+    let mut places = channel.places_served();
+    match (places.next(), places.next(), &line.routes) {
+        (Some((_, only)), None, _) => own.add(only, left),
+        (_, _, None) => own.unplaced = own.unplaced.plus(left),
+        (_, _, Some(routes)) => {
+            for (place, open) in routes {
+                let here = left.min(*open);
+                own.add(Some(*place), here);
+                left = left.minus(here);
+            }
+        }
+    }
+}

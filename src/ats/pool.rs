@@ -1,0 +1,95 @@
+//! What a channel's locations hold for a listing, in whole listings.
+
+use serde::Serialize;
+
+use crate::catalog::{Part, SkuIx};
+use crate::ledger::{Ledger, LocIx};
+
+/// Whole listings that could be made, by location, and below zero what is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pool {
+    /// By location, first choice first; each at least 0.
+    pub locations: Vec<LocationPool>,
+    /// Their sum; or, where safety stock exceeds what is there, minus the shortfall.
+    pub total: i64,
+}
+
+/// What one location could give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LocationPool {
+    /// Which.
+    #[serde(skip)]
+    pub location: LocIx,
+    /// Whole listings.
+    pub listings: i64,
+}
+
+/// What is left of a SKU at each location after its safety stock was taken, last choice first.
+struct Free {
+    units: Vec<i64>,
+    shortfall: i64,
+}
+
+fn free(ledger: &Ledger, sku: SkuIx, safety: u32, locations: &[LocIx]) -> Free {
+    let mut withheld = i64::from(safety);
+    let mut units: Vec<i64> = locations
+        .iter()
+        .map(|location| ledger.balance(sku, *location).available.signed())
+        .collect();
+    for there in units.iter_mut().rev() {
+        let taken = withheld.min(*there);
+        *there = there.saturating_sub(taken);
+        withheld = withheld.saturating_sub(taken);
+    }
+    Free {
+        units,
+        shortfall: withheld,
+    }
+}
+
+/// The pool of a listing made of `parts`, each with the safety stock of its SKU.
+pub(super) fn pool(ledger: &Ledger, parts: &[(Part, u32)], locations: &[LocIx]) -> Pool {
+    let free: Vec<(i64, Free)> = parts
+        .iter()
+        .map(|(part, safety)| {
+            (
+                i64::from(part.per),
+                free(ledger, part.sku, *safety, locations),
+            )
+        })
+        .collect();
+    let made = |place: usize| {
+        let whole = free.iter().map(|(per, free)| {
+            let units = free.units.get(place).copied().unwrap_or(0);
+            units.checked_div(*per).unwrap_or(0)
+        });
+        whole.min().unwrap_or(0)
+    };
+    let locations: Vec<LocationPool> = locations
+        .iter()
+        .enumerate()
+        .map(|(place, location)| LocationPool {
+            location: *location,
+            listings: made(place),
+        })
+        .collect();
+    let sum = locations
+        .iter()
+        .fold(0_i64, |sum, here| sum.saturating_add(here.listings));
+    let lacking = free
+        .iter()
+        .map(|(per, free)| ceiling(free.shortfall, *per))
+        .max()
+        .unwrap_or(0);
+    let total = if lacking > 0 {
+        0_i64.saturating_sub(lacking)
+    } else {
+        sum
+    };
+    Pool { locations, total }
+}
+
+fn ceiling(units: i64, per: i64) -> i64 {
+    let up = units.saturating_add(per.saturating_sub(1));
+    up.checked_div(per).unwrap_or(0)
+}
