@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use config::ValueKind;
+
 use super::address::{self, Network, Refusal};
 use super::config::{Config, Limits, Listen, Log};
 use super::fault::Fault;
@@ -44,6 +46,15 @@ impl Checking<'_> {
             .ok()
     }
 
+    /// Whether nothing was written there, not even something that the walk refused.
+    pub(super) fn is_absent(&self, path: &KeyPath) -> bool {
+        match path.value(&self.layers.tree).map(|value| &value.kind) {
+            None | Some(ValueKind::Nil) => true,
+            Some(ValueKind::Array(values)) => values.is_empty(),
+            Some(_) => false,
+        }
+    }
+
     pub(super) fn origin(&self, path: &KeyPath) -> super::Origin {
         path.origin(self.dir, &self.layers.tree)
     }
@@ -73,15 +84,8 @@ pub(super) fn check(
     for (name, raw) in raw.merchants {
         merchants.extend(merchant(&mut checking, &name, raw));
     }
-    if layers.merchant_files.is_empty() {
-        checking.fault(
-            &KeyPath::of(&["merchants"]),
-            "no merchant",
-            "write merchants.d/NAME.toml after config/merchants.d/example.toml",
-        );
-    }
-    if let (Some(channel), None, false) = (&checking.subscriber, &public_url, layers.daemon_unread)
-    {
+    let may_be_set = layers.daemon_unread || !checking.is_absent(&path);
+    if let (Some(channel), false) = (&checking.subscriber, may_be_set) {
         let what = format!("missing, and channel {channel} creates webhook subscriptions");
         let help = "set the https address at which channels reach the webhook listener, \
                     or `subscriptions = false` for the channel";

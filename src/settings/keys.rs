@@ -43,8 +43,8 @@ pub(super) enum Names {
 /// What an absent key means.
 #[derive(Clone, Copy)]
 pub(super) enum Absent {
-    /// It must be there.
-    Fault,
+    /// It must be there, as in this example.
+    Fault(&'static str),
     /// Nothing; also a list or table that is then empty.
     Nothing,
     /// This value.
@@ -100,7 +100,7 @@ const LOG: &[Key] = &[
 ];
 
 const MERCHANT: &[Key] = &[
-    texts("locations", Absent::Fault),
+    texts("locations", Absent::Fault("[\"main\"]")),
     table("rules", RULES),
     named("channels", Names::Ours, CHANNEL),
 ];
@@ -113,15 +113,15 @@ const RULES: &[Key] = &[
 ];
 
 const CHANNEL: &[Key] = &[
-    choice("connector", &["shopify"], Absent::Fault),
+    choice("connector", &["shopify"], Absent::Fault("\"shopify\"")),
     choice("mode", &["shadow", "live"], Absent::Text("shadow")),
-    text("shop", Absent::Fault),
+    text("shop", Absent::Fault("\"acme.myshopify.com\"")),
     text("base_url", Absent::Nothing),
-    text("book_from", Absent::Fault),
+    text("book_from", Absent::Fault("\"2026-11-20T09:00:00Z\"")),
     Key {
         name: "locations",
         shape: Shape::Rows(LOCATION_PAIR),
-        absent: Absent::Fault,
+        absent: Absent::Fault("[{ ours = \"main\", theirs = \"101\" }]"),
     },
     number("backorder_priority", 0, -1_000_000, 1_000_000),
     number("poll_interval_secs", 60, 1, DAY_SECS),
@@ -143,9 +143,13 @@ const CHANNEL: &[Key] = &[
     named("listings", Names::Foreign, RULES),
 ];
 
-const LOCATION_PAIR: &[Key] = &[text("ours", Absent::Fault), text("theirs", Absent::Fault)];
+const LOCATION_PAIR: &[Key] = &[
+    text("ours", Absent::Fault("\"main\"")),
+    text("theirs", Absent::Fault("\"101\"")),
+];
 
-const CREDENTIALS: &[Key] = &[
+/// Named apart because their secrets are refused anywhere else, too.
+pub(super) const CREDENTIALS: &[Key] = &[
     text("access_token_file", Absent::Nothing),
     text("client_id", Absent::Nothing),
     text("client_secret_file", Absent::Nothing),
@@ -211,4 +215,104 @@ const fn named(name: &'static str, names: Names, keys: &'static [Key]) -> Key {
 /// The names of some keys.
 pub(super) fn names(keys: &'static [Key]) -> impl Iterator<Item = &'static str> + Clone {
     keys.iter().map(|key| key.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use toml::{Table, Value};
+
+    use super::*;
+
+    /// The example with the keys that are off by default switched on: `#key`, never `# prose`.
+    fn whole(example: &str) -> Table {
+        let is_off = |line: &str| {
+            line.strip_prefix('#')
+                .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_lowercase()))
+        };
+        let lines = example
+            .lines()
+            .map(|line| if is_off(line) { &line[1..] } else { line });
+        toml::from_str(&lines.collect::<Vec<_>>().join("\n")).unwrap()
+    }
+
+    /// What of a table's keys is missing in `example`, unknown, or shown with another default.
+    fn differences(above: &str, keys: &'static [Key], example: &Table, found: &mut Vec<String>) {
+        let unknown = example
+            .keys()
+            .filter(|name| !names(keys).any(|known| known == *name));
+        found.extend(unknown.map(|name| format!("{above}{name} is not known")));
+        for key in keys {
+            let path = format!("{above}{}", key.name);
+            match (&key.shape, example.get(key.name)) {
+                (_, None) => found.push(format!("{path} is not shown")),
+                (Shape::Table(keys), Some(Value::Table(table))) => {
+                    differences(&format!("{path}."), keys, table, found);
+                }
+                (Shape::Named(_, keys), Some(Value::Table(tables))) => {
+                    for (name, table) in tables {
+                        differences(
+                            &format!("{path}.{name}."),
+                            keys,
+                            table.as_table().unwrap(),
+                            found,
+                        );
+                    }
+                }
+                (Shape::Rows(keys), Some(Value::Array(rows))) => {
+                    for row in rows {
+                        differences(&format!("{path}[]."), keys, row.as_table().unwrap(), found);
+                    }
+                }
+                (_, Some(shown)) => {
+                    let default = match key.absent {
+                        Absent::Fault(_) | Absent::Nothing => continue,
+                        Absent::Text(text) => Value::from(text),
+                        Absent::Number(number) => Value::from(number),
+                        Absent::Flag(flag) => Value::from(flag),
+                    };
+                    if *shown != default {
+                        found.push(format!(
+                            "{path} is shown as {shown:?}, the default is {default:?}"
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    fn examples() -> Table {
+        let mut all = whole(include_str!("../../config/channelsync.example.toml"));
+        let merchant = whole(include_str!("../../config/merchants.d/example.toml"));
+        all.insert(
+            "merchants".to_owned(),
+            Table::from_iter([("example".to_owned(), Value::Table(merchant))]).into(),
+        );
+        all
+    }
+
+    #[test]
+    fn the_examples_show_every_key_with_its_default_and_no_other() {
+        let mut found = Vec::new();
+        differences("", ROOT, &examples(), &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_gap_in_the_examples_is_seen() {
+        let mut example = examples();
+        let limits = example["limits"].as_table_mut().unwrap();
+        limits.remove("shutdown_secs");
+        limits.insert("read_rows_max".to_owned(), Value::from(7));
+        limits.insert("shutdown_secz".to_owned(), Value::from(20));
+        let mut found = Vec::new();
+        differences("", ROOT, &example, &mut found);
+        assert_eq!(
+            found,
+            [
+                "limits.shutdown_secz is not known",
+                "limits.read_rows_max is shown as Integer(7), the default is Integer(1000)",
+                "limits.shutdown_secs is not shown",
+            ]
+        );
+    }
 }

@@ -24,8 +24,6 @@ pub(super) struct Layers {
     pub(super) tree: Value,
     /// Files of the daemon that could not be read, so that what they set is unknown.
     pub(super) daemon_unread: bool,
-    /// The merchants that have a file, also those whose file could not be read.
-    pub(super) merchant_files: Vec<String>,
 }
 
 /// One layer: a tree of values with their origins.
@@ -71,6 +69,15 @@ pub(super) fn read(dir: &Path, env: &BTreeMap<String, String>, faults: &mut Vec<
         }
         merchant_files.push(name);
     }
+    if merchant_files.is_empty() {
+        faults.push(Fault {
+            file: dir.join("merchants.d").display().to_string(),
+            line: None,
+            key: String::new(),
+            what: "no merchant".to_owned(),
+            help: "write NAME.toml there after config/merchants.d/example.toml".to_owned(),
+        });
+    }
     let files = merge(&layers);
     for variable in variables::resolve(env, &files, &merchant_files, faults) {
         layers.push(Layer(variable));
@@ -78,7 +85,6 @@ pub(super) fn read(dir: &Path, env: &BTreeMap<String, String>, faults: &mut Vec<
     Layers {
         tree: merge(&layers),
         daemon_unread,
-        merchant_files,
     }
 }
 

@@ -69,7 +69,7 @@ fn locations(checking: &mut Checking<'_>, path: &KeyPath, raw: &[String]) -> Vec
             );
         }
     }
-    if raw.is_empty() {
+    if checking.is_absent(path) {
         checking.fault(
             path,
             "empty",
@@ -172,7 +172,7 @@ fn pairs(
         }
         pairs.push(LocationPair { ours, theirs });
     }
-    if raw.is_empty() {
+    if checking.is_absent(path) {
         checking.fault(
             path,
             "empty",

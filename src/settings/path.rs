@@ -49,8 +49,8 @@ impl KeyPath {
         }
     }
 
-    /// Which file and line the value here came from; for what is absent, where it belongs.
-    pub(super) fn origin(&self, dir: &Path, tree: &Value) -> Origin {
+    /// The value here.
+    pub(super) fn value<'a>(&self, tree: &'a Value) -> Option<&'a Value> {
         let mut value = Some(tree);
         for step in &self.0 {
             value = value.and_then(|value| match (&value.kind, step) {
@@ -60,8 +60,12 @@ impl KeyPath {
             });
         }
         value
-            .and_then(first_origin)
-            .unwrap_or_else(|| self.home(dir))
+    }
+
+    /// Which file and line the value here came from; for what is absent, where it belongs.
+    pub(super) fn origin(&self, dir: &Path, tree: &Value) -> Origin {
+        let found = self.value(tree).and_then(first_origin);
+        found.unwrap_or_else(|| self.home(dir))
     }
 
     fn home(&self, dir: &Path) -> Origin {

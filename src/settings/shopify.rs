@@ -49,12 +49,14 @@ pub(super) fn settings(
             "give each account one channel: two would overwrite each other's quantities",
         );
     }
-    for (_, account) in accounts {
-        checking.accounts.extend(
-            account
-                .iter()
-                .map(|account| (account.clone(), channel.to_owned())),
-        );
+    for account in accounts
+        .into_iter()
+        .filter_map(|(_, account)| account.clone())
+    {
+        checking
+            .accounts
+            .entry(account)
+            .or_insert_with(|| channel.to_owned());
     }
     let path = path.key("credentials");
     let credentials = credentials(checking, &path, channel, &raw.credentials);
@@ -73,55 +75,37 @@ fn credentials(
     channel: &str,
     raw: &RawCredentials,
 ) -> Option<Credentials> {
-    match (
-        &raw.access_token_file,
-        &raw.client_id,
-        &raw.client_secret_file,
-    ) {
-        (Some(file), None, None) => {
-            read_secret(checking, &path.key("access_token_file"), channel, file)
-                .map(Credentials::AccessToken)
-        }
-        (None, Some(id), Some(file)) => {
-            let secret = read_secret(checking, &path.key("client_secret_file"), channel, file)?;
-            Some(Credentials::Client {
-                id: id.clone(),
-                secret,
-            })
-        }
-        (None, Some(_), None) => {
-            checking.fault(
-                &path.key("client_secret_file"),
-                format!("missing for channel {channel}"),
-                "client_id needs it",
-            );
-            None
-        }
-        (None, None, Some(_)) => {
-            checking.fault(
-                &path.key("client_id"),
-                format!("missing for channel {channel}"),
-                "client_secret_file needs it",
-            );
-            None
-        }
-        (None, None, None) => {
-            checking.fault(
-                path,
-                format!("channel {channel} has no credentials"),
-                "set client_id and client_secret_file, or access_token_file",
-            );
-            None
-        }
-        (Some(_), _, _) => {
-            checking.fault(
-                &path.key("access_token_file"),
-                format!("channel {channel} has credentials of two kinds"),
-                "keep client_id and client_secret_file, or access_token_file",
-            );
-            None
-        }
+    let is_set = |key: &str| !checking.is_absent(&path.key(key));
+    let [token, id, secret] = ["access_token_file", "client_id", "client_secret_file"];
+    let fault = match (is_set(token), is_set(id), is_set(secret)) {
+        (true, false, false) | (false, true, true) => None,
+        (false, true, false) => Some((path.key(secret), "missing", "client_id needs it")),
+        (false, false, true) => Some((path.key(id), "missing", "client_secret_file needs it")),
+        (false, false, false) => Some((
+            path.clone(),
+            "missing",
+            "set client_id and client_secret_file, or access_token_file",
+        )),
+        (true, _, _) => Some((
+            path.key(token),
+            "credentials of two kinds",
+            "keep client_id and client_secret_file, or access_token_file",
+        )),
+    };
+    if let Some((path, what, help)) = fault {
+        checking.fault(&path, format!("channel {channel}: {what}"), help);
+        return None;
     }
+    if let Some(file) = &raw.access_token_file {
+        return read_secret(checking, &path.key(token), channel, file)
+            .map(Credentials::AccessToken);
+    }
+    let file = raw.client_secret_file.as_ref()?;
+    let secret = read_secret(checking, &path.key(secret), channel, file);
+    Some(Credentials::Client {
+        id: raw.client_id.clone()?,
+        secret: secret?,
+    })
 }
 
 fn webhook_secrets(
@@ -132,10 +116,10 @@ fn webhook_secrets(
 ) -> Option<Vec<Secret>> {
     let path = path.key("webhook_secret_files");
     let files = &raw.credentials.webhook_secret_files;
-    if raw.subscriptions && files.is_empty() {
+    if raw.subscriptions && checking.is_absent(&path) {
         let help = "name the file with the key that signs the webhooks (the app's client secret), \
                     or set `subscriptions = false`";
-        checking.fault(&path, format!("missing for channel {channel}"), help);
+        checking.fault(&path, format!("channel {channel}: missing"), help);
     }
     let read: Vec<Option<Secret>> = files
         .iter()

@@ -42,6 +42,8 @@ pub(super) fn resolve(
         };
         let segments: Vec<&str> = rest.split("__").collect();
         match find(ROOT, &segments, Some(files), merchant_files) {
+            // The fault of its file is enough; a variable alone makes no merchant.
+            Ok((path, _)) if is_unread_merchant(&path, files) => {}
             Ok((path, shape)) => {
                 let origin = format!("variable {variable}");
                 let leaf = value(&origin, text, shape);
@@ -59,6 +61,15 @@ pub(super) fn resolve(
         }
     }
     layers
+}
+
+fn is_unread_merchant(path: &[String], files: &Value) -> bool {
+    match path {
+        [section, name, ..] if section == "merchants" => child(files, section)
+            .and_then(|merchants| child(merchants, name))
+            .is_none(),
+        _ => false,
+    }
 }
 
 /// The key path that the segments spell, and what may stand there.

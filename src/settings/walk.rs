@@ -9,7 +9,7 @@ use config::{Value, ValueKind};
 use serde_json::Value as Json;
 
 use super::fault::{Fault, meant, nearest};
-use super::keys::{Absent, Key, Names, ROOT, Shape, names};
+use super::keys::{Absent, CREDENTIALS, Key, Names, ROOT, Shape, names};
 use super::path::KeyPath;
 use super::raw::RawConfig;
 
@@ -61,8 +61,12 @@ impl Walk<'_> {
         for key in keys {
             let path = path.key(key.name);
             let value = entries.and_then(|entries| entries.get(key.name));
-            if value.is_none() && matches!(key.absent, Absent::Fault) {
-                self.fault(&path, "missing", format!("set {}", expected(&key.shape)));
+            if let (None, Absent::Fault(example)) = (value, key.absent) {
+                self.fault(
+                    &path,
+                    "missing",
+                    format!("set it, as in {} = {example}", key.name),
+                );
             }
             let taken = match (&key.shape, value) {
                 (Shape::Table(keys), value) => Some(self.table(&path, keys, value)),
@@ -163,7 +167,7 @@ pub(super) fn misnamed(name: &str, names: Names) -> (String, String) {
 /// What to say about a key that is not known here.
 pub(super) fn unknown(name: &str, keys: &'static [Key]) -> (String, String) {
     let singular = name.strip_suffix('s').unwrap_or(name);
-    let in_file = keys.iter().find(|key| {
+    let in_file = CREDENTIALS.iter().find(|key| {
         let stem = key
             .name
             .strip_suffix("_file")
@@ -175,7 +179,7 @@ pub(super) fn unknown(name: &str, keys: &'static [Key]) -> (String, String) {
         return (
             what,
             format!(
-                "write it to a file of mode 0600 and name the file in `{}`",
+                "write it to a file of mode 0600 and name the file in `credentials.{}`",
                 key.name
             ),
         );
@@ -190,7 +194,7 @@ fn default(key: &Key) -> Option<Json> {
         (Absent::Flag(flag), _) => Some(Json::from(flag)),
         (Absent::Nothing, Shape::Texts) => Some(Json::Array(Vec::new())),
         (Absent::Nothing, Shape::Named(..)) => Some(Json::Object(serde_json::Map::new())),
-        (Absent::Fault | Absent::Nothing, _) => None,
+        (Absent::Fault(_) | Absent::Nothing, _) => None,
     }
 }
 
