@@ -1,0 +1,52 @@
+//! Settings: a directory of files and a map of variables become one checked [`Config`], or the
+//! list of everything that is wrong with them.
+//!
+//! In: `channelsync.toml`, `conf.d/*.toml`, `merchants.d/*.toml`, `CHANNELSYNC__…` variables and
+//! the secret files they name. Out: a `Config` that cannot be wrong. The way through: `layers`
+//! reads and merges, `walk` compares with the table in `keys`, `raw` names what is left, `check`
+//! and `merchant` give it meaning. Never here: a default in two places, a secret in a message, a
+//! fault that hides another.
+
+mod address;
+mod check;
+mod config;
+mod fault;
+mod keys;
+mod layers;
+mod merchant;
+mod path;
+mod raw;
+mod rules;
+mod secret;
+mod shopify;
+mod variables;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use address::Network;
+pub use config::{
+    Address, Breaker, Channel, Config, ConnectorSettings, Credentials, Limits, Listen,
+    LocationPair, Log, LogFormat, LogLevel, Merchant, Mode, Origin, RuleSet,
+};
+pub use fault::{Fault, Faults};
+pub use variables::environment;
+
+/// Reads the configuration directory `dir`, overridden by the variables in `env`.
+///
+/// Paths in the files that are not absolute are below `dir`. Secret files are read too, so that a
+/// configuration that loads once is complete.
+///
+/// # Errors
+/// All [`Faults`] that can be told apart, ordered by file and line.
+pub fn load(dir: &Path, env: &BTreeMap<String, String>) -> Result<Config, Faults> {
+    let mut faults = Vec::new();
+    let layers = layers::read(dir, env, &mut faults);
+    let raw = walk::walk(dir, &layers.tree, &mut faults);
+    let config = check::check(dir, &layers, raw, &mut faults);
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(Faults::new(faults)),
+    }
+}
