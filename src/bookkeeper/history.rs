@@ -1,0 +1,117 @@
+//! What goes into the records: closed orders, looked up rarely.
+//!
+//! Written behind the journal, rebuilt from the ledger where they are behind. Nothing acknowledged
+//! depends on them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::ledger::{Channel, Entry, Fact, Ledger, Order};
+use crate::store::{Change, Records, RecordsError};
+
+/// Records rebuilt in one write.
+const REBUILD_ROWS_MAX: usize = 500;
+
+/// Changes of records that belong to entries up to `seq`.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// Keys and values.
+    pub changes: Vec<Change>,
+    /// The last entry they come from.
+    pub seq: u64,
+}
+
+/// The key of an order's record.
+pub fn order_key(channel: &str, order: &str) -> Vec<u8> {
+    format!("order/{channel}/{order}").into_bytes()
+}
+
+fn order_record(channel: &Channel, number: u32, order: &Order) -> Change {
+    let id = channel.orders.key(number);
+    let lines = order.lines.iter().map(|line| {
+        json!({
+            "line": line.id,
+            "listing": line.listing,
+            "ordered": line.ordered,
+            "fulfilled": line.fulfilled,
+            "shipped_by_us": line.shipped,
+            "restocked": line.restocked,
+            "price": line.price,
+            "entry": line.seq,
+        })
+    });
+    let value = json!({
+        "order": id,
+        "name": order.name,
+        "placed_at": order.placed_at.to_string(),
+        "cancelled": order.cancelled,
+        "lines": lines.collect::<Vec<_>>(),
+        "entry": order.seq,
+    });
+    (order_key(channel.id.as_str(), id.as_str()), Some(value.to_string().into_bytes()))
+}
+
+/// Orders that entries of one group closed, as records.
+pub(super) fn recorded(ledger: &Ledger, entries: &[Entry]) -> Recorded {
+    let mut touched = BTreeSet::new();
+    for fact in entries.iter().flat_map(|entry| &entry.facts) {
+        if let Fact::Line(line) = fact {
+            touched.insert((&line.channel, &line.order));
+        }
+    }
+    let mut changes = Vec::new();
+    for (channel, order) in touched {
+        let Some(channel) = ledger.channel_named(channel.as_str()) else { continue };
+        let Some(number) = channel.orders.find(order.as_str()) else { continue };
+        let order = channel.orders.at(number);
+        if !order.is_open() {
+            changes.push(order_record(channel, number, order));
+        }
+    }
+    Recorded { changes, seq: entries.last().map_or(0, |entry| entry.seq) }
+}
+
+/// Brings records that are behind up to the ledger: all closed orders, then the sequence.
+///
+/// # Errors
+/// [`RecordsError`].
+fn rebuild(ledger: &Ledger, records: &dyn Records) -> Result<(), RecordsError> {
+    let applied = records.applied_seq()?;
+    if applied > ledger.seq {
+        records.wipe()?;
+    }
+    let behind = if applied > ledger.seq { 0 } else { applied };
+    let mut changes = Vec::new();
+    for channel in &ledger.channels {
+        for (number, _, order) in channel.orders.iter() {
+            if order.seq > behind && !order.is_open() {
+                changes.push(order_record(channel, number, order));
+            }
+            if changes.len() >= REBUILD_ROWS_MAX {
+                records.write(&std::mem::take(&mut changes), behind)?;
+            }
+        }
+    }
+    records.write(&changes, ledger.seq)
+}
+
+/// Writes records as they come; rebuilds them first. A failure is logged and made good at the next
+/// start: the book does not wait for it.
+pub async fn keep_records(
+    ledger: Arc<Ledger>,
+    records: Arc<dyn Records>,
+    mut queue: mpsc::Receiver<Recorded>,
+) {
+    if let Err(error) = rebuild(&ledger, records.as_ref()) {
+        tracing::warn!(%error, "records cannot be rebuilt, orders are looked up in the journal");
+    }
+    drop(ledger);
+    while let Some(recorded) = queue.recv().await {
+        if let Err(error) = records.write(&recorded.changes, recorded.seq) {
+            tracing::warn!(%error, "records cannot be written, they are rebuilt at the next start");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The single writer of a merchant's book.
+//!
+//! In: commands and questions from every task, through one bounded queue. Out: answers, only after
+//! what they rest on is durable. It takes what is waiting, decides and evolves each command in memory,
+//! writes the whole group as one frame, and then answers every caller. Never here: what a command
+//! means (ledger), where bytes go (store).
+
+mod code;
+mod dirty;
+mod handle;
+mod history;
+mod open;
+mod snapshots;
+mod writer;
+
+pub use code::{Unreadable, decode, encode};
+pub use dirty::Dirty;
+pub use handle::{BookError, Booked, Handle, Origin};
+pub use history::{Recorded, keep_records, order_key};
+pub use open::{OpenError, open, replay, replay_until};
+pub use snapshots::{SnapshotError, keep_snapshots, load_newest, take_snapshot};
+pub use writer::{ChannelCounts, Published, Writer, WriterLimits};
