@@ -14,6 +14,7 @@ pub mod disk;
 pub mod journal_file;
 pub mod lock;
 pub mod memory;
+pub mod records_sled;
 
 #[cfg(test)]
 mod conformance;
