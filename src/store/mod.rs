@@ -14,6 +14,9 @@ pub mod disk;
 pub mod journal_file;
 pub mod lock;
 pub mod memory;
+pub mod parked;
+pub mod records_sled;
+pub mod snapshot;
 
 #[cfg(test)]
 mod conformance;
@@ -334,4 +337,9 @@ pub enum RecordsError {
     /// Another process has them open.
     #[error(transparent)]
     Locked(#[from] lock::LockError),
+}
+
+/// Lengths in memory as lengths in files.
+pub(crate) fn to_u64(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }

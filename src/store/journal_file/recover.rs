@@ -9,9 +9,9 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::segment::{Position, Segment, SegmentReader, Step, to_u64};
+use super::segment::{Position, Segment, SegmentReader, Step};
 use super::{frame, mark};
-use crate::store::{Head, JournalError};
+use crate::store::{Head, JournalError, to_u64};
 
 const LOST_TAIL_HELP: &str =
     "restore the state directory from a backup: entries that were durable are missing";

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader, HEAD_BYTES, HeadFault};
-use crate::store::{Group, Head, JournalError};
+use crate::store::{Group, Head, JournalError, to_u64};
 
 const BUFFER_BYTES: usize = 256 << 10;
 const RESTORE_HELP: &str = "leave the file as it is and restore the state directory from a backup";
@@ -192,9 +192,4 @@ pub(crate) fn damaged(file: &Path, offset: u64, seq: u64, what: impl Into<String
         what,
         help: RESTORE_HELP,
     }
-}
-
-/// Lengths in memory as lengths in files.
-pub(crate) fn to_u64(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }

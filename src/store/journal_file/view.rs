@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::recover::Scan;
-use super::segment::{Position, Segment, SegmentReader, Step, to_u64};
-use crate::store::{Group, Head, JournalError};
+use super::segment::{Position, Segment, SegmentReader, Step};
+use crate::store::{Group, Head, JournalError, to_u64};
 
 /// Readers that go on where they stopped are remembered, so that each need not search its segment
 /// from the beginning. So many at a time.

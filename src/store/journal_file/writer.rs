@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::frame;
 use super::mark;
 use super::recover::Scan;
-use super::segment::{Segment, to_u64};
+use super::segment::Segment;
 use super::view::View;
 use crate::store::disk::{self, Disk};
 use crate::store::lock::DirLock;
-use crate::store::{Group, Head, JournalError};
+use crate::store::{Group, Head, JournalError, to_u64};
 
 pub(crate) struct Writer {
     dir: PathBuf,

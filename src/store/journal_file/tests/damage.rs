@@ -1,13 +1,14 @@
 //! Files cut, flipped, zeroed, missing, or of another version.
 
 use super::*;
+use crate::store::to_u64;
 
 /// Byte offsets at which the frames of a segment begin, and its end.
 fn boundaries(groups: &[Group]) -> Vec<u64> {
-    let mut at = segment::to_u64(frame::HEAD_BYTES);
+    let mut at = to_u64(frame::HEAD_BYTES);
     let mut boundaries = vec![at];
     for group in groups {
-        at += segment::to_u64(frame::FRAME_HEADER_BYTES + group.payload.len());
+        at += to_u64(frame::FRAME_HEADER_BYTES + group.payload.len());
         boundaries.push(at);
     }
     boundaries
@@ -52,7 +53,7 @@ fn a_journal_cut_after_any_byte_opens_to_a_clean_prefix_and_goes_on() {
     let path = dir.segments().remove(0);
     let whole = std::fs::read(&path).unwrap();
     let boundaries = boundaries(&groups);
-    assert_eq!(boundaries.last(), Some(&segment::to_u64(whole.len())));
+    assert_eq!(boundaries.last(), Some(&to_u64(whole.len())));
     for len in boundaries[0]..=boundaries[12] {
         std::fs::write(&path, &whole).unwrap();
         cut(&path, len);
@@ -89,7 +90,7 @@ fn a_torn_tail_of_garbage_or_zeros_is_cut() {
         append(&dir.open(), &history(4));
         patch(&dir.segments()[0], |bytes| bytes.extend(&tail));
         let opened = dir.try_open().unwrap();
-        assert_eq!(opened.report.torn_bytes_cut, segment::to_u64(tail.len()));
+        assert_eq!(opened.report.torn_bytes_cut, to_u64(tail.len()));
         assert_eq!(all(&opened.journal), history(4));
     }
 }
@@ -144,7 +145,7 @@ fn damage_of_a_segment_that_another_continues_is_never_taken_for_a_torn_tail() {
     let segments = dir.segments();
     let whole = std::fs::read(&segments[1]).unwrap();
     for len in 0..whole.len() {
-        cut(&segments[1], segment::to_u64(len));
+        cut(&segments[1], to_u64(len));
         let (file, ..) = damage(dir.try_open());
         assert_eq!(file, segments[1], "cut to {len}");
         std::fs::write(&segments[1], &whole).unwrap();
@@ -178,7 +179,7 @@ fn a_valid_frame_in_the_wrong_place_is_damage() {
         let whole = std::fs::read(&path).unwrap();
         patch(&path, |file| file.extend(bytes));
         let (_, offset, ..) = damage(dir.try_open());
-        assert_eq!(offset, segment::to_u64(whole.len()));
+        assert_eq!(offset, to_u64(whole.len()));
         std::fs::write(&path, whole).unwrap();
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::store::conformance::group;
 use crate::store::faulty::{Fault, FaultyDisk};
+use crate::store::to_u64;
 
 struct Failing {
     dir: Dir,
@@ -74,7 +75,7 @@ fn after_a_failed_sync_a_new_segment_takes_the_group_and_the_old_tail_is_ignored
     failing.append(&groups[4]).unwrap();
     assert_eq!(failing.dir.segments().len(), 2);
     let report = failing.finish(&groups);
-    let frame = segment::to_u64(frame::FRAME_HEADER_BYTES + groups[4].payload.len());
+    let frame = to_u64(frame::FRAME_HEADER_BYTES + groups[4].payload.len());
     assert_eq!((report.segments, report.ignored_bytes), (2, frame));
 }
 
