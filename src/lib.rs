@@ -2,11 +2,11 @@
 //!
 //! Modules in the order data flows; what decides is pure, what touches the world is a thin shell.
 
-pub mod catalog;
-pub mod ledger;
 pub mod ats;
 pub mod bookkeeper;
+pub mod catalog;
+pub mod ledger;
+pub mod ports;
+pub mod settings;
 pub mod store;
 pub mod transport;
-pub mod settings;
-pub mod ports;

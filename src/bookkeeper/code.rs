@@ -32,7 +32,9 @@ pub fn encode(entries: &[Entry]) -> Bytes {
 /// # Errors
 /// [`Unreadable`] at the first entry that is not JSON of the known shape.
 pub fn decode(payload: &[u8], first: u64) -> Result<Vec<Entry>, Unreadable> {
-    let lines = payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let lines = payload
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
     let read = |(seq, line): (u64, &[u8])| {
         serde_json::from_slice(line).map_err(|source| Unreadable { seq, source })
     };

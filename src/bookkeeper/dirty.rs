@@ -23,7 +23,8 @@ impl Dirty {
     fn of(&mut self, channel: u16) -> &mut Marks {
         let place = usize::from(channel);
         if self.channels.len() <= place {
-            self.channels.resize_with(place.saturating_add(1), Marks::default);
+            self.channels
+                .resize_with(place.saturating_add(1), Marks::default);
         }
         self.channels.get_mut(place).expect("the row was just made")
     }
@@ -66,6 +67,8 @@ impl Dirty {
 
     /// How many items of a channel are marked.
     pub fn count(&self, channel: u16) -> usize {
-        self.channels.get(usize::from(channel)).map_or(0, |marks| marks.queue.len())
+        self.channels
+            .get(usize::from(channel))
+            .map_or(0, |marks| marks.queue.len())
     }
 }

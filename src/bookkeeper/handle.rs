@@ -25,7 +25,10 @@ pub struct Origin {
 impl Origin {
     /// Both texts.
     pub fn new(actor: impl Into<String>, cause: impl Into<String>) -> Self {
-        Self { actor: actor.into(), cause: cause.into() }
+        Self {
+            actor: actor.into(),
+            cause: cause.into(),
+        }
     }
 }
 
@@ -68,8 +71,15 @@ impl Handle {
     /// `Refused` and `Stopped`.
     pub async fn book(&self, command: Command, origin: Origin) -> Result<Booked, BookError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Book { command, origin, reply };
-        self.queue.send(request).await.map_err(|_| BookError::Stopped)?;
+        let request = Request::Book {
+            command,
+            origin,
+            reply,
+        };
+        self.queue
+            .send(request)
+            .await
+            .map_err(|_| BookError::Stopped)?;
         answer.await.unwrap_or(Err(BookError::Stopped))
     }
 
@@ -86,7 +96,11 @@ impl Handle {
         limit: Duration,
     ) -> Result<Booked, BookError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Book { command, origin, reply };
+        let request = Request::Book {
+            command,
+            origin,
+            reply,
+        };
         self.queue.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => BookError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => BookError::Stopped,
@@ -113,8 +127,15 @@ impl Handle {
             drop(found.send(value));
             command
         });
-        let request = Request::Plan { plan, origin, reply };
-        self.queue.send(request).await.map_err(|_| BookError::Stopped)?;
+        let request = Request::Plan {
+            plan,
+            origin,
+            reply,
+        };
+        self.queue
+            .send(request)
+            .await
+            .map_err(|_| BookError::Stopped)?;
         answer.await.unwrap_or(Err(BookError::Stopped))?;
         result.await.map_err(|_| BookError::Stopped)
     }
@@ -159,6 +180,9 @@ impl Handle {
 
     fn why_unwritable(&self) -> String {
         let published = self.published();
-        published.unwritable.clone().unwrap_or_else(|| "no answer in time".to_owned())
+        published
+            .unwritable
+            .clone()
+            .unwrap_or_else(|| "no answer in time".to_owned())
     }
 }

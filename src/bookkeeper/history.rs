@@ -51,7 +51,10 @@ fn order_record(channel: &Channel, number: u32, order: &Order) -> Change {
         "lines": lines.collect::<Vec<_>>(),
         "entry": order.seq,
     });
-    (order_key(channel.id.as_str(), id.as_str()), Some(value.to_string().into_bytes()))
+    (
+        order_key(channel.id.as_str(), id.as_str()),
+        Some(value.to_string().into_bytes()),
+    )
 }
 
 /// Orders that entries of one group closed, as records.
@@ -64,21 +67,28 @@ pub(super) fn recorded(ledger: &Ledger, entries: &[Entry]) -> Recorded {
     }
     let mut changes = Vec::new();
     for (channel, order) in touched {
-        let Some(channel) = ledger.channel_named(channel.as_str()) else { continue };
-        let Some(number) = channel.orders.find(order.as_str()) else { continue };
+        let Some(channel) = ledger.channel_named(channel.as_str()) else {
+            continue;
+        };
+        let Some(number) = channel.orders.find(order.as_str()) else {
+            continue;
+        };
         let order = channel.orders.at(number);
         if !order.is_open() {
             changes.push(order_record(channel, number, order));
         }
     }
-    Recorded { changes, seq: entries.last().map_or(0, |entry| entry.seq) }
+    Recorded {
+        changes,
+        seq: entries.last().map_or(0, |entry| entry.seq),
+    }
 }
 
 /// Brings records that are behind up to the ledger: all closed orders, then the sequence.
 ///
 /// # Errors
 /// [`RecordsError`].
-fn rebuild(ledger: &Ledger, records: &dyn Records) -> Result<(), RecordsError> {
+pub fn rebuild_records(ledger: &Ledger, records: &dyn Records) -> Result<(), RecordsError> {
     let applied = records.applied_seq()?;
     if applied > ledger.seq {
         records.wipe()?;
@@ -98,17 +108,9 @@ fn rebuild(ledger: &Ledger, records: &dyn Records) -> Result<(), RecordsError> {
     records.write(&changes, ledger.seq)
 }
 
-/// Writes records as they come; rebuilds them first. A failure is logged and made good at the next
-/// start: the book does not wait for it.
-pub async fn keep_records(
-    ledger: Arc<Ledger>,
-    records: Arc<dyn Records>,
-    mut queue: mpsc::Receiver<Recorded>,
-) {
-    if let Err(error) = rebuild(&ledger, records.as_ref()) {
-        tracing::warn!(%error, "records cannot be rebuilt, orders are looked up in the journal");
-    }
-    drop(ledger);
+/// Writes records as they come. A failure is logged and made good at the next start: the book does
+/// not wait for it.
+pub async fn keep_records(records: Arc<dyn Records>, mut queue: mpsc::Receiver<Recorded>) {
     while let Some(recorded) = queue.recv().await {
         if let Err(error) = records.write(&recorded.changes, recorded.seq) {
             tracing::warn!(%error, "records cannot be written, they are rebuilt at the next start");

@@ -1,10 +1,8 @@
 //! From files to a ledger: the newest good snapshot, then the journal's tail.
 
-use channelsync_contract::Timestamp;
-
 use super::code::{Unreadable, decode};
 use crate::ledger::{Entry, Ledger, evolve};
-use crate::store::{Journal, JournalError};
+use crate::store::{Group, Head, JournalError};
 
 /// Bytes of the journal held in memory at once while replaying.
 const READ_BYTES_MAX: usize = 4 << 20;
@@ -28,39 +26,37 @@ pub enum OpenError {
     },
 }
 
-/// Replays what follows `ledger` in the journal.
-///
-/// # Errors
-/// [`OpenError`].
-pub fn replay(journal: &dyn Journal, ledger: Ledger) -> Result<Ledger, OpenError> {
-    replay_until(journal, ledger, |_| true)
-}
+/// Reads groups from an entry on, so many bytes at once; a journal's `read`.
+pub type ReadGroups<'a> = &'a dyn Fn(u64, usize) -> Result<Vec<Group>, JournalError>;
 
-/// As [`replay`], and checks that the journal does not end before the ledger does.
+/// Replays what follows `ledger` in the journal that ends at `head`.
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open(journal: &dyn Journal, ledger: Ledger) -> Result<Ledger, OpenError> {
-    let end = journal.head().seq;
-    if ledger.seq > end {
-        return Err(OpenError::Ahead { snapshot: ledger.seq, journal: end });
+pub fn open(read: ReadGroups<'_>, head: Head, ledger: Ledger) -> Result<Ledger, OpenError> {
+    if ledger.seq > head.seq {
+        return Err(OpenError::Ahead {
+            snapshot: ledger.seq,
+            journal: head.seq,
+        });
     }
-    replay(journal, ledger)
+    Ok(replay(read, ledger, |_| true)?.0)
 }
 
-/// Replays entries as long as `take` wants them.
+/// Replays entries as long as `take` wants them. Gives the head of the last whole group taken, if any.
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn replay_until(
-    journal: &dyn Journal,
+pub fn replay(
+    read: ReadGroups<'_>,
     mut ledger: Ledger,
     mut take: impl FnMut(&Entry) -> bool,
-) -> Result<Ledger, OpenError> {
+) -> Result<(Ledger, Option<Head>), OpenError> {
+    let mut head = None;
     loop {
-        let groups = journal.read(ledger.seq + 1, READ_BYTES_MAX)?;
+        let groups = read(ledger.seq + 1, READ_BYTES_MAX)?;
         if groups.is_empty() {
-            return Ok(ledger);
+            return Ok((ledger, head));
         }
         for group in groups {
             for entry in decode(&group.payload, group.first)? {
@@ -68,10 +64,11 @@ pub fn replay_until(
                     continue;
                 }
                 if !take(&entry) {
-                    return Ok(ledger);
+                    return Ok((ledger, head));
                 }
                 evolve(&mut ledger, &entry);
             }
+            head = Some(group.head());
         }
     }
 }
@@ -88,9 +85,4 @@ impl OpenError {
             ),
         }
     }
-}
-
-/// Keeps a time readable where only its number is at hand.
-pub(super) fn is_due(at: Timestamp, entry: &Entry) -> bool {
-    entry.at <= at
 }

@@ -27,9 +27,17 @@ type Read = Box<dyn FnOnce(&Ledger) + Send>;
 /// What comes through the queue.
 pub(super) enum Request {
     /// Book this.
-    Book { command: Command, origin: Origin, reply: Answer },
+    Book {
+        command: Command,
+        origin: Origin,
+        reply: Answer,
+    },
     /// Work out a command and book it.
-    Plan { plan: Plan, origin: Origin, reply: Answer },
+    Plan {
+        plan: Plan,
+        origin: Origin,
+        reply: Answer,
+    },
     /// Look at what is durable.
     Read(Read),
 }
@@ -103,8 +111,21 @@ impl Writer {
         let mut dirty = Dirty::default();
         dirty.mark_all(&ledger);
         let (published, watching) = watch::channel(Arc::default());
-        let handle = Handle { queue: sender, published: watching, clock: clock.clone() };
-        let writer = Self { ledger, dirty, journal, clock, limits, queue, published, records };
+        let handle = Handle {
+            queue: sender,
+            published: watching,
+            clock: clock.clone(),
+        };
+        let writer = Self {
+            ledger,
+            dirty,
+            journal,
+            clock,
+            limits,
+            queue,
+            published,
+            records,
+        };
         writer.publish();
         (writer, handle)
     }
@@ -137,7 +158,11 @@ impl Writer {
             self.take(request, &mut turn);
             let full = turn.entries.len() >= self.limits.group_entries_max
                 || turn.facts >= GROUP_FACTS_MAX;
-            next = if full { None } else { self.queue.try_recv().ok() };
+            next = if full {
+                None
+            } else {
+                self.queue.try_recv().ok()
+            };
         }
         if !turn.entries.is_empty() {
             self.write(&turn.entries).await?;
@@ -160,10 +185,16 @@ impl Writer {
 
     fn take(&mut self, request: Request, turn: &mut Turn) {
         let (command, origin, reply) = match request {
-            Request::Book { command, origin, reply } => (Some(command), origin, reply),
-            Request::Plan { plan, origin, reply } => {
-                (plan(&self.ledger, &mut self.dirty), origin, reply)
-            }
+            Request::Book {
+                command,
+                origin,
+                reply,
+            } => (Some(command), origin, reply),
+            Request::Plan {
+                plan,
+                origin,
+                reply,
+            } => (plan(&self.ledger, &mut self.dirty), origin, reply),
             Request::Read(read) => return turn.reads.push(read),
         };
         let answer = match command {
@@ -196,14 +227,20 @@ impl Writer {
         self.dirty.mark_touched(&self.ledger, &touched);
         turn.facts += entry.movements.len() + entry.facts.len();
         turn.entries.push(entry);
-        Ok(Booked { entry: Some(self.ledger.seq) })
+        Ok(Booked {
+            entry: Some(self.ledger.seq),
+        })
     }
 
     /// Writes a group, however long it takes: nothing is answered before.
     async fn write(&self, entries: &[Entry]) -> Result<(), crate::store::JournalError> {
         let first = entries.first().map_or(0, |entry| entry.seq);
         let last = entries.last().map_or(0, |entry| entry.seq);
-        let group = Group { first, last, payload: encode(entries) };
+        let group = Group {
+            first,
+            last,
+            payload: encode(entries),
+        };
         let mut pause = RETRY_FIRST;
         loop {
             match self.journal.append(group.clone()).await {
@@ -220,7 +257,10 @@ impl Writer {
 
     fn tell_unwritable(&self, why: &str) {
         if self.published.borrow().unwritable.is_none() {
-            tracing::error!(error = why, "journal cannot be written, trying again until it can");
+            tracing::error!(
+                error = why,
+                "journal cannot be written, trying again until it can"
+            );
         }
         self.published.send_modify(|published| {
             let mut now = Published::clone(published);
@@ -233,16 +273,31 @@ impl Writer {
         if self.published.borrow().unwritable.is_some() {
             tracing::info!("journal is written again");
         }
-        let channels = (0_u16..).zip(&self.ledger.channels).map(|(number, channel)| {
-            let calls = self.ledger.calls.values().filter(|call| call.channel == number);
-            let (mut in_flight, mut in_doubt) = (0, 0);
-            for call in calls {
-                let rows = if call.in_doubt { &mut in_doubt } else { &mut in_flight };
-                *rows += call.rows.len();
-            }
-            let dirty = self.dirty.count(number);
-            ChannelCounts { dirty, in_flight, in_doubt, wanted: channel.wanted.len() }
-        });
+        let channels = (0_u16..)
+            .zip(&self.ledger.channels)
+            .map(|(number, channel)| {
+                let calls = self
+                    .ledger
+                    .calls
+                    .values()
+                    .filter(|call| call.channel == number);
+                let (mut in_flight, mut in_doubt) = (0, 0);
+                for call in calls {
+                    let rows = if call.in_doubt {
+                        &mut in_doubt
+                    } else {
+                        &mut in_flight
+                    };
+                    *rows += call.rows.len();
+                }
+                let dirty = self.dirty.count(number);
+                ChannelCounts {
+                    dirty,
+                    in_flight,
+                    in_doubt,
+                    wanted: channel.wanted.len(),
+                }
+            });
         let published = Published {
             head: self.journal.head(),
             unwritable: None,

@@ -75,7 +75,8 @@ fn note_hint(desk: &mut Desk<'_>, channel: &Channel, hint: &Hint) {
         let settled = |at: Timestamp| known.began > at.plus(SETTLED_AFTER);
         let newer_known = match (known.version, hint.version) {
             (Some(known_version), Some(version)) => {
-                version < known_version || (version == known_version && settled(version))
+                let fetched = known.source == Source::Fetch && settled(version);
+                version < known_version || (version == known_version && fetched)
             }
             (Some(_) | None, None) | (None, Some(_)) => false,
         };
