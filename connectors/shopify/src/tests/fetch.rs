@@ -305,8 +305,11 @@ async fn an_order_with_nothing_to_ship_needs_no_route() {
     let mut card = one_line_order(&[]);
     card["lineItems"]["nodes"][0]["isGiftCard"] = json!(true);
     for node in [cancelled, shipped, card] {
+        let gone = !node["cancelledAt"].is_null();
         let (order, _) = fetch_one(vec![nodes(&[node])]).await;
         assert_eq!(order.routes.complete(), Some(&Vec::new()));
+        let line = &order.lines.complete().unwrap()[0];
+        assert!(line.open.is_zero() || (!line.stocked && !gone), "{line:?}");
     }
 }
 
@@ -341,6 +344,36 @@ async fn each_order_of_a_batch_stands_for_itself() {
             "absent 3"
         ]
     );
+}
+
+#[tokio::test]
+async fn an_answer_with_too_few_orders_is_no_answer() {
+    let (connector, _) = shop([nodes(&[fixture("order_detail.json")])]);
+    assert!(
+        connector
+            .orders
+            .fetch(&[ID, "2"].map(OrderId::new))
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_line_that_moved_across_a_page_counts_once() {
+    let all = fulfillment_order(1, "OPEN", 101, &connection(&[remaining(1, 2)], None));
+    let cut = |lines| {
+        order(
+            &connection(lines, Some("1")),
+            &connection(std::slice::from_ref(&all), None),
+        )
+    };
+    let (order, _) = fetch_one(vec![
+        nodes(&[cut(&[line(1)])]),
+        data(&json!({ "order": cut(&[line(1)]) })),
+        page(&[line(1)], None),
+    ])
+    .await;
+    assert_eq!(order.lines.complete().unwrap().len(), 1);
 }
 
 #[tokio::test]
