@@ -9,6 +9,8 @@ pub mod listing;
 pub mod order;
 pub mod ports;
 pub mod quantity;
+#[cfg(feature = "suite")]
+pub mod suite;
 pub mod time;
 pub mod transport;
 pub mod units;

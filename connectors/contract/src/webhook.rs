@@ -27,6 +27,8 @@ pub struct Delivery {
 pub enum Content {
     /// An order changed.
     Order(Changed),
+    /// Something changed that names no order, only this stream of changes tells which: worth polling.
+    Poll(&'static str),
     /// The quantity of an item changed: worth reading back.
     Quantity(ItemId),
     /// Listings or locations changed: worth scanning.

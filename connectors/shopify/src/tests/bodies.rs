@@ -1,0 +1,299 @@
+//! Webhook bodies: the page's sample, captured test deliveries, and every way to be incomplete.
+
+use channelsync_contract::order::{Changed, Hint};
+use channelsync_contract::suite::Scripted;
+use channelsync_contract::transport::Secret;
+use channelsync_contract::webhook::{Content, Delivery, Undecodable};
+use channelsync_contract::{OrderSnapshot, Timestamp};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use super::shop::{fixture, settings, shop, specs};
+use crate::{Settings, connect};
+
+fn decode(topic: &str, body: &Value) -> Result<Delivery, Undecodable> {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-shopify-topic", topic.parse().unwrap());
+    decode_with(&headers, body)
+}
+
+fn decode_with(headers: &HeaderMap, body: &Value) -> Result<Delivery, Undecodable> {
+    let webhooks = shop([]).0.webhooks.unwrap();
+    webhooks.decode(headers, body.to_string().as_bytes())
+}
+
+fn snapshot(body: &Value) -> OrderSnapshot {
+    match decode("orders/updated", body).unwrap().content {
+        Content::Order(Changed::Order(order)) => *order,
+        other => panic!("no snapshot: {other:?}"),
+    }
+}
+
+#[test]
+fn without_a_secret_nothing_verifies() {
+    // The signatures of an empty body under no key, and of the page's body under its key.
+    let empty = "thNnmggU2ex3L5XXeMNfxf8Wl8STcVZTxscSFEKSxa0=";
+    let page = "VKBde3Qygl6bj04l6FTPT6RL+gouSJBpg2DWwpoTiTc=";
+    let body = br##"{"id":820982911946154508,"name":"#1001","test":true}"##;
+    for secrets in [vec![], vec![Secret::new("")]] {
+        let settings = Settings {
+            webhook_secrets: secrets,
+            ..settings()
+        };
+        let webhooks = connect(settings, Scripted::new([])).webhooks.unwrap();
+        for (signature, body) in [(empty, b"".as_slice()), (page, body)] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-shopify-hmac-sha256", signature.parse().unwrap());
+            assert!(webhooks.verify(&headers, body).is_err());
+        }
+    }
+}
+
+/// What a body means, in a word or two.
+fn meaning(topic: &str, body: &Value) -> String {
+    match decode(topic, body) {
+        Ok(Delivery { content, .. }) => match content {
+            Content::Order(Changed::Order(order)) => format!("order {}", order.id),
+            Content::Order(Changed::Hint(Hint {
+                order,
+                version: None,
+                ..
+            })) => format!("hint {order}"),
+            Content::Order(Changed::Hint(hint)) => format!("hint {} with version", hint.order),
+            Content::Order(Changed::Unreadable { .. }) => "unreadable".to_owned(),
+            Content::Poll(stream) => format!("poll {stream}"),
+            Content::Quantity(item) => format!("quantity {item}"),
+            Content::Listings => "listings".to_owned(),
+            Content::Uninstalled => "uninstalled".to_owned(),
+            Content::Nothing => "nothing".to_owned(),
+        },
+        Err(error) => error.why,
+    }
+}
+
+#[test]
+fn the_sample_of_the_page_is_read_whole_but_for_its_location() {
+    insta::assert_json_snapshot!(snapshot(&fixture("order_webhook.json")));
+}
+
+/// R16
+#[test]
+fn captured_test_deliveries_decode_and_are_test_orders() {
+    let Some(specs) = specs() else { return };
+    for (file, expected) in [
+        ("orders.create", "order 820982911946154508"),
+        ("fulfillments.create", "hint 820982911946154500"),
+        ("products.update", "listings"),
+    ] {
+        let path = specs.join("deliveries").join(format!("{file}.json"));
+        let delivery: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let mut headers = HeaderMap::new();
+        for (name, value) in delivery["headers"].as_object().unwrap() {
+            let name: HeaderName = name.parse().unwrap();
+            headers.insert(name, value.as_str().unwrap().parse().unwrap());
+        }
+        let decoded = decode_with(&headers, &delivery["body"]).unwrap();
+        assert_eq!(
+            meaning(delivery["topic"].as_str().unwrap(), &delivery["body"]),
+            expected
+        );
+        assert_eq!(
+            decoded.id,
+            delivery["headers"]["x-shopify-webhook-id"]
+                .as_str()
+                .unwrap()
+        );
+        assert!(decoded.sent_at.is_some());
+        if let Content::Order(Changed::Order(order)) = decoded.content {
+            assert!(order.test);
+            // The plain ids of these lines are rounded, the global ones are not.
+            let lines = order.lines.complete().unwrap();
+            assert_eq!(lines[0].id.as_str(), "866550311766439020");
+        }
+    }
+}
+
+#[test]
+fn the_test_header_alone_makes_a_test_order() {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-shopify-topic", HeaderValue::from_static("orders/create"));
+    headers.insert("x-shopify-test", HeaderValue::from_static("true"));
+    let decoded = decode_with(&headers, &fixture("order_webhook.json")).unwrap();
+    assert!(matches!(decoded.content, Content::Order(Changed::Order(order)) if order.test));
+}
+
+#[test]
+fn a_delivery_for_another_shop_is_not_taken() {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-shopify-topic", HeaderValue::from_static("orders/create"));
+    headers.insert(
+        "x-shopify-shop-domain",
+        HeaderValue::from_static("other.myshopify.com"),
+    );
+    let error = decode_with(&headers, &fixture("order_webhook.json")).unwrap_err();
+    assert_eq!(error.to_string(), "orders/create: it is about another shop");
+}
+
+#[test]
+fn every_topic_says_where_to_look() {
+    let moved = json!({"original_fulfillment_order": {"id": "gid://shopify/FulfillmentOrder/1"}});
+    let split = json!({"remaining_fulfillment_order": {"id": 2, "order_id": 12}});
+    let edited = json!({"order_edit": {"id": 1, "order_id": 12, "line_items": {"additions": []}}});
+    let level = json!({"inventory_item_id": 4501, "location_id": 101, "available": null});
+    for (topic, body, expected) in [
+        ("orders/create", json!({"id": 12}), "hint 12"),
+        ("orders/create", json!({"id": "12"}), "hint 12"),
+        (
+            "orders/create",
+            json!({"admin_graphql_api_id": "gid://shopify/Order/12"}),
+            "hint 12",
+        ),
+        ("orders/create", json!({"id": 1.5}), "no id in the body"),
+        ("orders/create", json!({"name": "#1"}), "no id in the body"),
+        ("orders/create", json!([12]), "the body is no object"),
+        ("orders/delete", json!({"id": 12}), "hint 12"),
+        ("orders/delete", json!({}), "no id in the body"),
+        ("orders/edited", edited, "hint 12"),
+        (
+            "orders/edited",
+            json!({"order_edit": {"id": 12}}),
+            "no id in the body",
+        ),
+        (
+            "refunds/create",
+            json!({"id": 1, "order_id": 12}),
+            "hint 12",
+        ),
+        ("refunds/create", json!({"id": 1}), "no id in the body"),
+        (
+            "fulfillments/update",
+            json!({"id": 1, "order_id": 12}),
+            "hint 12",
+        ),
+        ("fulfillment_orders/moved", moved, "poll fulfillment_orders"),
+        ("fulfillment_orders/split", split, "hint 12"),
+        ("inventory_levels/update", level, "quantity 4501"),
+        (
+            "inventory_levels/update",
+            json!({"location_id": 101}),
+            "no id in the body",
+        ),
+        ("products/delete", json!({"id": 1}), "listings"),
+        ("app/uninstalled", json!({"id": 1}), "uninstalled"),
+        ("shop/redact", json!({"shop_id": 1}), "nothing"),
+    ] {
+        assert_eq!(meaning(topic, &body), expected, "{topic} {body}");
+    }
+}
+
+#[test]
+fn a_body_without_what_a_snapshot_needs_is_a_hint() {
+    for (path, value) in [
+        ("/created_at", Value::Null),
+        ("/created_at", json!("yesterday")),
+        ("/cancelled_at", json!(5)),
+        ("/line_items", Value::Null),
+        ("/line_items", json!({})),
+        ("/line_items/0", json!("text")),
+        ("/line_items/0/id", Value::Null),
+        ("/line_items/0/quantity", json!("3")),
+        ("/line_items/0/fulfillable_quantity", json!(-1)),
+        (
+            "/line_items/0/fulfillable_quantity",
+            json!(4_294_967_296_u64),
+        ),
+        ("/line_items/0/requires_shipping", Value::Null),
+        ("/line_items/0/variant_id", json!(true)),
+        ("/fulfillments", Value::Null),
+        (
+            "/fulfillments",
+            json!([{"id": 5, "status": "success", "line_items": null}]),
+        ),
+    ] {
+        let mut body = fixture("order_webhook.json");
+        *body.pointer_mut(path).unwrap() = value.clone();
+        let expected = "hint 6120334561234 with version";
+        assert_eq!(meaning("orders/updated", &body), expected, "{path} {value}");
+    }
+    let mut body = fixture("order_webhook.json");
+    body["updated_at"] = Value::Null;
+    assert_eq!(meaning("orders/updated", &body), "hint 6120334561234");
+}
+
+#[test]
+fn only_what_cannot_be_read_is_unknown() {
+    let mut body = fixture("order_webhook.json");
+    for refunds in [
+        Value::Null,
+        json!([{"id": 1}]),
+        json!([{"refund_line_items": [{"id": null}]}]),
+    ] {
+        body["refunds"] = refunds;
+        let order = snapshot(&body);
+        assert!(order.restocks.complete().is_none() && order.lines.complete().is_some());
+    }
+}
+
+#[test]
+fn parcels_count_unless_they_are_undone() {
+    let parcel = |id: u64, status: &str, quantity: u64| {
+        json!({"id": id, "status": status, "location_id": 101,
+            "line_items": [{"id": 111, "quantity": quantity}]})
+    };
+    let mut body = fixture("order_webhook.json");
+    body["fulfillments"] = json!([
+        parcel(1, "success", 1),
+        parcel(2, "cancelled", 10),
+        parcel(3, "pending", 2),
+        parcel(4, "error", 20),
+        parcel(5, "failure", 40),
+        parcel(6, "open", 4),
+        parcel(7, "a_new_state", 8),
+    ]);
+    let order = snapshot(&body);
+    assert_eq!(order.lines.complete().unwrap()[0].fulfilled.0, 15);
+    let ids: Vec<_> = order
+        .shipments
+        .complete()
+        .unwrap()
+        .iter()
+        .map(|one| one.id.as_str())
+        .collect();
+    assert_eq!(ids, ["1", "3", "6", "7"]);
+}
+
+#[test]
+fn sums_beyond_any_quantity_are_no_panic() {
+    let mut body = fixture("order_webhook.json");
+    let line = json!({"id": 111, "quantity": u32::MAX});
+    body["fulfillments"] = json!([{"id": 1, "location_id": null, "line_items": [line, line]}]);
+    assert_eq!(
+        meaning("orders/updated", &body),
+        "hint 6120334561234 with version"
+    );
+}
+
+#[test]
+fn a_cancelled_order_has_nothing_open() {
+    let mut body = fixture("order_webhook.json");
+    body["cancelled_at"] = json!("2026-11-20T09:06:00-05:00");
+    let order = snapshot(&body);
+    assert_eq!(order.cancelled_at, Timestamp::parse("2026-11-20T14:06:00Z"));
+    assert!(order.lines.complete().unwrap()[0].open.is_zero());
+}
+
+#[test]
+fn what_does_not_ship_or_is_no_variant_takes_no_stock() {
+    for (field, value) in [
+        ("gift_card", json!(true)),
+        ("requires_shipping", json!(false)),
+        ("variant_id", Value::Null),
+    ] {
+        let mut body = fixture("order_webhook.json");
+        body["line_items"][0][field] = value;
+        assert!(
+            !snapshot(&body).lines.complete().unwrap()[0].stocked,
+            "{field}"
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the crate as a whole, through the contract, with a scripted transport.
+
+mod bodies;
+mod documents;
+mod errors;
+mod fetch;
+mod random;
+mod requests;
+mod shop;
+mod suite;
