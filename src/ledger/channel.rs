@@ -32,6 +32,8 @@ pub struct Channel {
     pub by_sku: BTreeMap<Sku, SmallVec<[u32; 1]>>,
     /// Items, each with its slots.
     pub items: Table<ItemId, Item>,
+    /// Slots to be read before they can be pushed.
+    pub to_read: BTreeSet<(u32, Option<PlaceIx>)>,
     /// Orders.
     pub orders: Table<OrderId, Order>,
     /// Orders with lines whose listing stands for nothing yet.
@@ -97,6 +99,7 @@ impl Channel {
             listings: Table::default(),
             by_sku: BTreeMap::new(),
             items: Table::default(),
+            to_read: BTreeSet::new(),
             orders: Table::default(),
             parked: BTreeMap::new(),
             wanted: BTreeMap::new(),
@@ -148,13 +151,13 @@ impl Channel {
         self.items.get(key.item.as_str())?.slot(place)
     }
 
-    pub(super) fn slot_entry(&mut self, key: &SlotKey) -> &mut PushState {
-        let place = key
-            .location
-            .as_ref()
-            .map(|location| self.place_entry(location));
-        let item = self.items.entry(&key.item, Item::default);
-        self.items.at_mut(item).slot_mut(place)
+    /// Makes the slots of a mapped item and asks for their first reading.
+    pub(super) fn open_slots(&mut self, item: u32) {
+        for (_, place) in self.serves.clone() {
+            if self.items.at_mut(item).slot_mut(place).to_be_read() {
+                self.to_read.insert((item, place));
+            }
+        }
     }
 
     /// The name of a slot.

@@ -33,6 +33,14 @@ pub struct PushState {
     pub state: SlotState,
 }
 
+impl PushState {
+    /// Whether a reading is needed before the slot can be pushed again.
+    pub fn to_be_read(&self) -> bool {
+        let unread = self.expected.is_none() && self.state == SlotState::Free;
+        unread || self.reread || self.recheck.is_some()
+    }
+}
+
 /// The last confirmed write of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmed {

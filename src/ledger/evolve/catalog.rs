@@ -51,6 +51,19 @@ pub(super) fn configure(ledger: &mut Ledger, setup: &Setup, touched: &mut Touche
             })
             .collect();
     }
+    for channel in &mut ledger.channels {
+        let mapped = |item: &super::super::channel::Item| {
+            let mut listings = item.listings.iter();
+            listings.any(|number| channel.listings.at(*number).mapping.parts().is_some())
+        };
+        let items: Vec<u32> = channel
+            .items
+            .iter()
+            .filter(|(_, _, item)| mapped(item))
+            .map(|(at, _, _)| at)
+            .collect();
+        items.into_iter().for_each(|item| channel.open_slots(item));
+    }
     ledger.setup = setup.clone();
     ledger.setup_seq = ledger.seq;
     touched.all = true;
@@ -117,6 +130,10 @@ pub(super) fn map(
     let before = std::mem::replace(&mut row.mapping, mapping.clone());
     row.mapped_seq = seq;
     touched.items.push((at, row.item));
+    if mapping.parts().is_some() {
+        let item = row.item;
+        ledger.channel_mut(at).open_slots(item);
+    }
     for part in before.parts().into_iter().flatten() {
         ledger
             .skus

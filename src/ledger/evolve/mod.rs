@@ -201,18 +201,20 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
             push::shown(ledger, channel, (*began, at), readings, touched);
         }
         Fact::Moved(channel, key, by) => {
-            let slot = push::slot_named(ledger, channel, key, touched);
-            slot.expected = slot.expected.map(|expected| expected.saturating_add(*by));
-            slot.changed_at = at;
+            push::change_named(ledger, channel, key, touched, |slot| {
+                slot.expected = slot.expected.map(|expected| expected.saturating_add(*by));
+                slot.changed_at = at;
+            });
         }
         Fact::Reread(channel, key) => {
-            push::slot_named(ledger, channel, key, touched).reread = true;
+            push::change_named(ledger, channel, key, touched, |slot| slot.reread = true);
         }
         Fact::Released(channel, key) => {
-            let slot = push::slot_named(ledger, channel, key, touched);
-            slot.state = SlotState::Free;
-            slot.corrections = 0;
-            slot.reread = true;
+            push::change_named(ledger, channel, key, touched, |slot| {
+                slot.state = SlotState::Free;
+                slot.corrections = 0;
+                slot.reread = true;
+            });
         }
         Fact::Parked(bytes) => {
             ledger.parked.insert(bytes.id.clone(), (**bytes).clone());

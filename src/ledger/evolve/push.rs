@@ -19,7 +19,9 @@ pub(super) fn intend(
 ) {
     let number = channel_number(ledger, channel);
     for row in rows {
-        slot(ledger, number, &row.slot, touched).state = SlotState::InFlight(call);
+        change(ledger, number, &row.slot, touched, |slot| {
+            slot.state = SlotState::InFlight(call)
+        });
     }
     let seq = ledger.seq;
     let under_way = Call {
@@ -38,10 +40,11 @@ pub(super) fn doubt(ledger: &mut Ledger, call: CallId, touched: &mut Touched) {
     under_way.in_doubt = true;
     let (number, rows) = (under_way.channel, under_way.rows.clone());
     for row in &rows {
-        let slot = slot(ledger, number, &row.slot, touched);
-        if slot.state == SlotState::InFlight(call) {
-            slot.state = SlotState::InDoubt(call);
-        }
+        change(ledger, number, &row.slot, touched, |slot| {
+            if slot.state == SlotState::InFlight(call) {
+                slot.state = SlotState::InDoubt(call);
+            }
+        });
     }
 }
 
@@ -58,26 +61,41 @@ pub(super) fn shown(
     }
 }
 
-pub(super) fn slot_named<'a>(
-    ledger: &'a mut Ledger,
+/// Changes a slot, marks its item, and keeps the list of slots to be read.
+pub(super) fn change<T>(
+    ledger: &mut Ledger,
+    number: u16,
+    key: &SlotKey,
+    touched: &mut Touched,
+    change: impl FnOnce(&mut PushState) -> T,
+) -> T {
+    let channel = ledger.channel_mut(number);
+    let item = channel.items.entry(&key.item, Item::default);
+    touched.items.push((number, item));
+    let place = key
+        .location
+        .as_ref()
+        .map(|location| channel.place_entry(location));
+    let slot = channel.items.at_mut(item).slot_mut(place);
+    let result = change(slot);
+    if slot.to_be_read() {
+        channel.to_read.insert((item, place));
+    } else {
+        channel.to_read.remove(&(item, place));
+    }
+    result
+}
+
+/// As [`change`], by the channel's name.
+pub(super) fn change_named(
+    ledger: &mut Ledger,
     channel: &ChannelId,
     key: &SlotKey,
     touched: &mut Touched,
-) -> &'a mut PushState {
+    with: impl FnOnce(&mut PushState),
+) {
     let number = channel_number(ledger, channel);
-    slot(ledger, number, key, touched)
-}
-
-fn slot<'a>(
-    ledger: &'a mut Ledger,
-    channel: u16,
-    key: &SlotKey,
-    touched: &mut Touched,
-) -> &'a mut PushState {
-    let channel_row = ledger.channel_mut(channel);
-    let item = channel_row.items.entry(&key.item, Item::default);
-    touched.items.push((channel, item));
-    channel_row.slot_entry(key)
+    change(ledger, number, key, touched, with);
 }
 
 pub(super) fn came_back(
@@ -93,35 +111,29 @@ pub(super) fn came_back(
     let seq = ledger.seq;
     let mut unsettled: Vec<Row> = Vec::new();
     for (row, outcome) in under_way.rows.iter().zip(outcomes) {
-        let slot = slot(ledger, under_way.channel, &row.slot, touched);
-        if slot.state != SlotState::InFlight(call) && slot.state != SlotState::InDoubt(call) {
-            continue;
-        }
-        slot.state = SlotState::Free;
-        match outcome {
-            RowOutcome::Applied => {
-                // Acts learned since the intent came after the write: before it they would have
-                // made the comparison fail.
-                let moved = match (slot.expected, row.expected) {
-                    (Some(now), Some(then)) => now.saturating_sub(then),
-                    (Some(_) | None, None) | (None, Some(_)) => 0,
-                };
-                slot.expected = Some(row.quantity.signed().saturating_add(moved));
-                slot.changed_at = at;
-                slot.confirmed = Some(Confirmed {
+        let waits = change(ledger, under_way.channel, &row.slot, touched, |slot| {
+            let (flight, doubt) = (SlotState::InFlight(call), SlotState::InDoubt(call));
+            if slot.state != flight && slot.state != doubt {
+                return false;
+            }
+            settle(
+                slot,
+                row,
+                outcome,
+                &under_way,
+                Confirmed {
                     quantity: row.quantity,
                     seq,
                     at,
-                });
-                slot.reread = under_way.in_doubt;
+                },
+            );
+            if *outcome == RowOutcome::InDoubt {
+                slot.state = doubt;
             }
-            RowOutcome::Accepted(_) | RowOutcome::Stale => slot.reread = true,
-            RowOutcome::Refused(why) => slot.state = SlotState::Parked(why.clone()),
-            RowOutcome::NotApplied => slot.reread = under_way.in_doubt,
-            RowOutcome::InDoubt => {
-                slot.state = SlotState::InDoubt(call);
-                unsettled.push(row.clone());
-            }
+            *outcome == RowOutcome::InDoubt
+        });
+        if waits {
+            unsettled.push(row.clone());
         }
     }
     if !unsettled.is_empty() {
@@ -135,6 +147,34 @@ pub(super) fn came_back(
     }
 }
 
+fn settle(
+    slot: &mut PushState,
+    row: &Row,
+    outcome: &RowOutcome,
+    call: &Call,
+    confirmed: Confirmed,
+) {
+    slot.state = SlotState::Free;
+    match outcome {
+        RowOutcome::Applied => {
+            // Acts learned since the intent came after the write: before it they would have made
+            // the comparison fail.
+            let moved = match (slot.expected, row.expected) {
+                (Some(now), Some(then)) => now.saturating_sub(then),
+                (Some(_) | None, None) | (None, Some(_)) => 0,
+            };
+            slot.expected = Some(row.quantity.signed().saturating_add(moved));
+            slot.changed_at = confirmed.at;
+            slot.confirmed = Some(confirmed);
+            slot.reread |= call.in_doubt;
+        }
+        RowOutcome::Accepted(_) | RowOutcome::Stale => slot.reread = true,
+        RowOutcome::Refused(why) => slot.state = SlotState::Parked(why.clone()),
+        RowOutcome::NotApplied => slot.reread |= call.in_doubt,
+        RowOutcome::InDoubt => {}
+    }
+}
+
 fn read(
     ledger: &mut Ledger,
     channel: u16,
@@ -143,7 +183,25 @@ fn read(
     touched: &mut Touched,
 ) {
     let seq = ledger.seq;
-    let slot = slot(ledger, channel, &reading.slot, touched);
+    let settled = change(ledger, channel, &reading.slot, touched, |slot| {
+        let call = match &slot.state {
+            SlotState::InDoubt(call) => Some(*call),
+            SlotState::Free | SlotState::InFlight(_) | SlotState::Parked(_) | SlotState::Absent => {
+                None
+            }
+        };
+        if slot.state == SlotState::Absent || call.is_some() {
+            slot.state = SlotState::Free;
+        }
+        take_in(slot, reading, began, (seq, at));
+        call
+    });
+    if let Some(call) = settled {
+        drop_settled(ledger, call);
+    }
+}
+
+fn take_in(slot: &mut PushState, reading: &Reading, began: Timestamp, now: (u64, Timestamp)) {
     slot.reread = false;
     slot.recheck = reading.recheck;
     slot.unsellable = reading.unsellable;
@@ -152,34 +210,25 @@ fn read(
     } else if reading.recheck.is_none() {
         slot.corrections = 0;
     }
-    let settled_call = match &slot.state {
-        SlotState::InDoubt(call) => Some(*call),
-        SlotState::Free | SlotState::InFlight(_) | SlotState::Parked(_) | SlotState::Absent => None,
-    };
     match reading.written {
         Some(written) => {
+            let (sellable, seq) = (reading.sellable, now.0);
             slot.shown = Some(LastShown {
                 written,
-                sellable: reading.sellable,
+                sellable,
                 seq,
                 began,
             });
             if reading.adopt {
                 slot.expected = Some(written);
                 slot.adopted_at = Some(began);
-                slot.changed_at = at;
-            }
-            if slot.state == SlotState::Absent || settled_call.is_some() {
-                slot.state = SlotState::Free;
+                slot.changed_at = now.1;
             }
         }
         None => slot.state = SlotState::Absent,
     }
     if let Some(why) = &reading.park {
         slot.state = SlotState::Parked(why.clone());
-    }
-    if let Some(call) = settled_call {
-        drop_settled(ledger, call);
     }
 }
 
