@@ -101,6 +101,8 @@ pub struct Call {
     pub rows: Vec<Row>,
     /// Entry of the intent.
     pub seq: u64,
+    /// Its time.
+    pub at: Timestamp,
     /// Whether its effect is unknown.
     pub in_doubt: bool,
 }

@@ -28,6 +28,7 @@ pub(super) fn intend(
         channel: number,
         rows: rows.to_vec(),
         seq,
+        at: ledger.at,
         in_doubt: false,
     };
     ledger.calls.insert(call, under_way);

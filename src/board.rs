@@ -1,0 +1,129 @@
+//! What the tasks of a channel tell the person on call.
+//!
+//! In: short notes from inbox, outbox and reconcile. Out: one copy for status, health and metrics.
+//! Nothing here decides anything; it is gone with the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use channelsync_contract::Timestamp;
+use serde::Serialize;
+
+/// Upper bounds of the latency buckets, in milliseconds; the last bucket has none.
+pub const LATENCY_BOUNDS_MS: [u64; 14] = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 30_000, 120_000, 600_000,
+];
+
+/// Notes of one channel; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Board(Arc<Mutex<Notes>>);
+
+/// Everything noted.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Notes {
+    /// Up to when each stream is known complete, by our clock; ahead of what is journaled while idle.
+    pub coverage: BTreeMap<String, Timestamp>,
+    /// Why the channel is paused until a person acts.
+    pub paused: Option<String>,
+    /// The last error of each activity, with its time; gone when it succeeds again.
+    pub errors: BTreeMap<&'static str, (Timestamp, String)>,
+    /// When the whole catalog was read last.
+    pub scanned_at: Option<Timestamp>,
+    /// Subscriptions that stand.
+    pub subscriptions: usize,
+    /// Counters by name.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Histograms by name.
+    pub latencies: BTreeMap<&'static str, Latency>,
+}
+
+/// How long something took.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Latency {
+    /// How many fell into each bucket of [`LATENCY_BOUNDS_MS`], and above.
+    pub buckets: [u64; LATENCY_BOUNDS_MS.len() + 1],
+    /// All of them together, in microseconds.
+    pub sum_us: u64,
+}
+
+impl Latency {
+    fn add(&mut self, took: Duration) {
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let bucket = LATENCY_BOUNDS_MS.iter().position(|bound| ms < *bound);
+        let bucket = self
+            .buckets
+            .get_mut(bucket.unwrap_or(LATENCY_BOUNDS_MS.len()));
+        *bucket.expect("one bucket for each bound and one above") += 1;
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.sum_us = self.sum_us.saturating_add(us);
+    }
+}
+
+impl Board {
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of all notes.
+    pub fn read(&self) -> Notes {
+        self.notes().clone()
+    }
+
+    /// Counts something.
+    pub fn count(&self, what: &'static str, by: u64) {
+        *self.notes().counts.entry(what).or_default() += by;
+    }
+
+    /// Notes how long something took.
+    pub fn took(&self, what: &'static str, took: Duration) {
+        self.notes().latencies.entry(what).or_default().add(took);
+    }
+
+    /// Notes how an activity ended; says whether that is news.
+    pub fn ended(&self, what: &'static str, at: Timestamp, error: Option<String>) -> bool {
+        let mut notes = self.notes();
+        match error {
+            Some(error) => {
+                let before = notes.errors.insert(what, (at, error.clone()));
+                before.is_none_or(|(_, known)| known != error)
+            }
+            None => notes.errors.remove(what).is_some(),
+        }
+    }
+
+    /// Pauses the channel until a person acts, or lets it go on.
+    pub fn pause(&self, why: Option<String>) {
+        self.notes().paused = why;
+    }
+
+    /// Why the channel is paused.
+    pub fn paused(&self) -> Option<String> {
+        self.notes().paused.clone()
+    }
+
+    /// Notes how far a stream is complete.
+    pub fn cover(&self, stream: &str, to: Timestamp) {
+        self.notes().coverage.insert(stream.to_owned(), to);
+    }
+
+    /// Up to when all of `streams` are complete; none while one was never polled.
+    pub fn complete_to(&self, streams: &[&str]) -> Option<Timestamp> {
+        let notes = self.notes();
+        let covered: Option<Vec<Timestamp>> = streams
+            .iter()
+            .map(|stream| notes.coverage.get(*stream).copied())
+            .collect();
+        covered?.into_iter().min()
+    }
+
+    /// Notes a whole scan of the catalog.
+    pub fn scanned(&self, at: Timestamp) {
+        self.notes().scanned_at = Some(at);
+    }
+
+    /// Notes how many subscriptions stand.
+    pub fn subscribed(&self, count: usize) {
+        self.notes().subscriptions = count;
+    }
+}

@@ -1,0 +1,368 @@
+//! Sends what the plan says, one dispatcher per channel.
+//!
+//! A call's intent is durable before it is sent. Its outcome is booked and nobody waits for it: an
+//! outcome that is lost leaves the call in doubt, and doubt is settled by asking, never by assuming.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use channelsync_contract::connector::{Connector, NextStep};
+use channelsync_contract::ports::{Clock, Rng};
+use channelsync_contract::quantity::{Push, PushOutcome};
+use channelsync_contract::{CallId, ChannelId, SlotKey, Timestamp};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use super::plan::plan;
+use crate::board::Board;
+use crate::bookkeeper::{BookError, Handle, Origin};
+use crate::ledger::{Command, Ledger, Row, RowOutcome};
+use crate::normalize;
+
+/// Pause after a call that could not be made, and the first one before doubt is settled.
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Looks for calls in doubt at least this often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Tries with the same key and rows before the slots are read back instead.
+const SAME_KEY_TRIES_MAX: u32 = 3;
+/// Channels remember a key for a day; after this it is no longer trusted.
+const SAME_KEY_FOR: Duration = Duration::from_secs(20 * 60 * 60);
+
+/// Everything a channel's dispatcher works with.
+pub struct Dispatcher {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The channel's connector.
+    pub connector: Arc<Connector>,
+    /// The merchant's book.
+    pub book: Handle,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of calls.
+    pub rng: Arc<dyn Rng>,
+    /// Where to tell what happens.
+    pub board: Board,
+    /// Items looked at in one plan.
+    pub read_rows_max: usize,
+}
+
+/// A call that came back.
+struct Ended {
+    call: CallId,
+    next: After,
+}
+
+/// What follows a call.
+enum After {
+    /// Go on.
+    Done,
+    /// The whole call was refused without naming a row: send its halves.
+    Split(Vec<Row>),
+    /// Nothing was sent: wait before the next.
+    Wait(Duration),
+    /// A person must act.
+    Pause(String),
+}
+
+/// A call to be made.
+struct Outgoing {
+    call: CallId,
+    rows: Vec<Row>,
+}
+
+/// Pushes until `stop`; then waits for the calls under way.
+///
+/// # Errors
+/// When the bookkeeper is gone.
+pub async fn run(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<(), BookError> {
+    let mut under_way: FuturesUnordered<BoxFuture<'_, Result<Ended, BookError>>> =
+        FuturesUnordered::new();
+    let mut published = dispatcher.book.watch();
+    let mut halves: Vec<Vec<Row>> = Vec::new();
+    let mut doubts = Doubts::default();
+    let mut failures = 0_u32;
+    let mut resting: Option<Duration> = None;
+    loop {
+        let room = dispatcher.connector.capabilities.pushes_max > under_way.len();
+        if room && resting.is_none() && dispatcher.board.paused().is_none() && !stop.is_cancelled()
+        {
+            published.mark_unchanged();
+            if let Some(outgoing) = dispatcher.next(&mut halves, &mut doubts).await? {
+                under_way.push(Box::pin(dispatcher.send(outgoing)));
+                continue;
+            }
+        }
+        if stop.is_cancelled() && under_way.is_empty() {
+            return Ok(());
+        }
+        let pause = resting.unwrap_or(LOOK_EVERY);
+        tokio::select! {
+            biased;
+            Some(ended) = under_way.next(), if !under_way.is_empty() => {
+                let ended = ended?;
+                failures = dispatcher.after(ended, failures, &mut halves, &mut resting);
+            }
+            () = dispatcher.clock.sleep(pause) => resting = None,
+            changed = published.changed(), if resting.is_none() => {
+                changed.map_err(|_| BookError::Stopped)?;
+            }
+            () = stop.cancelled(), if !stop.is_cancelled() => {}
+        }
+    }
+}
+
+/// Calls in doubt: when each may be tried again, and how often it was.
+#[derive(Default)]
+struct Doubts(BTreeMap<CallId, (Timestamp, u32)>);
+
+impl Doubts {
+    /// A call of the channel that is due, with how often it was tried.
+    fn due(
+        &mut self,
+        ledger: &Ledger,
+        channel: u16,
+        now: Timestamp,
+    ) -> Option<(CallId, Vec<Row>, u32)> {
+        self.0.retain(|call, _| ledger.calls.contains_key(call));
+        let mut in_doubt = ledger
+            .calls
+            .iter()
+            .filter(|(_, call)| call.in_doubt && call.channel == channel);
+        let (id, call) = in_doubt.find(|(id, _)| {
+            self.0
+                .get(id)
+                .is_none_or(|(not_before, _)| *not_before <= now)
+        })?;
+        let tries = self.0.get(id).map_or(0, |(_, tries)| *tries);
+        let wait = PAUSE_FIRST
+            .saturating_mul(2_u32.saturating_pow(tries))
+            .min(PAUSE_MAX);
+        self.0
+            .insert(*id, (now.plus(wait), tries.saturating_add(1)));
+        Some((*id, call.rows.clone(), tries))
+    }
+}
+
+impl Dispatcher {
+    fn origin(&self, call: CallId) -> Origin {
+        Origin::new(format!("outbox {}", self.channel), call.to_string())
+    }
+
+    /// The next call to make: doubt first, then halves of a refused one, then what differs.
+    async fn next(
+        &self,
+        halves: &mut Vec<Vec<Row>>,
+        doubts: &mut Doubts,
+    ) -> Result<Option<Outgoing>, BookError> {
+        let channel = self.channel.clone();
+        let now = self.clock.now();
+        let mut known = std::mem::take(doubts);
+        let (due, known) = self
+            .book
+            .read(move |ledger| {
+                let number = ledger.channel_ix(channel.as_str());
+                let due = number.and_then(|number| known.due(ledger, number, now));
+                (due, known)
+            })
+            .await?;
+        *doubts = known;
+        if let Some((call, rows, tries)) = due {
+            return self.settle(call, rows, tries).await;
+        }
+        if let Some(rows) = halves.pop() {
+            let call = CallId(self.rng.uuid());
+            let channel = self.channel.clone();
+            let command = Command::Push {
+                call,
+                channel,
+                rows: rows.clone(),
+            };
+            return match self.book.book(command, self.origin(call)).await {
+                Ok(_) => Ok(Some(Outgoing { call, rows })),
+                Err(BookError::Refused(_)) => Ok(None),
+                Err(error) => Err(error),
+            };
+        }
+        self.plan().await
+    }
+
+    /// Doubt is settled with the same key and rows, and where that does not help by reading back.
+    async fn settle(
+        &self,
+        call: CallId,
+        rows: Vec<Row>,
+        tries: u32,
+    ) -> Result<Option<Outgoing>, BookError> {
+        let begun = call_age(self, call).await?;
+        if tries < SAME_KEY_TRIES_MAX && begun.is_none_or(|age| age < SAME_KEY_FOR) {
+            return Ok(Some(Outgoing { call, rows }));
+        }
+        let slots: Vec<SlotKey> = rows.into_iter().map(|row| row.slot).collect();
+        let began = self.clock.now();
+        match self.connector.quantities.read_back(&slots).await {
+            Ok(shown) => {
+                let slots = shown.into_iter().map(normalize::shown).collect();
+                let channel = self.channel.clone();
+                let (complete_to, corrections_max) = (None, u32::MAX);
+                let command = Command::Shown {
+                    channel,
+                    began,
+                    complete_to,
+                    slots,
+                    corrections_max,
+                };
+                self.book.book(command, self.origin(call)).await?;
+            }
+            Err(error) => self.tell("read_back", Some(error.to_string())),
+        }
+        Ok(None)
+    }
+
+    async fn plan(&self) -> Result<Option<Outgoing>, BookError> {
+        let call = CallId(self.rng.uuid());
+        let channel = self.channel.clone();
+        let (rows_max, batch_max) = (self.read_rows_max, self.connector.capabilities.batch_max);
+        let make = move |ledger: &Ledger, dirty: &mut crate::bookkeeper::Dirty| {
+            let Some(number) = ledger.channel_ix(channel.as_str()) else {
+                return (None, None);
+            };
+            if ledger.channel(number).complete_to().is_none() {
+                return (None, None);
+            }
+            let items = dirty.take(number, rows_max);
+            let planned = plan(ledger, number, &items, batch_max);
+            for item in planned.later {
+                dirty.mark(number, item);
+            }
+            let rows: Vec<Row> = planned.now.into_iter().map(|planned| planned.row).collect();
+            if rows.is_empty() {
+                return (None, None);
+            }
+            let command = Command::Push {
+                call,
+                channel,
+                rows: rows.clone(),
+            };
+            (Some(command), Some(Outgoing { call, rows }))
+        };
+        self.book.plan(self.origin(call), make).await
+    }
+
+    async fn send(&self, outgoing: Outgoing) -> Result<Ended, BookError> {
+        let Outgoing { call, rows } = outgoing;
+        let began = self.clock.uptime();
+        let push = Push {
+            call,
+            rows: rows.iter().map(normalize::row).collect(),
+        };
+        let result = self.connector.quantities.push(&push).await;
+        self.board
+            .took("push", self.clock.uptime().saturating_sub(began));
+        self.board.count("push_calls", 1);
+        self.tell("push", result.as_ref().err().map(ToString::to_string));
+        let count = rows.len();
+        let (outcomes, next) = match result {
+            Ok(outcomes) => judge(outcomes, rows),
+            Err(error) => match error.next_step() {
+                NextStep::RetryAfter(pause) => {
+                    (all(RowOutcome::NotApplied, count), After::Wait(pause))
+                }
+                NextStep::RetryWithBackoff => (
+                    all(RowOutcome::NotApplied, count),
+                    After::Wait(Duration::ZERO),
+                ),
+                NextStep::ReadBack => (all(RowOutcome::InDoubt, count), After::Done),
+                NextStep::PauseChannel => (
+                    all(RowOutcome::NotApplied, count),
+                    After::Pause(error.to_string()),
+                ),
+                NextStep::Park if count > 1 => {
+                    (all(RowOutcome::NotApplied, count), After::Split(rows))
+                }
+                NextStep::Park => (vec![RowOutcome::Refused(error.to_string())], After::Done),
+            },
+        };
+        let applied = outcomes
+            .iter()
+            .filter(|outcome| **outcome == RowOutcome::Applied)
+            .count();
+        self.board.count(
+            "slots_confirmed",
+            u64::try_from(applied).unwrap_or(u64::MAX),
+        );
+        let command = Command::Pushed { call, outcomes };
+        match self.book.book(command, self.origin(call)).await {
+            Ok(_) | Err(BookError::Refused(_)) => Ok(Ended { call, next }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn after(
+        &self,
+        ended: Ended,
+        failures: u32,
+        halves: &mut Vec<Vec<Row>>,
+        resting: &mut Option<Duration>,
+    ) -> u32 {
+        match ended.next {
+            After::Done => 0,
+            After::Split(mut rows) => {
+                tracing::warn!(
+                    channel = %self.channel, call = %ended.call, rows = rows.len(),
+                    "a push was refused as a whole, sending its halves"
+                );
+                let second = rows.split_off(rows.len() / 2);
+                halves.extend([rows, second]);
+                0
+            }
+            After::Wait(least) => {
+                let doubled = PAUSE_FIRST.saturating_mul(2_u32.saturating_pow(failures.min(10)));
+                let jitter = Duration::from_millis(self.rng.below(250));
+                *resting = Some(doubled.min(PAUSE_MAX).max(least) + jitter);
+                failures.saturating_add(1)
+            }
+            After::Pause(why) => {
+                tracing::error!(channel = %self.channel, error = why, "channel paused");
+                self.board.pause(Some(why));
+                0
+            }
+        }
+    }
+
+    fn tell(&self, what: &'static str, error: Option<String>) {
+        if self.board.ended(what, self.clock.now(), error.clone())
+            && let Some(error) = error
+        {
+            tracing::warn!(channel = %self.channel, error, "{what} failed, trying again");
+        }
+    }
+}
+
+/// How long ago a call's intent was booked, as far as the ledger's times tell.
+async fn call_age(dispatcher: &Dispatcher, call: CallId) -> Result<Option<Duration>, BookError> {
+    let now = dispatcher.clock.now();
+    let begun = dispatcher
+        .book
+        .read(move |ledger| ledger.calls.get(&call).map(|call| call.at));
+    Ok(begun.await?.map(|at| now.since(at)))
+}
+
+fn all(outcome: RowOutcome, count: usize) -> Vec<RowOutcome> {
+    vec![outcome; count]
+}
+
+fn judge(outcomes: Vec<PushOutcome>, rows: Vec<Row>) -> (Vec<RowOutcome>, After) {
+    let as_a_whole = outcomes
+        .iter()
+        .all(|outcome| matches!(outcome, PushOutcome::BatchRefused { .. }));
+    if as_a_whole && rows.len() > 1 {
+        return (all(RowOutcome::NotApplied, rows.len()), After::Split(rows));
+    }
+    (
+        outcomes.into_iter().map(normalize::outcome).collect(),
+        After::Done,
+    )
+}
