@@ -92,6 +92,8 @@ pub struct SnapshotShipment {
     pub location: Option<ChannelLocationId>,
     /// Line and units.
     pub lines: Vec<(LineId, Units)>,
+    /// When it was recorded, if the channel says.
+    pub at: Option<Timestamp>,
 }
 
 /// What a channel did with units that came back or were never shipped.
@@ -119,6 +121,8 @@ pub struct Restock {
     pub location: Option<ChannelLocationId>,
     /// What was done.
     pub kind: RestockKind,
+    /// When it was recorded, if the channel says.
+    pub at: Option<Timestamp>,
 }
 
 /// Something that a channel says has changed.

@@ -112,7 +112,8 @@ fn snapshot(id: &str, body: &Value, test: bool) -> Option<OrderSnapshot> {
     };
     let lines = each(body, "line_items", line)?;
     let restocks = each(body, "refunds", |refund| {
-        each(refund, "refund_line_items", restock)
+        let at = time(refund, "created_at");
+        each(refund, "refund_line_items", |node| restock(node, at))
     });
     Some(OrderSnapshot {
         id: OrderId::new(id),
@@ -192,10 +193,11 @@ fn shipment(node: &Value) -> Option<Option<SnapshotShipment>> {
         id,
         location: location.map(|id| id.as_str().into()),
         lines,
+        at: time(node, "created_at"),
     }))
 }
 
-fn restock(node: &Value) -> Option<Restock> {
+fn restock(node: &Value, at: Option<Timestamp>) -> Option<Restock> {
     Some(Restock {
         id: ids::of_object(node, "RefundLineItem")?,
         line: ids::of_value(node.get("line_item_id")?, "LineItem")?
@@ -204,6 +206,7 @@ fn restock(node: &Value) -> Option<Restock> {
         units: units(node, "quantity")?,
         location: optional_id(node, "location_id", "Location")?.map(|id| id.as_str().into()),
         kind: restock_kind(node.get("restock_type")?.as_str()?),
+        at,
     })
 }
 

@@ -143,8 +143,9 @@ const CAPABILITIES: Capabilities = Capabilities {
     restores_on_cancel: true,
     compare_and_set: true,
     locations: true,
-    // The search index lags by an amount nobody promises; the page polls with this overlap (4.1).
-    visibility_lag: Duration::from_secs(600),
+    // The search index lags by an amount nobody promises. The page's 10 minutes (4.1) are the
+    // overlap of polls, which is an operator's setting.
+    visibility_lag: Duration::from_secs(60),
     // One bad row fails its whole batch, so they stay well below Shopify's 250 (6.2).
     batch_max: 100,
     pushes_max: 2,

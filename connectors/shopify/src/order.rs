@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use channelsync_contract::order::{Restock, RestockKind, Route, SnapshotLine, SnapshotShipment};
 use channelsync_contract::{Facet, ListingId, Money, OrderSnapshot, Timestamp, Units};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::call::Connection;
 use crate::ids::need;
@@ -89,6 +90,9 @@ pub(crate) struct FulfillmentOrderLine {
 pub(crate) struct FulfillmentNode {
     pub(crate) id: String,
     status: String,
+    /// Of any type: a time only informs, so a wrong one must not cost the order.
+    #[serde(default)]
+    created_at: Value,
     location: Option<IdNode>,
     #[serde(default)]
     pub(crate) fulfillment_line_items: Connection<FulfillmentLine>,
@@ -105,6 +109,11 @@ pub(crate) struct FulfillmentLine {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RefundNode {
     pub(crate) id: String,
+    /// May be null, unlike `processedAt`. Of any type, as a fulfillment's is.
+    #[serde(default)]
+    created_at: Value,
+    #[serde(default)]
+    processed_at: Value,
     #[serde(default)]
     pub(crate) refund_line_items: Connection<RefundLine>,
 }
@@ -170,6 +179,11 @@ pub(crate) fn units(number: i64) -> Result<Units, String> {
 
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| format!("{text:?} is no time"))
+}
+
+/// When something was recorded; none where the value is no time.
+fn recorded(value: &Value) -> Option<Timestamp> {
+    Timestamp::parse(value.as_str()?)
 }
 
 impl OrderNode {
@@ -342,6 +356,7 @@ impl OrderNode {
                 id: need(&node.id, "Fulfillment")?.to_owned(),
                 location: location.transpose()?.map(Into::into),
                 lines,
+                at: recorded(&node.created_at),
             });
         }
         Ok(Facet::Complete(shipments))
@@ -352,26 +367,26 @@ impl OrderNode {
             return Ok(Facet::Unknown);
         }
         let mut restocks = Vec::new();
-        for node in self
-            .refunds
-            .iter()
-            .flat_map(|refund| &refund.refund_line_items.nodes)
-        {
-            // Without its id it could be booked twice.
-            let Some(id) = &node.id else {
-                return Ok(Facet::Unknown);
-            };
-            let location = node
-                .location
-                .as_ref()
-                .map(|location| need(&location.id, "Location"));
-            restocks.push(Restock {
-                id: need(id, "RefundLineItem")?.to_owned(),
-                line: need(&node.line_item.id, "LineItem")?.into(),
-                units: units(node.quantity)?,
-                location: location.transpose()?.map(Into::into),
-                kind: restock_kind(&node.restock_type),
-            });
+        for refund in &self.refunds {
+            let at = recorded(&refund.created_at).or_else(|| recorded(&refund.processed_at));
+            for node in &refund.refund_line_items.nodes {
+                // Without its id it could be booked twice.
+                let Some(id) = &node.id else {
+                    return Ok(Facet::Unknown);
+                };
+                let location = node
+                    .location
+                    .as_ref()
+                    .map(|location| need(&location.id, "Location"));
+                restocks.push(Restock {
+                    id: need(id, "RefundLineItem")?.to_owned(),
+                    line: need(&node.line_item.id, "LineItem")?.into(),
+                    units: units(node.quantity)?,
+                    location: location.transpose()?.map(Into::into),
+                    kind: restock_kind(&node.restock_type),
+                    at,
+                });
+            }
         }
         Ok(Facet::Complete(restocks))
     }

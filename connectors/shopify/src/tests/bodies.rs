@@ -263,6 +263,37 @@ fn parcels_count_unless_they_are_undone() {
 }
 
 #[test]
+fn a_parcel_or_restock_of_unreadable_time_is_still_told() {
+    let text = "2026-11-20T09:04:00-05:00";
+    for (created, expected) in [
+        (json!(text), Timestamp::parse(text)),
+        (Value::Null, None),
+        (json!("yesterday"), None),
+        (json!(5), None),
+    ] {
+        let mut body = fixture("order_webhook.json");
+        body["fulfillments"] = json!([{"id": 1, "location_id": 101, "created_at": created,
+            "line_items": [{"id": 111, "quantity": 1}]}]);
+        body["refunds"][0]["created_at"] = created;
+        let order = snapshot(&body);
+        let (parcels, restocks) = (order.shipments.complete(), order.restocks.complete());
+        assert_eq!(
+            [parcels.unwrap()[0].at, restocks.unwrap()[0].at],
+            [expected; 2]
+        );
+    }
+    let mut body = fixture("order_webhook.json");
+    body["fulfillments"] = json!([{"id": 1, "location_id": 101, "line_items": []}]);
+    body["refunds"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("created_at");
+    let order = snapshot(&body);
+    let (parcels, restocks) = (order.shipments.complete(), order.restocks.complete());
+    assert_eq!([parcels.unwrap()[0].at, restocks.unwrap()[0].at], [None; 2]);
+}
+
+#[test]
 fn sums_beyond_any_quantity_are_no_panic() {
     let mut body = fixture("order_webhook.json");
     let line = json!({"id": 111, "quantity": u32::MAX});

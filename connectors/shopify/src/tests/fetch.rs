@@ -69,6 +69,14 @@ fn order(lines: &Value, fulfillment_orders: &Value) -> Value {
     order
 }
 
+/// A parcel with one unit of the fixture's line.
+fn sent(created_at: impl Into<Value>) -> Value {
+    let line = json!({ "quantity": 1, "lineItem": { "id": "gid://shopify/LineItem/111" } });
+    json!({ "id": "gid://shopify/Fulfillment/141", "status": "SUCCESS",
+        "createdAt": created_at.into(), "location": { "id": "gid://shopify/Location/101" },
+        "fulfillmentLineItems": connection(&[line], None) })
+}
+
 fn one_line_order(fulfillment_orders: &[Value]) -> Value {
     order(
         &connection(&[line(1)], None),
@@ -85,14 +93,19 @@ async fn the_sample_of_the_page_is_read_whole() {
 
 #[tokio::test]
 async fn a_webhook_and_a_fetch_tell_the_same_of_one_order() {
-    let (mut fetched, _) = fetch_one(vec![nodes(&[fixture("order_detail.json")])]).await;
+    let mut node = fixture("order_detail.json");
+    node["fulfillments"] = json!([sent("2026-11-20T14:04:00Z")]);
+    let (mut fetched, _) = fetch_one(vec![nodes(&[node])]).await;
     fetched.routes = Facet::Unknown;
     let mut headers = HeaderMap::new();
     headers.insert(
         "x-shopify-topic",
         HeaderValue::from_static("orders/updated"),
     );
-    let body = fixture("order_webhook.json").to_string();
+    let mut body = fixture("order_webhook.json");
+    body["fulfillments"] = json!([{ "id": 141, "status": "success", "location_id": 101,
+        "created_at": "2026-11-20T09:04:00-05:00", "line_items": [{ "id": 111, "quantity": 1 }] }]);
+    let body = body.to_string();
     let delivery = shop([])
         .0
         .webhooks
@@ -103,6 +116,31 @@ async fn a_webhook_and_a_fetch_tell_the_same_of_one_order() {
         delivery.content,
         Content::Order(Changed::Order(Box::new(fetched)))
     );
+}
+
+/// R9
+#[tokio::test]
+async fn a_parcel_or_restock_of_unreadable_time_is_still_told() {
+    let (early, late) = ("2026-11-20T14:03:00Z", "2026-11-20T23:04:00+09:00");
+    for (created, processed, parcel, restock) in [
+        (json!(late), json!(early), Some(late), Some(late)),
+        (Value::Null, json!(early), None, Some(early)),
+        (json!("yesterday"), json!(early), None, Some(early)),
+        (json!(5), json!({}), None, None),
+        (json!([early]), Value::Null, None, None),
+    ] {
+        let mut node = fixture("order_detail.json");
+        node["fulfillments"] = json!([sent(created.clone())]);
+        node["refunds"][0]["createdAt"] = created.clone();
+        node["refunds"][0]["processedAt"] = processed;
+        let (order, _) = fetch_one(vec![nodes(&[node])]).await;
+        let times = [
+            order.shipments.complete().unwrap()[0].at,
+            order.restocks.complete().unwrap()[0].at,
+        ];
+        let expected = [parcel, restock].map(|text| text.and_then(Timestamp::parse));
+        assert_eq!(times, expected, "{created}");
+    }
 }
 
 #[tokio::test]
@@ -174,6 +212,7 @@ async fn twelve_fulfillment_orders_are_all_there() {
 async fn many_parcels_and_refunds_are_listed_and_then_paged_one_by_one() {
     let parcel = |number: usize, status: &str| {
         json!({ "id": format!("gid://shopify/Fulfillment/{number}"), "status": status,
+            "createdAt": "2026-11-20T14:04:00Z",
             "location": { "id": "gid://shopify/Location/101" } })
     };
     let with_lines = |mut parcel: Value| {
@@ -197,7 +236,9 @@ async fn many_parcels_and_refunds_are_listed_and_then_paged_one_by_one() {
     detail["fulfillments"] = json!(parcels(1..11));
     let mut all: Vec<_> = (1..12).map(|number| parcel(number, "SUCCESS")).collect();
     all.push(parcel(12, "CANCELLED"));
-    let lists = json!({ "fulfillments": all, "refunds": [{ "id": "gid://shopify/Refund/1" }] });
+    let lists = json!({ "fulfillments": all, "refunds": [
+        { "id": "gid://shopify/Refund/1", "processedAt": "2026-11-20T14:04:00Z" }
+    ] });
     let mut answers = vec![
         nodes(&[small]),
         data(&json!({ "order": detail })),
@@ -219,15 +260,15 @@ async fn many_parcels_and_refunds_are_listed_and_then_paged_one_by_one() {
         None,
     ));
     let (order, _) = fetch_one(answers).await;
-    assert_eq!(order.shipments.complete().unwrap().len(), 11);
+    let (parcels, restocks) = (
+        order.shipments.complete().unwrap(),
+        order.restocks.complete().unwrap(),
+    );
+    assert_eq!(parcels.len(), 11);
+    let at = Timestamp::parse("2026-11-20T14:04:00Z");
+    assert!(parcels.iter().all(|one| one.at == at) && restocks.iter().all(|one| one.at == at));
     assert_eq!(order.lines.complete().unwrap()[0].fulfilled.0, 11);
-    let kinds: Vec<_> = order
-        .restocks
-        .complete()
-        .unwrap()
-        .iter()
-        .map(|one| one.kind)
-        .collect();
+    let kinds: Vec<_> = restocks.iter().map(|one| one.kind).collect();
     let (put_back, kept) = (RestockKind::Return, RestockKind::None);
     assert_eq!(kinds, [put_back, kept, put_back, kept]);
 }
