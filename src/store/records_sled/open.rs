@@ -54,13 +54,13 @@ pub(super) fn open(
         match opened {
             Ok(db) => {
                 let raw = make_durable(&sled).map_err(failed("sync"))?;
-                let (dir, failed) = (dir.to_owned(), Mutex::new(false));
+                let (dir, state) = (dir.to_owned(), Mutex::default());
                 return Ok((
                     SledStore(Arc::new(Inner {
                         db,
                         raw,
                         dir,
-                        failed,
+                        state,
                         _lock: lock,
                     })),
                     report,
