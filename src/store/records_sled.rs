@@ -14,7 +14,8 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::open::Trouble;
@@ -44,17 +45,11 @@ struct Inner {
     /// `sled/db` once more: sled itself never syncs it.
     raw: File,
     dir: PathBuf,
-    /// Held from a batch to its sync.
-    state: Mutex<State>,
-    _lock: DirLock,
-}
-
-#[derive(Default)]
-struct State {
     /// A call failed in a way that only a new start mends.
-    failed: bool,
-    /// Files in `sled/blobs` that are durable.
-    blobs: BTreeSet<OsString>,
+    failed: AtomicBool,
+    /// Held from a batch to its sync. Files in `sled/blobs` that are durable.
+    blobs: Mutex<BTreeSet<OsString>>,
+    _lock: DirLock,
 }
 
 /// What was found while opening.
@@ -109,7 +104,7 @@ impl SledStore {
         call: impl FnOnce(&Inner) -> sled::Result<T>,
     ) -> Result<T, RecordsError> {
         let inner = &*self.0;
-        if inner.state().failed {
+        if inner.failed.load(Ordering::Acquire) {
             return Err(RecordsError::Damaged(
                 "sled failed before; start again".to_owned(),
             ));
@@ -128,7 +123,7 @@ impl SledStore {
             },
             Err(panic) => open::panic_text(&*panic),
         };
-        inner.state().failed = true;
+        inner.failed.store(true, Ordering::Release);
         open::distrust(&inner.dir, &why);
         Err(RecordsError::Damaged(format!("sled cannot {what}: {why}")))
     }
@@ -136,21 +131,17 @@ impl SledStore {
     /// Applies the batch and makes it durable.
     fn apply(&self, batch: sled::Batch) -> Result<(), RecordsError> {
         self.fenced("write", |inner| {
-            let mut state = inner.state();
+            // sled may have panicked under the lock; the names are whole all the same.
+            let mut blobs = inner.blobs.lock().unwrap_or_else(PoisonError::into_inner);
             inner.db.apply_batch(batch)?;
             inner.db.flush()?;
-            inner.sync_blobs(&mut state.blobs)?;
+            inner.sync_blobs(&mut blobs)?;
             Ok(inner.raw.sync_data()?)
         })
     }
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // sled may have panicked under the lock; the state is whole all the same.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A page of large records becomes a file of its own, which sled does not sync either. There are
     /// hardly ever any.
     fn sync_blobs(&self, durable: &mut BTreeSet<OsString>) -> io::Result<()> {
