@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Group, Head, Journal, JournalError, Records};
+use super::{Group, Head, Journal, JournalError, Records, RecordsError};
 
 /// Opens the same journal again; the one before is gone by then.
 pub(crate) type Reopen<'a> = &'a mut dyn FnMut() -> Box<dyn Journal>;
@@ -178,6 +178,17 @@ pub(crate) fn records_suite(records: &dyn Records, other: &dyn Records) {
     );
     records.write(&[], 42).unwrap();
     assert_eq!(records.applied_seq().unwrap(), 42);
+
+    let large = put("large", &"v".repeat(super::RECORD_BYTES_MAX));
+    let error = records.write(&[put("small", "v"), large], 43).unwrap_err();
+    assert!(matches!(error, RecordsError::TooLarge { .. }), "{error}");
+    assert_eq!(
+        (
+            records.get(b"small").unwrap(),
+            records.applied_seq().unwrap()
+        ),
+        (None, 42)
+    );
 
     let many: Vec<_> = (0..1_700)
         .map(|n| put(&format!("m/{n:05}"), &"v".repeat(300)))

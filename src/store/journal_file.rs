@@ -3,8 +3,8 @@
 //! `lock`, `mark` (the high-water mark) and `00000000000000000001.seg` (named by the first entry).
 //! The file work of an append runs on tokio's blocking threads behind a mutex that owns the writer,
 //! which makes the order of writes and syncs a matter of types. A thread of our own with a channel
-//! was measured: it saves a few microseconds of the hundreds that a sync takes, and costs a
-//! lifecycle. Reads are plain blocking functions beside it.
+//! was measured beside it: 19 to 66 µs there and back against 22 to 73, where a sync takes 200 to 300,
+//! so the lifecycle of a thread buys nothing. Reads are plain blocking functions.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 
 use super::{
     Change, Group, Head, Journal, JournalError, OpenReport, Record, Records, RecordsError,
+    check_sizes,
 };
 
 /// How the next append fails.
@@ -328,6 +329,7 @@ impl MemoryRecords {
 
 impl Records for MemoryRecords {
     fn write(&self, changes: &[Change], seq: u64) -> Result<(), RecordsError> {
+        check_sizes(changes)?;
         let mut table = self.table("write")?;
         for (key, value) in changes {
             match value {

@@ -249,6 +249,9 @@ pub struct OpenReport {
     pub unfinished_removed: usize,
 }
 
+/// The most bytes of one record, key and value.
+pub const RECORD_BYTES_MAX: usize = 64 << 10;
+
 /// One change of a record: key, and the new value or none to remove it.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
@@ -318,13 +321,11 @@ pub enum RecordsError {
         /// The limit.
         limit_secs: u64,
     },
-    /// The value cannot be kept as a record.
-    #[error("record of {bytes} bytes exceeds the maximum of {max}")]
+    /// Nothing was written: a record is beyond [`RECORD_BYTES_MAX`].
+    #[error("record of {bytes} bytes exceeds the maximum of {RECORD_BYTES_MAX}")]
     TooLarge {
         /// Key and value.
         bytes: usize,
-        /// The limit.
-        max: usize,
     },
     /// A newer version wrote it: nothing was touched.
     #[error("records were written by a newer version (format {found}, this version knows {known})")]
@@ -337,6 +338,36 @@ pub enum RecordsError {
     /// Another process has them open.
     #[error(transparent)]
     Locked(#[from] lock::LockError),
+}
+
+impl RecordsError {
+    /// What a person can try next.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Failed { .. } => Some(FAILED_HELP),
+            Self::Damaged(_) | Self::TimedOut { .. } => {
+                Some("start again: records are then rebuilt from the journal")
+            }
+            Self::Newer { .. } => Some(NEWER_HELP),
+            Self::Locked(error) => Some(error.help()),
+            Self::TooLarge { .. } => None,
+        }
+    }
+}
+
+/// Refuses a change that is too large, before any is applied.
+pub(crate) fn check_sizes(changes: &[Change]) -> Result<(), RecordsError> {
+    let too_large = changes
+        .iter()
+        .map(change_bytes)
+        .find(|bytes| *bytes > RECORD_BYTES_MAX);
+    too_large.map_or(Ok(()), |bytes| Err(RecordsError::TooLarge { bytes }))
+}
+
+/// Size of a change.
+pub(crate) fn change_bytes((key, value): &Change) -> usize {
+    key.len() + value.as_ref().map_or(0, Vec::len)
 }
 
 /// Lengths in memory as lengths in files.

@@ -8,15 +8,19 @@
 //!
 //! The directory holds `lock`, `format`, `sled/`, and after damage `sled.aside/`.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::open::Trouble;
 use super::lock::DirLock;
-use super::{Change, Record, Records, RecordsError};
+use super::{Change, Record, Records, RecordsError, change_bytes, check_sizes, disk};
 
 mod open;
 mod value;
@@ -24,9 +28,6 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-/// The most bytes of one key and value. Larger ones would become files of their own in sled, which it
-/// does not sync.
-pub const RECORD_BYTES_MAX: usize = 64 << 10;
 const BATCH_KEYS_MAX: usize = 500;
 const BATCH_BYTES_MAX: usize = 256 << 10;
 const CACHE_BYTES: u64 = 64 << 20;
@@ -44,8 +45,10 @@ struct Inner {
     /// `sled/db` once more: sled itself never syncs it.
     raw: File,
     dir: PathBuf,
-    /// Held from a batch to its sync. True once a call failed in a way that only a new start mends.
-    failed: Mutex<bool>,
+    /// A call failed in a way that only a new start mends.
+    failed: AtomicBool,
+    /// Held from a batch to its sync. Files in `sled/blobs` that are durable.
+    blobs: Mutex<BTreeSet<OsString>>,
     _lock: DirLock,
 }
 
@@ -101,7 +104,7 @@ impl SledStore {
         call: impl FnOnce(&Inner) -> sled::Result<T>,
     ) -> Result<T, RecordsError> {
         let inner = &*self.0;
-        if *inner.failed() {
+        if inner.failed.load(Ordering::Acquire) {
             return Err(RecordsError::Damaged(
                 "sled failed before; start again".to_owned(),
             ));
@@ -120,7 +123,7 @@ impl SledStore {
             },
             Err(panic) => open::panic_text(&*panic),
         };
-        *inner.failed() = true;
+        inner.failed.store(true, Ordering::Release);
         open::distrust(&inner.dir, &why);
         Err(RecordsError::Damaged(format!("sled cannot {what}: {why}")))
     }
@@ -128,18 +131,35 @@ impl SledStore {
     /// Applies the batch and makes it durable.
     fn apply(&self, batch: sled::Batch) -> Result<(), RecordsError> {
         self.fenced("write", |inner| {
-            let _one_at_a_time = inner.failed();
+            // sled may have panicked under the lock; the names are whole all the same.
+            let mut blobs = inner.blobs.lock().unwrap_or_else(PoisonError::into_inner);
             inner.db.apply_batch(batch)?;
             inner.db.flush()?;
+            inner.sync_blobs(&mut blobs)?;
             Ok(inner.raw.sync_data()?)
         })
     }
 }
 
 impl Inner {
-    fn failed(&self) -> MutexGuard<'_, bool> {
-        // sled may have panicked under the lock; the flag is whole all the same.
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A page of large records becomes a file of its own, which sled does not sync either. There are
+    /// hardly ever any.
+    fn sync_blobs(&self, durable: &mut BTreeSet<OsString>) -> io::Result<()> {
+        let dir = self.dir.join("sled/blobs");
+        let names = std::fs::read_dir(&dir)?.map(|file| Ok(file?.file_name()));
+        let names = names.collect::<io::Result<BTreeSet<_>>>()?;
+        for name in names.difference(durable) {
+            match File::open(dir.join(name)).and_then(|file| file.sync_all()) {
+                // sled has removed it in the meantime.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                synced => synced?,
+            }
+        }
+        if !names.is_subset(durable) {
+            disk::sync_dir(&dir)?;
+        }
+        *durable = names;
+        Ok(())
     }
 }
 
@@ -174,26 +194,16 @@ impl SledRecords {
 
 impl Records for SledRecords {
     fn write(&self, changes: &[Change], seq: u64) -> Result<(), RecordsError> {
-        let size = |change: &Change| change.0.len() + change.1.as_ref().map_or(0, Vec::len);
-        if let Some(bytes) = changes
-            .iter()
-            .map(size)
-            .find(|bytes| *bytes > RECORD_BYTES_MAX)
-        {
-            return Err(RecordsError::TooLarge {
-                bytes,
-                max: RECORD_BYTES_MAX,
-            });
-        }
+        check_sizes(changes)?;
         let applied = self.applied_seq()?.max(seq);
         let (mut batch, mut keys, mut bytes) = (sled::Batch::default(), 0, 0);
         for change in changes {
             // One key of the batch is kept for the seq.
-            if keys + 1 == BATCH_KEYS_MAX || bytes + size(change) > BATCH_BYTES_MAX {
+            if keys + 1 == BATCH_KEYS_MAX || bytes + change_bytes(change) > BATCH_BYTES_MAX {
                 self.store.apply(std::mem::take(&mut batch))?;
                 (keys, bytes) = (0, 0);
             }
-            (keys, bytes) = (keys + 1, bytes + size(change));
+            (keys, bytes) = (keys + 1, bytes + change_bytes(change));
             let key = self.key(VALUE, &change.0);
             match &change.1 {
                 Some(value) => batch.insert(&*key, value::encode(&key, seq, value)),

@@ -93,7 +93,7 @@ pub fn write(
     let result = write_file(&unfinished, head, write)
         .and_then(|bytes| SystemDisk.rename(&unfinished, &path).map(|()| bytes));
     if result.is_err() {
-        // It would only take up space; the next open of any kind passes over it.
+        // It would only take up space; nothing ever reads it.
         let _gone: io::Result<()> = std::fs::remove_file(&unfinished);
     }
     let bytes = result.map_err(failed("write", &path))?;
@@ -108,7 +108,7 @@ pub fn write(
 /// `Newer` when any snapshot is of a newer version; `Failed`.
 pub fn newest_good(dir: &Path) -> Result<(Option<Snapshot>, Vec<Skipped>), SnapshotError> {
     let mut skipped = Vec::new();
-    let seqs = list(dir)?;
+    let (seqs, _) = list(dir)?;
     for seq in seqs.iter().rev() {
         let path = path_in(dir, *seq);
         match check(&path, *seq)? {
@@ -228,10 +228,14 @@ fn check(path: &Path, seq: u64) -> Result<Result<Snapshot, &'static str>, Snapsh
     }))
 }
 
-/// Keeps `newest`, which was just written, and one good snapshot before it.
+/// Keeps `newest`, which was just written, and one good snapshot before it; nothing unfinished.
 fn prune(dir: &Path, newest: u64) -> Result<(), SnapshotError> {
     let mut spare = None;
-    for seq in list(dir)?.into_iter().rev().filter(|seq| *seq != newest) {
+    let (seqs, unfinished) = list(dir)?;
+    for path in unfinished {
+        std::fs::remove_file(&path).map_err(failed("remove", &path))?;
+    }
+    for seq in seqs.into_iter().rev().filter(|seq| *seq != newest) {
         let path = path_in(dir, seq);
         if spare.is_none() && seq < newest && check(&path, seq)?.is_ok() {
             spare = Some(seq);
@@ -242,22 +246,29 @@ fn prune(dir: &Path, newest: u64) -> Result<(), SnapshotError> {
     Ok(())
 }
 
-/// The seqs of all snapshots in ascending order. None when there is no directory yet.
-fn list(dir: &Path) -> Result<Vec<u64>, SnapshotError> {
+/// The seqs of all snapshots in ascending order, and files that were never finished. Both are empty
+/// when there is no directory yet.
+fn list(dir: &Path) -> Result<(Vec<u64>, Vec<PathBuf>), SnapshotError> {
+    let (mut seqs, mut unfinished) = (Vec::new(), Vec::new());
     let files = match std::fs::read_dir(dir) {
         Ok(files) => files,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((seqs, unfinished)),
         Err(error) => return Err(failed("read", dir)(error)),
     };
-    let mut seqs = Vec::new();
     for file in files {
         let name = file.map_err(failed("read", dir))?.file_name();
-        let digits = name.to_str().and_then(|name| name.strip_suffix(".snap"));
-        let digits = digits.filter(|d| d.len() == 20 && d.bytes().all(|b| b.is_ascii_digit()));
+        let Some(name) = name.to_str() else { continue };
+        if name.ends_with(".snap.new") {
+            unfinished.push(dir.join(name));
+        }
+        let digits = name
+            .strip_suffix(".snap")
+            .filter(|digits| digits.len() == 20);
+        let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
         seqs.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
     }
     seqs.sort_unstable();
-    Ok(seqs)
+    Ok((seqs, unfinished))
 }
 
 fn path_in(dir: &Path, seq: u64) -> PathBuf {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -54,17 +55,15 @@ pub(super) fn open(
         match opened {
             Ok(db) => {
                 let raw = make_durable(&sled).map_err(failed("sync"))?;
-                let (dir, failed) = (dir.to_owned(), Mutex::new(false));
-                return Ok((
-                    SledStore(Arc::new(Inner {
-                        db,
-                        raw,
-                        dir,
-                        failed,
-                        _lock: lock,
-                    })),
-                    report,
-                ));
+                let inner = Inner {
+                    db,
+                    raw,
+                    dir: dir.to_owned(),
+                    failed: AtomicBool::new(false),
+                    blobs: Mutex::default(),
+                    _lock: lock,
+                };
+                return Ok((SledStore(Arc::new(inner)), report));
             }
             Err(Trouble::System(source)) => return Err(failed("open")(source)),
             Err(Trouble::Damage(why)) if report.moved_aside.is_some() => {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::RECORD_BYTES_MAX;
 use crate::store::conformance::records_suite;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -47,29 +48,26 @@ fn records_are_there_after_a_restart() {
 }
 
 #[test]
-fn a_record_that_is_too_large_is_refused_before_anything_is_written() {
+fn the_largest_records_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
+    let largest = |n: u32| {
+        (
+            n.to_be_bytes().to_vec(),
+            Some(vec![7; RECORD_BYTES_MAX - 4]),
+        )
+    };
     let (records, _) = open(dir.path());
-    let large = (b"large".to_vec(), Some(vec![0; RECORD_BYTES_MAX]));
-    let mut changes = rows(0, 3);
-    changes.push(large);
-    let error = records.write(&changes, 5).unwrap_err();
-    assert!(matches!(error, RecordsError::TooLarge { .. }), "{error}");
-    assert_eq!(records.range(b"", None, 9).unwrap(), []);
-    changes[3]
-        .1
-        .as_mut()
-        .unwrap()
-        .truncate(RECORD_BYTES_MAX - 5);
-    records.write(&changes, 5).unwrap();
-    assert!(
-        !dir.path()
-            .join("sled/blobs")
-            .read_dir()
-            .unwrap()
-            .any(|_| true),
-        "no file of its own"
-    );
+    records
+        .write(&(0..40).map(largest).collect::<Vec<_>>(), 5)
+        .unwrap();
+    records
+        .write(&(20..60).map(largest).collect::<Vec<_>>(), 6)
+        .unwrap();
+    drop(records);
+    let (records, report) = open(dir.path());
+    assert_eq!(report, RecordsReport::default());
+    assert_eq!(records.range(b"", None, 99).unwrap().len(), 60);
+    records.write(&rows(0, 1), 7).unwrap();
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn names(dir: &Path) -> Vec<u64> {
             .unwrap()
             .all(|f| f.unwrap().path().extension().unwrap() == "snap")
     );
-    list(dir).unwrap()
+    list(dir).unwrap().0
 }
 
 fn flip(path: &Path, byte: usize) {
@@ -69,6 +69,8 @@ fn the_newest_is_found_and_two_are_kept() {
         assert_newest(&dir, seq, &[]);
     }
     assert_eq!(names(&dir), [1_000, 1_001]);
+    std::fs::write(dir.join("00000000000000001001.snap.new"), "half").unwrap();
+    std::fs::write(dir.join("00000000000000000009.snap.new"), "half").unwrap();
     take(&dir, 1_001);
     assert_newest(&dir, 1_001, &[]);
     assert_eq!(names(&dir), [1_000, 1_001]);
