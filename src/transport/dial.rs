@@ -1,16 +1,18 @@
 //! The socket: one account's requests over HTTP/1.1 and TLS.
 //!
-//! In: requests whose path is an absolute URL below the account's base URL. Out: whole answers within time and
-//! size limits. No redirect is followed, no proxy of the environment is used, nothing is repeated, and neither bodies nor
-//! headers nor queries are logged or named in errors.
+//! In: requests whose path is an absolute URL below the account's base URL. Out: whole answers
+//! within time and size limits. No redirect is followed, no proxy of the environment is used,
+//! nothing is repeated, and neither bodies nor headers nor queries are logged or named in errors.
 //!
-//! **What an error proves.** No connection (name, refusal, TLS, connect timeout): not sent. Anything later: no
-//! answer, because bytes may have arrived, for reads and writes alike; what that means is for the connector.
+//! **What an error proves.** No connection (name, refusal, TLS, connect timeout): not sent.
+//! Anything later: no answer, because bytes may have arrived, for reads and writes alike; what that
+//! means is for the connector.
 //!
-//! **Kept connections.** A server may close one just as we write to it, and from outside a request that was read and
-//! then dropped looks the same as one that was never read. So no request is repeated once a byte of it may have been written: it
-//! ends as *no answer*. All that hyper does by itself is to move a request on, that it had not begun to write, to a
-//! new connection. To meet such a server rarely, connections idle for 15 s are not used again.
+//! **Kept connections.** A server may close one just as we write to it, and from outside a request
+//! that was read and then dropped looks the same as one that was never read. So no request is
+//! repeated once a byte of it may have been written: it ends as *no answer*. All that hyper does by
+//! itself is to move a request on, that it had not begun to write, to a new connection. To meet
+//! such a server rarely, connections idle for 15 s are not used again.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -67,7 +69,7 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// The base URL is refused.
-    #[error("base url {base_url}: {why}")]
+    #[error("base url {base_url} is refused")]
     BaseUrl {
         /// As configured.
         base_url: String,
@@ -93,7 +95,8 @@ pub struct Dial {
 }
 
 impl Dial {
-    /// A client with its own connections. Certificate authorities are loaded only if the base URL is https.
+    /// A client with its own connections. Certificate authorities are loaded only if the base URL
+    /// is https.
     ///
     /// # Errors
     /// [`DialError`].

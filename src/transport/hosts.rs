@@ -1,8 +1,9 @@
 //! Which hosts may be dialled.
 //!
-//! In: base URLs, and what names resolve to. Out: a checked URL, or a refusal in words. Plain http goes to loopback literals
-//! only. Hosts named by an outsider (a portal's URL) are never reached on an address that is not public, neither directly nor
-//! through a name: the resolver hands out checked addresses only, and those are what is connected to.
+//! In: base URLs, and what names resolve to. Out: a checked URL, or a refusal in words. Plain http
+//! goes to loopback literals only. Hosts named by an outsider (a portal's URL) are never reached on
+//! an address that is not public, neither directly nor through a name: the resolver hands out
+//! checked addresses only, and those are what is connected to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

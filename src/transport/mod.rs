@@ -1,8 +1,9 @@
 //! The only code that dials out: to channels, within their limits.
 //!
-//! In: requests of connectors, one account at a time. Out: answers, or what is known of their absence. From the outside
-//! in: [`Paced`] adds the token and repeats once with a fresh one; the line counts and judges; the gate lets calls
-//! out as breaker, slots, levels and pace allow; [`Dial`] holds the sockets. Never here: what a request means.
+//! In: requests of connectors, one account at a time. Out: answers, or what is known of their
+//! absence. From the outside in: [`Paced`] adds the token and repeats once with a fresh one; the
+//! line counts and judges; the gate lets calls out as breaker, slots, levels and pace allow;
+//! [`Dial`] holds the sockets. Never here: what a request means.
 
 mod dial;
 mod paced;

@@ -241,9 +241,13 @@ fn a_refused_base_url_is_named() {
             ..options
         },
     );
-    let error = dial.err().unwrap().to_string();
-    let start = "base url http://shop.example: plain http goes only to 127.0.0.1";
-    assert!(error.starts_with(start), "{error}");
+    let error = dial.err().unwrap();
+    assert_eq!(error.to_string(), "base url http://shop.example is refused");
+    let why = error.source().unwrap().to_string();
+    assert!(
+        why.starts_with("plain http goes only to 127.0.0.1"),
+        "{why}"
+    );
 }
 
 /// Hands out what the server says.
@@ -283,10 +287,10 @@ async fn token_server(tokens: &[&str], good: &str) -> MockServer {
     server
 }
 
-fn paced(server: &MockServer) -> Arc<Paced> {
+fn paced(base_url: String) -> Arc<Paced> {
     let clock = ManualClock::new();
     let mut account = account(TokenSource::Exchange(Arc::new(Exchange)));
-    account.base_url = server.uri();
+    account.base_url = base_url;
     let dial = Dial::new(clock.clone(), Options::of(&account, Host::Trusted)).unwrap();
     let rng = Arc::new(SeededRng::new(1));
     let paced = Paced::new(account, "shop", Arc::new(dial), clock.clone(), rng);
@@ -297,7 +301,7 @@ fn paced(server: &MockServer) -> Arc<Paced> {
 #[tokio::test]
 async fn a_refused_token_is_renewed_once_and_the_call_repeated() {
     let server = token_server(&["stale", "fresh"], "fresh").await;
-    let paced = paced(&server);
+    let paced = paced(server.uri());
     let (one, two) = join(
         paced.call(request("/work", 1, Lane::Push)),
         paced.call(request("/work", 1, Lane::Push)),
@@ -313,7 +317,7 @@ async fn a_refused_token_is_renewed_once_and_the_call_repeated() {
 #[tokio::test]
 async fn a_fresh_token_that_is_refused_too_ends_the_call() {
     let server = token_server(&["stale", "worse"], "none of them").await;
-    let paced = paced(&server);
+    let paced = paced(server.uri());
     for _ in 0..2 {
         let result = paced.call(request("/work", 1, Lane::Push)).await;
         assert!(matches!(result, Err(CallError::Unauthorized(_))));
@@ -322,4 +326,55 @@ async fn a_fresh_token_that_is_refused_too_ends_the_call() {
     assert_eq!(stats.outcomes.unauthorized, 2);
     // Two exchanges and two attempts, then one attempt and no further exchange.
     assert_eq!(stats.requests, 5);
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// R67
+#[tokio::test]
+async fn no_log_and_no_figure_holds_a_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let server = token_server(&["canary-stale", "canary-fresh"], "canary-fresh").await;
+    let paced = paced(server.uri());
+    let mut sent = request("/work?key=canary", 1, Lane::Push);
+    sent.headers.insert("x-key", "canary".parse().unwrap());
+    sent.body = Bytes::from_static(b"canary");
+    assert!(paced.call(sent.clone()).await.is_ok());
+    // A second account, where nobody listens.
+    let dead = self::paced(Raw::start().await.base_url);
+    let mut told = String::new();
+    for _ in 0..6 {
+        let error = dead.call(sent.clone()).await.unwrap_err();
+        told = format!("{told} {error} {error:?}");
+    }
+    drop(guard);
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("circuit opened"), "{logged}");
+    assert!(logged.contains("request answered"), "{logged}");
+    let all = format!(
+        "{logged} {told} {:?} {sent:?} {:?}",
+        paced.stats(),
+        dead.stats()
+    );
+    let without_path = all.replace("POST /work?key=canary", "");
+    assert!(!without_path.contains("canary"), "{without_path}");
 }
