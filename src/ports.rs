@@ -1,8 +1,8 @@
 //! The system's time, randomness and tasks.
 //!
-//! In: what the operating system and tokio offer. Out: [`Clock`], [`Rng`] and [`Spawn`]. This is the
-//! only file that reads a clock, sleeps, draws entropy or spawns; everything else is handed a port, so
-//! that the simulator can run the very same program on its own time.
+//! In: what the operating system and tokio offer. Out: [`Clock`], [`Rng`] and [`Spawn`]. This is
+//! the only file that reads a clock, sleeps, draws entropy or spawns; everything else is handed a
+//! port, so that the simulator can run the very same program on its own time.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -14,7 +14,7 @@ use channelsync_contract::{Clock, Rng, Spawn, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+use rand_xoshiro::rand_core::{Rng as _, SeedableRng};
 use tracing::error;
 
 /// The machine's clock.

@@ -11,10 +11,12 @@ use http::header::RETRY_AFTER;
 const BACKOFF_MIN_MILLIS: u64 = 1000;
 const BACKOFF_MAX_MILLIS: u64 = 60_000;
 
-/// A server that asks for more is asked again after this long: no answer disables a channel for good.
+/// A server that asks for more is asked again after this long: no answer disables a channel for
+/// good.
 const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 
-/// The pause before the n-th repetition: doubling from one second to a minute, the upper half random.
+/// The pause before the n-th repetition: doubling from one second to a minute, the upper half
+/// random.
 pub(super) fn backoff(attempt: u32, rng: &dyn Rng) -> Duration {
     let doublings = attempt.saturating_sub(1).min(10);
     let full = (BACKOFF_MIN_MILLIS << doublings).min(BACKOFF_MAX_MILLIS);

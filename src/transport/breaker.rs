@@ -1,8 +1,9 @@
 //! Whether an account answers at all: a circuit breaker as a pure value.
 //!
-//! In: how calls ended, uptime. Out: whether the next one may leave. After `FAILURES_MAX` failures in a
-//! row it opens, so that a dead channel costs nothing; after a pause one call is let through to try. If that
-//! fails the pause doubles, up to a minute. It always tries again: nothing disables a channel for good.
+//! In: how calls ended, uptime. Out: whether the next one may leave. After `FAILURES_MAX` failures
+//! in a row it opens, so that a dead channel costs nothing; after a pause one call is let through
+//! to try. If that fails the pause doubles, up to a minute. It always tries again: nothing disables
+//! a channel for good.
 
 use std::time::Duration;
 

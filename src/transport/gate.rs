@@ -1,8 +1,8 @@
 //! The way out of an account: every call passes here, or waits here until it may.
 //!
-//! In: a bucket, a cost, a lane. Out: a [`Pass`], which is a call under way. The [`Queue`] decides; this is the
-//! lock around it and the waiting. A caller may vanish at any await: a pass that is dropped returns its place,
-//! and its points too unless the request had left.
+//! In: a bucket, a cost, a lane. Out: a [`Pass`], which is a call under way. The [`Queue`] decides;
+//! this is the lock around it and the waiting. A caller may vanish at any await: a pass that is
+//! dropped returns its place, and its points too unless the request had left.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

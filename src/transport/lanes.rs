@@ -1,12 +1,13 @@
 //! Who goes next: the calls that wait for one bucket, as a pure value.
 //!
-//! In: waiting calls with their lane. Out: the one that goes next. First in, first out within a lane; a
-//! waiting push goes before a waiting poll, that before backfill.
+//! In: waiting calls with their lane. Out: the one that goes next. First in, first out within a
+//! lane; a waiting push goes before a waiting poll, that before backfill.
 //!
-//! Lower lanes do not starve: a call that has waited for `OVERTAKE_AFTER` goes before everything else, but
-//! only one in each such period. So at least one poll or backfill call leaves every ten seconds,
-//! which keeps orders coming in (and with them the proof that raises are safe), and pushes lose at most
-//! that one call. Of two that are due the higher lane goes, unless it was the one to overtake last time.
+//! Lower lanes do not starve: a call that has waited for `OVERTAKE_AFTER` goes before everything
+//! else, but only one in each such period. So at least one poll or backfill call leaves every ten
+//! seconds, which keeps orders coming in (and with them the proof that raises are safe), and pushes
+//! lose at most that one call. Of two that are due the higher lane goes, unless it was the one to
+//! overtake last time.
 
 use std::collections::VecDeque;
 use std::time::Duration;

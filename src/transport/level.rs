@@ -1,16 +1,18 @@
 //! How many points of a channel's rate limit may be spent now: a token bucket as a pure value.
 //!
-//! In: costs, the server's own figures, uptime. Out: *take it* or *wait this long*. Never reads a clock.
+//! In: costs, the server's own figures, uptime. Out: *take it* or *wait this long*. Never reads a
+//! clock.
 //!
-//! The level is a lower bound of what the server would let us spend, in thousandths of a point. It starts
-//! empty, because after a restart nobody knows what the run before has spent; it gains 90 % of the
-//! rate and holds 90 % of the capacity, the rest is headroom. A report of the server bounds it from
-//! both sides:
+//! The level is a lower bound of what the server would let us spend, in thousandths of a point. It
+//! starts empty, because after a restart nobody knows what the run before has spent; it gains 90 %
+//! of the rate and holds 90 % of the capacity, the rest is headroom. A report of the server bounds
+//! it from both sides:
 //!
-//! - *lower*: what it reports, less all calls that ran at any time beside the reporting one, since it
-//!   may not have counted them yet;
-//! - *upper*: what it reports and all that was restored since that call began. A level above that means that
-//!   somebody else draws from the same bucket, or that the limit was lowered: only *lower* is then safe.
+//! - *lower*: what it reports, less all calls that ran at any time beside the reporting one, since
+//!   it may not have counted them yet;
+//! - *upper*: what it reports and all that was restored since that call began. A level above that
+//!   means that somebody else draws from the same bucket, or that the limit was lowered: only
+//!   *lower* is then safe.
 
 use std::time::Duration;
 
@@ -23,7 +25,8 @@ type Milli = i128;
 /// milli-points per second, divided by this, are milli-points.
 const SCALE: u128 = 10 * 1_000_000_000;
 
-/// Longest wait that is ever asked for: a server that reports no restoring at all is asked again then.
+/// Longest wait that is ever asked for: a server that reports no restoring at all is asked again
+/// then.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// How long a call without an answer may still be counted by the server.
@@ -97,7 +100,8 @@ impl Level {
         }
     }
 
-    /// A bucket that held `points` when everything stopped; what it gained meanwhile is not counted.
+    /// A bucket that held `points` when everything stopped; what it gained meanwhile is not
+    /// counted.
     pub fn saved(capacity: u32, restore_per_kilosecond: u32, points: u32, now: Duration) -> Self {
         let mut level = Self::empty(capacity, restore_per_kilosecond, now);
         level.level = (milli(points.min(capacity)) - level.headroom()).max(0);
@@ -123,8 +127,8 @@ impl Level {
 
     /// Whether `cost` could be taken now.
     ///
-    /// A cost between 90 and 100 % of the capacity asks for a full level and leaves it below zero. A
-    /// wait may turn out too short while calls are under way: a full server does not gain either.
+    /// A cost between 90 and 100 % of the capacity asks for a full level and leaves it below zero.
+    /// A wait may turn out too short while calls are under way: a full server does not gain either.
     ///
     /// # Errors
     /// [`Short`]: how long to wait, or that waiting does not help.

@@ -1,7 +1,8 @@
 //! One attempt over the wire, through the gate and without authorization.
 //!
-//! In: a request with a path. Out: an answer, or what is known of its absence. Tells the gate how each attempt ended,
-//! so that levels, pauses and the breaker follow. Tokens are asked for through here, too.
+//! In: a request with a path. Out: an answer, or what is known of its absence. Tells the gate how
+//! each attempt ended, so that levels, pauses and the breaker follow. Tokens are asked for through
+//! here, too.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! A steady pace for one bucket: `governor` on our clock.
 //!
-//! In: costs. Out: *go* or *wait this long*. Only `check_n` is used: what waits inside governor sleeps in
-//! real time, which would break the simulator.
+//! In: costs. Out: *go* or *wait this long*. Only `check_n` is used: what waits inside governor
+//! sleeps in real time, which would break the simulator.
 //!
-//! Governor cannot change its rate, cannot start empty and cannot give points back. So another rate or
-//! capacity means another limiter; a new limiter is emptied by taking all it holds; and what a call
-//! gave back is kept here and paid from first by the next calls.
+//! Governor cannot change its rate, cannot start empty and cannot give points back. So another rate
+//! or capacity means another limiter; a new limiter is emptied by taking all it holds; and what a
+//! call gave back is kept here and paid from first by the next calls.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-/// Longest time a limiter may take to fill: governor counts in 64-bit nanoseconds and multiplies freely.
+/// Longest time a limiter may take to fill: governor counts in 64-bit nanoseconds and multiplies
+/// freely.
 const FILL_MAX: Duration = Duration::from_hours(24 * 365);
 
 /// Our uptime as governor's time.
@@ -110,6 +111,82 @@ impl Pace {
         if (capacity, restore_per_kilosecond) != (self.capacity, self.restore_per_kilosecond) {
             let clock = Arc::clone(&self.clock.0);
             *self = Self::new(clock, capacity, restore_per_kilosecond);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::ManualClock;
+    use super::*;
+
+    #[test]
+    fn a_new_pace_is_empty_and_gains_nine_tenths() {
+        let clock = ManualClock::new();
+        let mut pace = Pace::new(clock.clone(), 1000, 50_000);
+        let wait = pace.take(45).unwrap_err();
+        assert_eq!(wait.as_millis(), 1000);
+        clock.advance(wait);
+        assert_eq!(pace.take(45), Ok(()));
+        clock.advance(Duration::from_secs(600));
+        assert_eq!(pace.take(900), Ok(()));
+        assert!(pace.take(1).is_err(), "the last tenth is headroom");
+    }
+
+    #[test]
+    fn points_given_back_pay_for_the_next_calls() {
+        let clock = ManualClock::new();
+        let mut pace = Pace::new(clock.clone(), 1000, 50_000);
+        clock.advance(Duration::from_secs(600));
+        assert_eq!(pace.take(900), Ok(()));
+        pace.give_back(890);
+        assert_eq!(pace.take(800), Ok(()));
+        assert_eq!(pace.take(90), Ok(()));
+        assert!(pace.take(1).is_err());
+    }
+
+    #[test]
+    fn what_exceeds_the_burst_is_paid_by_the_next_calls() {
+        let clock = ManualClock::new();
+        let mut pace = Pace::new(clock.clone(), 1000, 50_000);
+        clock.advance(Duration::from_secs(600));
+        assert_eq!(pace.take(945), Ok(()));
+        assert_eq!(pace.take(0).unwrap_err().as_millis(), 1000);
+        clock.advance(Duration::from_millis(1001));
+        assert_eq!(pace.take(0), Ok(()));
+    }
+
+    #[test]
+    fn another_limit_of_the_server_begins_empty() {
+        let clock = ManualClock::new();
+        let mut pace = Pace::new(clock.clone(), 1000, 50_000);
+        clock.advance(Duration::from_secs(600));
+        pace.follow(1000, 50_000);
+        assert_eq!(pace.take(100), Ok(()), "the same limit changes nothing");
+        pace.follow(1000, 100_000);
+        assert_eq!(pace.take(90).unwrap_err().as_millis(), 1000);
+        clock.advance(Duration::from_secs(600));
+        pace.drain();
+        assert!(pace.take(1).is_err());
+    }
+
+    proptest! {
+        /// R69
+        #[test]
+        fn no_figure_of_a_server_breaks_the_arithmetic(
+            figures in proptest::collection::vec(any::<(u32, u32, u32, u32)>(), 1..20),
+        ) {
+            let clock = ManualClock::new();
+            let mut pace = Pace::new(clock.clone(), 0, 0);
+            for (capacity, rate, cost, millis) in figures {
+                pace.follow(capacity, rate);
+                clock.advance(Duration::from_millis(millis.into()));
+                if pace.take(cost).is_ok() {
+                    pace.give_back(cost / 2);
+                }
+            }
         }
     }
 }

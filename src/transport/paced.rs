@@ -1,9 +1,10 @@
 //! A connector's way to its channel: authorized, paced, guarded.
 //!
-//! In: requests of one account, paths below its base URL. Out: answers. The inner transport gets the absolute URL in
-//! [`Request::path`] and the token among the headers; everything else is as the connector made it. Throttles and refused
-//! tokens come back as errors, any other status as an answer. Nothing is repeated but a call refused with 401, once, with a
-//! fresh token: that refusal proves that the first attempt had no effect.
+//! In: requests of one account, paths below its base URL. Out: answers. The inner transport gets
+//! the absolute URL in [`Request::path`] and the token among the headers; everything else is as the
+//! connector made it. Throttles and refused tokens come back as errors, any other status as an
+//! answer. Nothing is repeated but a call refused with 401, once, with a fresh token: that refusal
+//! proves that the first attempt had no effect.
 
 use std::sync::Arc;
 
@@ -18,10 +19,11 @@ use super::token::{Token, Tokens};
 
 /// One account's transport.
 ///
-/// A call needs room in three places: the breaker (the channel answers at all), a slot of the account's `calls_max`, and
-/// its bucket, where both our level of the server's points and a steady pace must be able to pay. While it lacks room it waits,
-/// in its lane; at most 1,024 calls wait, more are refused as not sent. Lower lanes do not starve: one call that has waited ten
-/// seconds overtakes, every ten seconds. Dropping the future of a call at any point is safe.
+/// A call needs room in three places: the breaker (the channel answers at all), a slot of the
+/// account's `calls_max`, and its bucket, where both our level of the server's points and a steady
+/// pace must be able to pay. While it lacks room it waits, in its lane; at most 1,024 calls wait,
+/// more are refused as not sent. Lower lanes do not starve: one call that has waited ten seconds
+/// overtakes, every ten seconds. Dropping the future of a call at any point is safe.
 pub struct Paced {
     header: HeaderName,
     tokens: Tokens,

@@ -1,8 +1,10 @@
-//! Which calls of an account may leave: all its limits together, as one value behind the gate's lock.
+//! Which calls of an account may leave: all its limits together, as one value behind the gate's
+//! lock.
 //!
 //! In: calls that want to leave, how they ended, uptime. Out: verdicts on tickets, and wake-ups for
-//! those that must look again. A call leaves when the breaker lets it, a slot of `calls_max` is free, its
-//! bucket is not paused, and both the [`Level`] and the [`Pace`] of the bucket can pay its cost.
+//! those that must look again. A call leaves when the breaker lets it, a slot of `calls_max` is
+//! free, its bucket is not paused, and both the [`Level`] and the [`Pace`] of the bucket can pay
+//! its cost.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -142,7 +144,8 @@ impl Queue {
         Ok(ticket)
     }
 
-    /// Decides about all calls that can be decided; then `ticket` reads its verdict, or when to look again.
+    /// Decides about all calls that can be decided; then `ticket` reads its verdict, or when to
+    /// look again.
     pub(super) fn look(&mut self, ticket: &Ticket, now: Duration) -> Look {
         let moved = self.pump(now);
         let bucket = &mut self.buckets[ticket.bucket];
@@ -275,8 +278,8 @@ impl Queue {
         any
     }
 
-    /// Wakes the first ticket of each bucket: always when something `moved`, else only where it does
-    /// not know yet that it is the first and has to keep the time.
+    /// Wakes the first ticket of each bucket: always when something `moved`, else only where it
+    /// does not know yet that it is the first and has to keep the time.
     fn rouse(&self, moved: bool, now: Duration) {
         for bucket in &self.buckets {
             if let Some((rank, ticket)) = bucket.lanes.first(now)

@@ -1,7 +1,7 @@
 //! What happened on an account, in figures for `status` and metrics.
 //!
-//! Every call of a connector ends in exactly one of the outcomes; a caller that gave up counts nowhere. Texts name
-//! a status or a cause, never a body, a header or a query.
+//! Every call of a connector ends in exactly one of the outcomes; a caller that gave up counts
+//! nowhere. Texts name a status or a cause, never a body, a header or a query.
 
 use channelsync_contract::{CallError, Response, Timestamp};
 

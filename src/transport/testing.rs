@@ -115,11 +115,11 @@ impl Transport for Channel {
 
 pub(super) const BASE_URL: &str = "https://shop.example";
 
-pub(super) fn response(status: u16, body: &'static str) -> Response {
+pub(super) fn response(status: u16, body: &str) -> Response {
     Response {
         status: StatusCode::from_u16(status).unwrap(),
         headers: HeaderMap::new(),
-        body: Bytes::from_static(body.as_bytes()),
+        body: Bytes::copy_from_slice(body.as_bytes()),
     }
 }
 

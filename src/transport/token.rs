@@ -1,10 +1,10 @@
 //! The token of an account: kept here, asked for when needed, never logged.
 //!
-//! In: a connector's description of the exchange, a transport to ask through. Out: a token. Only one exchange is
-//! under way at a time, and all who need its result wait for it; if the caller who asks vanishes, the
-//! next in line asks. From 80 % of a token's life on the first caller to come renews it, while others go on with
-//! the old one. When the channel gives no token it is not asked again before a growing pause of at most a
-//! minute has passed.
+//! In: a connector's description of the exchange, a transport to ask through. Out: a token. Only
+//! one exchange is under way at a time, and all who need its result wait for it; if the caller who
+//! asks vanishes, the next in line asks. From 80 % of a token's life on the first caller to come
+//! renews it, while others go on with the old one. When the channel gives no token it is not asked
+//! again before a growing pause of at most a minute has passed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -130,7 +130,8 @@ impl Tokens {
         let mut request = exchange.request();
         request.authorize = false;
         let began = self.clock.uptime();
-        // What fails on the way is paced by the gate; only what the channel says is remembered here.
+        // What fails on the way is paced by the gate; only what the channel says is remembered
+        // here.
         let answer = line.call(request).await.map_err(unsent)?;
         if answer.status.is_server_error() {
             let status = answer.status.as_u16();
