@@ -122,7 +122,8 @@ impl Room {
             name if name == "channelsync" || name.starts_with("channelsync_") => {
                 (!self.crates.contains(&name)).then_some("is a crate that this folder may not know")
             }
-            "crate" if self.at.starts_with("src/") => {
+            // Alone it is the crate of `pub(crate)`.
+            "crate" if self.at.starts_with("src/") && path.len() > 1 => {
                 let own = self.at.trim_start_matches("src/");
                 let whole = path[1..].join("::");
                 let is_below = |room: &str| {
@@ -216,6 +217,10 @@ fn imports_that_follow_the_data_pass() {
             "use channelsync_shopify::connect;\nuse crate::settings::Config;",
         ),
         ("src/inbox/a.rs", "use crate::store::parked::Parked;"),
+        (
+            "src/store/a.rs",
+            "pub(crate) fn a() {}\nmod b { pub(super) struct C; }",
+        ),
         (
             "src/store/a.rs",
             "#[cfg(test)]\nmod tests { use crate::bookkeeper; }",
