@@ -70,7 +70,7 @@ fn is_loopback_literal(host: &str) -> bool {
 
 /// An address for the plain listener: loopback or a unix socket.
 pub(super) fn listener(text: &str, dir: &Path) -> Result<Address, Refusal> {
-    if let Some(path) = text.strip_prefix("unix:") {
+    if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
         let path = dir.join(path);
         socket_path(&path)?;
         return Ok(Address::Unix(path));

@@ -76,7 +76,8 @@ const LISTEN: &[Key] = &[
 
 const LIMITS: &[Key] = &[
     number("body_bytes_max", 1_048_576, 1_024, 67_108_864),
-    number("header_bytes_max", 16_384, 1_024, 1_048_576),
+    // The HTTP library takes no smaller buffer.
+    number("header_bytes_max", 16_384, 8_192, 1_048_576),
     number("connections_max", 1_024, 1, 100_000),
     number("connections_per_ip_max", 64, 1, 100_000),
     number("header_timeout_secs", 5, 1, 60),

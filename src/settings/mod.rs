@@ -3,9 +3,9 @@
 //!
 //! In: `channelsync.toml`, `conf.d/*.toml`, `merchants.d/*.toml`, `CHANNELSYNC__…` variables and
 //! the secret files they name. Out: a `Config` that cannot be wrong. The way through: `layers`
-//! reads and merges, `walk` compares with the table in `keys`, `raw` names what is left, `check`
-//! and `merchant` give it meaning. Never here: a default in two places, a secret in a message, a
-//! fault that hides another.
+//! reads and merges, `walk` compares with the table in `keys`, `raw` names what is left, `check`,
+//! `merchant`, `rules` and `shopify` give it meaning. Never here: a default in two places, a secret
+//! in a message, a fault that hides another.
 
 mod address;
 mod check;

@@ -11,11 +11,18 @@ use super::address::Refusal;
 
 const SECRET_BYTES_MAX: u64 = 4096;
 
-/// Reads one secret: one line of text, spaces around it taken off.
-pub(super) fn read(file: &Path) -> Result<Secret, Refusal> {
-    let shown = file.display();
+/// Reads one secret from the file `name` below `dir`: one line of text, spaces around it taken off.
+pub(super) fn read(dir: &Path, name: &str) -> Result<Secret, Refusal> {
+    let file = &dir.join(name);
+    // What does not look like a file may be the secret itself, put in the wrong place.
+    let is_file_like = name.contains(['/', '.']) || file.exists();
+    let shown = if is_file_like {
+        file.display().to_string()
+    } else {
+        "the file named here".to_owned()
+    };
     let unreadable = |error: std::io::Error| {
-        let help = format!("put the secret there: install -m 600 /dev/stdin {shown}");
+        let help = "write the secret to a file of mode 0600 and name that file".to_owned();
         (format!("cannot read {shown}: {error}"), help)
     };
     // Asked before it is opened, because opening a pipe would wait for its writer.

@@ -135,7 +135,7 @@ fn read_secret(
     channel: &str,
     file: &str,
 ) -> Option<Secret> {
-    let read = secret::read(&checking.dir.join(file));
+    let read = secret::read(checking.dir, file);
     checking.take(
         path,
         read.map_err(|(what, help)| (format!("channel {channel}: {what}"), help)),

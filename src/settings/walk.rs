@@ -212,9 +212,9 @@ fn misfit(shape: &Shape, found: &ValueKind) -> (String, String) {
             };
             (format!("{word:?} is not known"), help)
         }
-        (Shape::Text | Shape::Choice(_), ValueKind::I64(number)) => (
+        (Shape::Text | Shape::Choice(_), ValueKind::I64(_)) => (
             format!("{} where {} is expected", kind(found), sort(shape)),
-            format!("write it in quotes: \"{number}\""),
+            "write it in quotes".to_owned(),
         ),
         _ => (
             format!("{} where {} is expected", kind(found), sort(shape)),
