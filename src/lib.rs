@@ -2,14 +2,18 @@
 //!
 //! Modules in the order data flows; what decides is pure, what touches the world is a thin shell.
 
-pub mod ats;
-pub mod board;
-pub mod bookkeeper;
+pub mod inbox;
+pub mod normalize;
 pub mod catalog;
 pub mod ledger;
-pub mod normalize;
+pub mod ats;
+pub mod bookkeeper;
 pub mod outbox;
-pub mod ports;
-pub mod settings;
+pub mod reconcile;
 pub mod store;
 pub mod transport;
+pub mod settings;
+pub mod channels;
+pub mod daemon;
+pub mod board;
+pub mod ports;

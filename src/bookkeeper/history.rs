@@ -3,10 +3,8 @@
 //! Written behind the journal, rebuilt from the ledger where they are behind. Nothing acknowledged
 //! depends on them.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use serde_json::json;
+use std::collections::BTreeSet;
 use tokio::sync::mpsc;
 
 use crate::ledger::{Channel, Entry, Fact, Ledger, Order};
@@ -108,11 +106,18 @@ pub fn rebuild_records(ledger: &Ledger, records: &dyn Records) -> Result<(), Rec
     records.write(&changes, ledger.seq)
 }
 
-/// Writes records as they come. A failure is logged and made good at the next start: the book does
-/// not wait for it.
-pub async fn keep_records(records: Arc<dyn Records>, mut queue: mpsc::Receiver<Recorded>) {
-    while let Some(recorded) = queue.recv().await {
-        if let Err(error) = records.write(&recorded.changes, recorded.seq) {
+/// Writes records as they come, until the writer is gone. Blocks: run it beside the others.
+///
+/// A failure is logged and made good at the next start: the book does not wait for it.
+pub fn keep_records(records: &dyn Records, mut queue: mpsc::Receiver<Recorded>) {
+    while let Some(mut batch) = queue.blocking_recv() {
+        while batch.changes.len() < REBUILD_ROWS_MAX
+            && let Ok(more) = queue.try_recv()
+        {
+            batch.changes.extend(more.changes);
+            batch.seq = more.seq;
+        }
+        if let Err(error) = records.write(&batch.changes, batch.seq) {
             tracing::warn!(%error, "records cannot be written, they are rebuilt at the next start");
         }
     }

@@ -304,6 +304,13 @@ impl Writer {
             channels: channels.collect(),
             parked: self.ledger.parked.len(),
         };
-        self.published.send_replace(Arc::new(published));
+        // Only news wakes those who wait for it.
+        self.published.send_if_modified(|known| {
+            let news = **known != published;
+            if news {
+                *known = Arc::new(published);
+            }
+            news
+        });
     }
 }

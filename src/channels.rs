@@ -1,0 +1,104 @@
+//! Builds connectors from settings; the only file that names them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use channelsync_contract::transport::Account;
+use channelsync_contract::{Connector, Counting, Transport};
+
+use crate::ledger::{self, ChannelSetup, Rules, Setup};
+use crate::settings::{Channel, ConnectorSettings, Credentials, Merchant, Mode, RuleSet};
+
+/// What transport must know of a channel's account.
+pub fn account(channel: &Channel) -> Account {
+    match &channel.connector {
+        ConnectorSettings::Shopify { .. } => channelsync_shopify::account(&shopify(channel)),
+    }
+}
+
+/// The connector of a channel.
+pub fn connect(channel: &Channel, transport: Arc<dyn Transport>) -> Connector {
+    match &channel.connector {
+        ConnectorSettings::Shopify { .. } => {
+            channelsync_shopify::connect(shopify(channel), transport)
+        }
+    }
+}
+
+fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
+    let ConnectorSettings::Shopify {
+        shop,
+        base_url,
+        credentials,
+        webhook_secrets,
+    } = &channel.connector;
+    channelsync_shopify::Settings {
+        shop: shop.clone(),
+        base_url: Some(base_url.clone()),
+        credentials: match credentials.clone() {
+            Credentials::AccessToken(token) => channelsync_shopify::Credentials::AccessToken(token),
+            Credentials::Client { id, secret } => {
+                let (client_id, client_secret) = (id, secret);
+                channelsync_shopify::Credentials::ClientCredentials {
+                    client_id,
+                    client_secret,
+                }
+            }
+        },
+        webhook_secrets: webhook_secrets.clone(),
+    }
+}
+
+/// The settings of a merchant as its book keeps them.
+pub fn setup(merchant: &Merchant, counting: &BTreeMap<&str, (Counting, bool)>) -> Setup {
+    Setup {
+        locations: merchant.locations.clone(),
+        rules: rules(&merchant.rules),
+        channels: merchant
+            .channels
+            .iter()
+            .map(|channel| channel_setup(channel, counting))
+            .collect(),
+    }
+}
+
+fn channel_setup(channel: &Channel, counting: &BTreeMap<&str, (Counting, bool)>) -> ChannelSetup {
+    let known = counting.get(channel.id.as_str()).copied();
+    let (counts, compare_and_set) = known.unwrap_or((Counting::Net, false));
+    let pairs = channel.locations.iter().map(|pair| ledger::LocationPair {
+        ours: pair.ours.clone(),
+        theirs: Some(pair.theirs.clone()),
+    });
+    ChannelSetup {
+        id: channel.id.clone(),
+        counting: match counts {
+            Counting::Gross => ledger::Counting::Gross,
+            Counting::Net => ledger::Counting::Net,
+        },
+        compare_and_set,
+        live: channel.mode == Mode::Live,
+        book_from: channel.book_from,
+        locations: pairs.collect(),
+        backorder_priority: channel.backorder_priority,
+        rules: rules(&channel.rules),
+        sku_rules: channel
+            .sku_rules
+            .iter()
+            .map(|(sku, set)| (sku.clone(), rules(set)))
+            .collect(),
+        listing_rules: channel
+            .listing_rules
+            .iter()
+            .map(|(listing, set)| (listing.clone(), rules(set)))
+            .collect(),
+    }
+}
+
+fn rules(set: &RuleSet) -> Rules {
+    Rules {
+        safety_stock_units: set.safety_stock_units.map(|units| units.0),
+        share_percent: set.share_percent.map(u32::from),
+        cap_units: set.cap_units.map(|units| units.0),
+        min_units: set.min_units.map(|units| units.0),
+    }
+}

@@ -1,0 +1,127 @@
+//! Opens a merchant's book from its directory.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use channelsync_contract::MerchantId;
+
+use crate::bookkeeper::{self, rebuild_records};
+use crate::ledger::Ledger;
+use crate::settings::Config;
+use crate::store::journal_file::{JournalFile, JournalOptions};
+use crate::store::parked::ParkedFiles;
+use crate::store::records_sled::SledStore;
+use crate::store::{Journal, Records};
+
+/// sled recovers by reading its log; longer than this it is set aside and rebuilt.
+const RECORDS_OPEN_MAX: Duration = Duration::from_secs(60);
+
+/// Why the daemon cannot start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct StartError {
+    /// What failed, where and why.
+    pub what: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl StartError {
+    /// From an error with advice.
+    pub fn new(error: &dyn std::fmt::Display, help: Option<&str>) -> Self {
+        Self {
+            what: error.to_string(),
+            help: help.map(ToOwned::to_owned),
+        }
+    }
+}
+
+/// A merchant's book, replayed.
+pub struct Book {
+    /// The state.
+    pub ledger: Ledger,
+    /// The truth.
+    pub journal: Arc<dyn Journal>,
+    /// What is looked up rarely.
+    pub records: Option<Arc<dyn Records>>,
+    /// Bytes that could not be read.
+    pub parked: Arc<ParkedFiles>,
+    /// Where snapshots are kept; none keeps none.
+    pub snapshots: Option<std::path::PathBuf>,
+}
+
+/// Opens the records that all merchants share; a store that cannot be opened is done without.
+pub fn open_records(config: &Config) -> Option<SledStore> {
+    let dir = config.state_dir.join("records");
+    match SledStore::open(&dir, RECORDS_OPEN_MAX) {
+        Ok((store, report)) => {
+            if let Some(aside) = &report.moved_aside {
+                tracing::warn!(aside = ?aside, "records were damaged, set aside and rebuilt");
+            }
+            Some(store)
+        }
+        Err(error) => {
+            tracing::warn!(%error, help = error.help(), "going on without records");
+            None
+        }
+    }
+}
+
+/// Opens one merchant's book: the newest good snapshot, then the journal's tail.
+///
+/// # Errors
+/// [`StartError`]: damage, another daemon, a newer version, a directory that cannot be used.
+pub fn open_book(
+    config: &Config,
+    merchant: &MerchantId,
+    records: Option<&SledStore>,
+) -> Result<Book, StartError> {
+    let dir = config.state_dir.join(merchant.as_str());
+    let snapshots = dir.join("snapshots");
+    let loaded = bookkeeper::load_newest(&snapshots);
+    let loaded = loaded.map_err(|error| StartError::new(&error, Some(error.help())))?;
+    for skipped in &loaded.skipped {
+        tracing::warn!(merchant = %merchant, skipped, "a snapshot was passed over");
+    }
+    let mut options = JournalOptions::new(dir.join("journal"));
+    options.segment_bytes_max = config.limits.segment_bytes_max;
+    options.check_from_seq = loaded.ledger.seq;
+    let opened = JournalFile::open(&options);
+    let opened = opened.map_err(|error| StartError::new(&error, error.help()))?;
+    let (torn, ignored) = (opened.report.torn_bytes_cut, opened.report.ignored_bytes);
+    if torn > 0 {
+        tracing::warn!(merchant = %merchant, bytes = torn, "cut the end of a write never acknowledged");
+    }
+    if ignored > 0 {
+        tracing::warn!(merchant = %merchant, bytes = ignored, "ignored what follows a failed sync");
+    }
+    let journal: Arc<dyn Journal> = Arc::new(opened.journal);
+    let read = |from, bytes| journal.read(from, bytes);
+    let ledger = bookkeeper::open(&read, journal.head(), loaded.ledger);
+    let ledger = ledger.map_err(|error| StartError::new(&error, error.help()))?;
+    let parked = open_parked(&dir, config)?;
+    let records =
+        records.map(|store| Arc::new(store.records(merchant.as_str())) as Arc<dyn Records>);
+    let records = records.filter(|records| match rebuild_records(&ledger, records.as_ref()) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(merchant = %merchant, %error, "going on without records");
+            false
+        }
+    });
+    Ok(Book {
+        ledger,
+        journal,
+        records,
+        parked,
+        snapshots: Some(snapshots),
+    })
+}
+
+fn open_parked(dir: &Path, config: &Config) -> Result<Arc<ParkedFiles>, StartError> {
+    let opened = ParkedFiles::open(&dir.join("parked"), config.limits.parked_bytes_max);
+    opened
+        .map(Arc::new)
+        .map_err(|error| StartError::new(&error, None))
+}

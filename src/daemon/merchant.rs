@@ -1,0 +1,363 @@
+//! One merchant: its bookkeeper and the tasks of its channels.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use channelsync_contract::ports::Rng;
+use channelsync_contract::{ChannelId, Connector, MerchantId};
+use tokio::sync::{Notify, mpsc};
+
+use super::book::{Book, StartError};
+use super::{Tasks, World};
+use crate::board::Board;
+use crate::bookkeeper::{Handle, Origin, Writer, WriterLimits, keep_records, take_snapshot};
+use crate::channels;
+use crate::inbox::{self, Feed, Hook, Park};
+use crate::ledger::Command;
+use crate::outbox::{self, Dispatcher};
+use crate::reconcile::{self, Reader};
+use crate::settings::{Channel, Config, Merchant};
+use crate::store::Journal;
+use crate::transport::Paced;
+
+const RECORDS_QUEUE_MAX: usize = 1_024;
+
+/// A merchant at work.
+pub struct MerchantRunning {
+    /// Whose.
+    pub id: MerchantId,
+    /// The book.
+    pub book: Handle,
+    /// The journal, to be closed at the end.
+    pub journal: Arc<dyn Journal>,
+    /// Bytes that could not be read.
+    pub parked: Park,
+    /// Channels by name.
+    pub channels: BTreeMap<ChannelId, Connected>,
+}
+
+/// A channel at work.
+pub struct Connected {
+    /// Its settings.
+    pub settings: Channel,
+    /// Its connector.
+    pub connector: Arc<Connector>,
+    /// The gate of its account.
+    pub transport: Arc<Paced>,
+    /// What its tasks tell.
+    pub board: Board,
+    /// Wakes its poller.
+    pub poll_now: Arc<Notify>,
+    /// Wakes its scanner.
+    pub scan_now: Arc<Notify>,
+    /// Path of its webhooks.
+    pub hook_path: String,
+}
+
+type Hooked = Vec<(String, Hook)>;
+
+/// Starts a merchant's tasks.
+///
+/// # Errors
+/// When an account cannot be dialed or the settings cannot be booked.
+pub async fn start_merchant(
+    world: &World,
+    config: &Config,
+    merchant: &Merchant,
+    book: Book,
+    (tasks, writers): (&Tasks, &Tasks),
+) -> Result<(MerchantRunning, Hooked), StartError> {
+    let mut channels = BTreeMap::new();
+    for channel in &merchant.channels {
+        channels.insert(
+            channel.id.clone(),
+            connect(world, config, merchant, channel)?,
+        );
+    }
+    let (journal, parked) = (book.journal.clone(), Park(book.parked.clone()));
+    let handle = start_book(world, config, book, writers);
+    let counting = channels.values().map(|connected| {
+        let abilities = connected.connector.capabilities;
+        (
+            connected.settings.id.as_str(),
+            (abilities.counting, abilities.compare_and_set),
+        )
+    });
+    let setup = channels::setup(merchant, &counting.collect());
+    for command in [Command::Configure(Box::new(setup)), Command::Doubt] {
+        let booked = handle.book(command, Origin::new("daemon", "start")).await;
+        booked.map_err(|error| StartError::new(&error, None))?;
+    }
+    let running = MerchantRunning {
+        id: merchant.id.clone(),
+        book: handle,
+        journal,
+        parked,
+        channels,
+    };
+    let mut hooks = Vec::new();
+    for connected in running.channels.values() {
+        let feed = start_channel(world, config, &running, connected, tasks);
+        let token = connected
+            .hook_path
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        hooks.push((connected.settings.id.to_string(), Hook { feed, token }));
+    }
+    Ok((running, hooks))
+}
+
+fn connect(
+    world: &World,
+    config: &Config,
+    merchant: &Merchant,
+    channel: &Channel,
+) -> Result<Connected, StartError> {
+    let account = channels::account(channel);
+    let dialed = (world.dial)(&account).map_err(|error| {
+        let what = format!("channel {}: {error}", channel.id);
+        StartError {
+            what,
+            help: Some("correct `base_url` or the system's CA store".to_owned()),
+        }
+    })?;
+    let transport = Paced::new(
+        account,
+        channel.id.as_str(),
+        dialed,
+        world.clock.clone(),
+        world.rng.clone(),
+    );
+    let connector = Arc::new(channels::connect(channel, transport.clone()));
+    let dir = config.state_dir.join(merchant.id.as_str()).join("hooks");
+    let token = hook_token(&dir, &channel.id, world.rng.as_ref()).map_err(|error| {
+        let what = format!("cannot keep the webhook path in {}: {error}", dir.display());
+        StartError {
+            what,
+            help: Some("check the directory's owner and mode".to_owned()),
+        }
+    })?;
+    Ok(Connected {
+        settings: channel.clone(),
+        connector,
+        transport,
+        board: Board::default(),
+        poll_now: Arc::default(),
+        scan_now: Arc::default(),
+        hook_path: format!("/hooks/{}/{}/{token}", merchant.id, channel.id),
+    })
+}
+
+/// The unguessable part of a channel's webhook path: made once, kept in a file of mode 0600.
+fn hook_token(dir: &Path, channel: &ChannelId, rng: &dyn Rng) -> io::Result<String> {
+    std::fs::create_dir_all(dir)?;
+    let path = dir.join(channel.as_str());
+    let mut token = String::new();
+    match std::fs::File::open(&path) {
+        Ok(mut file) => {
+            file.read_to_string(&mut token)?;
+            Ok(token.trim().to_owned())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let token = format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64());
+            let unfinished = path.with_added_extension("new");
+            let mut options = std::fs::OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&unfinished)?;
+            file.write_all(token.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&unfinished, &path)?;
+            std::fs::File::open(dir)?.sync_all()?;
+            Ok(token)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn start_book(world: &World, config: &Config, book: Book, writers: &Tasks) -> Handle {
+    let limits = WriterLimits {
+        queue_commands_max: config.limits.queue_commands_max,
+        group_entries_max: config.limits.group_entries_max,
+    };
+    let records = book.records.map(|records| {
+        let (sender, queue) = mpsc::channel(RECORDS_QUEUE_MAX);
+        drop(tokio::task::spawn_blocking(move || {
+            keep_records(records.as_ref(), queue)
+        }));
+        sender
+    });
+    let journal = book.journal.clone();
+    let (writer, handle) = Writer::new(
+        book.ledger,
+        book.journal,
+        world.clock.clone(),
+        limits,
+        records,
+    );
+    writers.start_once("bookkeeper", writer.run(writers.stop.clone()));
+    if let Some(dir) = book.snapshots {
+        let (watch, stop) = (handle.clone(), writers.stop.clone());
+        let every = config.limits.snapshot_entries;
+        writers.start_once("snapshots", async move {
+            keep_snapshots(dir, journal, watch, every, stop).await;
+            Ok::<(), std::convert::Infallible>(())
+        });
+    }
+    handle
+}
+
+/// Takes a snapshot whenever the journal has grown enough. The writer never waits for it.
+async fn keep_snapshots(
+    dir: std::path::PathBuf,
+    journal: Arc<dyn Journal>,
+    book: Handle,
+    every: u64,
+    stop: tokio_util::sync::CancellationToken,
+) {
+    let mut published = book.watch();
+    let mut last = published.borrow().head.seq;
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            changed = published.changed() => if changed.is_err() { return },
+        }
+        let seq = published.borrow_and_update().head.seq;
+        if seq.saturating_sub(last) < every {
+            continue;
+        }
+        let (at, source) = (dir.clone(), journal.clone());
+        let taking = tokio::task::spawn_blocking(move || {
+            let read = |from, bytes| source.read(from, bytes);
+            take_snapshot(&at, &read)
+        });
+        match taking.await {
+            Ok(Ok(taken)) => {
+                last = taken.unwrap_or(seq);
+                if let Err(error) = journal.mark().await {
+                    tracing::warn!(%error, "the journal's mark was not written");
+                }
+                tracing::info!(entry = last, "snapshot taken");
+            }
+            Ok(Err(error)) => {
+                last = seq;
+                tracing::warn!(%error, "no snapshot taken, restarts take longer");
+            }
+            Err(error) => {
+                last = seq;
+                tracing::error!(%error, "taking a snapshot panicked");
+            }
+        }
+    }
+}
+
+fn start_channel(
+    world: &World,
+    config: &Config,
+    merchant: &MerchantRunning,
+    connected: &Connected,
+    tasks: &Tasks,
+) -> Arc<Feed> {
+    let settings = &connected.settings;
+    let feed = Arc::new(Feed {
+        channel: settings.id.clone(),
+        connector: connected.connector.clone(),
+        book: merchant.book.clone(),
+        clock: world.clock.clone(),
+        rng: world.rng.clone(),
+        board: connected.board.clone(),
+        park: merchant.parked.clone(),
+        poll_now: connected.poll_now.clone(),
+        scan_now: connected.scan_now.clone(),
+        poll_interval: settings.poll_interval,
+        poll_overlap: settings.poll_overlap,
+        scan_interval: settings.scan_interval,
+        read_rows_max: config.limits.read_rows_max,
+    });
+    let stop = &tasks.stop;
+    let task = (feed.clone(), stop.clone());
+    tasks.start("polls", move || {
+        let (feed, stop) = task.clone();
+        async move { inbox::run_polls(&feed, stop).await }
+    });
+    let task = (feed.clone(), stop.clone());
+    tasks.start("fetches", move || {
+        let (feed, stop) = task.clone();
+        async move { inbox::run_fetches(&feed, stop).await }
+    });
+    let task = (feed.clone(), stop.clone());
+    tasks.start("scans", move || {
+        let (feed, stop) = task.clone();
+        async move { inbox::run_scans(&feed, stop).await }
+    });
+    let address = config
+        .public_url
+        .as_ref()
+        .filter(|_| settings.subscriptions);
+    if let Some(address) = address.map(|url| format!("{url}{}", connected.hook_path)) {
+        let task = (feed.clone(), address, stop.clone());
+        tasks.start("subscriptions", move || {
+            let (feed, address, stop) = task.clone();
+            async move {
+                inbox::run_subscriptions(&feed, address, stop).await;
+                Ok::<(), std::convert::Infallible>(())
+            }
+        });
+    }
+    start_pushes(world, config, merchant, connected, tasks);
+    feed
+}
+
+fn start_pushes(
+    world: &World,
+    config: &Config,
+    merchant: &MerchantRunning,
+    connected: &Connected,
+    tasks: &Tasks,
+) {
+    let settings = &connected.settings;
+    let dispatcher = Arc::new(Dispatcher {
+        channel: settings.id.clone(),
+        connector: connected.connector.clone(),
+        book: merchant.book.clone(),
+        clock: world.clock.clone(),
+        rng: world.rng.clone(),
+        board: connected.board.clone(),
+        read_rows_max: config.limits.read_rows_max,
+    });
+    let task = (dispatcher, tasks.stop.clone());
+    tasks.start("pushes", move || {
+        let (dispatcher, stop) = task.clone();
+        async move { outbox::run(&dispatcher, stop).await }
+    });
+    let lag = connected
+        .connector
+        .capabilities
+        .visibility_lag
+        .min(settings.poll_overlap);
+    let reader = Arc::new(Reader {
+        channel: settings.id.clone(),
+        connector: connected.connector.clone(),
+        book: merchant.book.clone(),
+        clock: world.clock.clone(),
+        board: connected.board.clone(),
+        poll_now: connected.poll_now.clone(),
+        interval: settings.read_back_interval,
+        visibility_lag: lag,
+        corrections_max: settings.drift_corrections_max,
+    });
+    let task = (reader, tasks.stop.clone());
+    tasks.start("read-back", move || {
+        let (reader, stop) = task.clone();
+        async move { reconcile::run(&reader, stop).await }
+    });
+}

@@ -1,0 +1,55 @@
+//! Keeps the webhook subscriptions of a channel.
+
+use std::time::Duration;
+
+use channelsync_contract::connector::{ConnectorError, Webhooks};
+use tokio_util::sync::CancellationToken;
+
+use super::feed::Feed;
+
+/// Channels delete subscriptions that failed; they are looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// Creates what is missing at the start and every quarter of an hour, until `stop`.
+pub async fn run(feed: &Feed, address: String, stop: CancellationToken) {
+    let Some(webhooks) = &feed.connector.webhooks else {
+        return;
+    };
+    let mut failures = 0;
+    loop {
+        let pause = match keep(feed, webhooks.as_ref(), &address).await {
+            Ok(()) => {
+                failures = 0;
+                feed.succeeded("subscriptions");
+                LOOK_EVERY
+            }
+            Err(error) => {
+                failures += 1;
+                feed.failed("subscriptions", &error, failures - 1)
+            }
+        };
+        if !feed.rest(pause, None, &stop).await {
+            return;
+        }
+    }
+}
+
+async fn keep(feed: &Feed, webhooks: &dyn Webhooks, address: &str) -> Result<(), ConnectorError> {
+    let standing = webhooks.subscriptions().await?;
+    let mut created = 0;
+    for topic in webhooks.topics() {
+        let stands = standing
+            .iter()
+            .any(|own| own.topic == *topic && own.address == address);
+        if !stands {
+            webhooks.subscribe(topic, address).await?;
+            created += 1;
+        }
+    }
+    feed.board.subscribed(webhooks.topics().len());
+    if created > 0 {
+        tracing::info!(channel = %feed.channel, created, "webhook subscriptions created");
+        feed.poll_now.notify_one();
+    }
+    Ok(())
+}

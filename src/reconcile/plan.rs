@@ -1,0 +1,40 @@
+//! Which slots to read (pure).
+
+use channelsync_contract::{SlotKey, Timestamp};
+
+use crate::ledger::{Channel, PushState, SlotState};
+
+/// Slots that must be read before they can be pushed, at most `most`.
+///
+/// A slot that waits for word of orders is due once they are complete past its reading; one with a
+/// call under way is not.
+pub fn due(channel: &Channel, complete_to: Option<Timestamp>, most: usize) -> Vec<SlotKey> {
+    let ready = |state: &PushState| {
+        let told = |since: Timestamp| complete_to.is_some_and(|to| to > since);
+        let waits = state.recheck.is_some_and(|recheck| !told(recheck.began)) && !state.reread;
+        !waits && !matches!(state.state, SlotState::InFlight(_) | SlotState::InDoubt(_))
+    };
+    let due = channel
+        .to_read
+        .iter()
+        .filter(|(item, place)| channel.items.at(*item).slot(*place).is_some_and(ready));
+    due.take(most)
+        .map(|(item, place)| channel.slot_key(*item, *place))
+        .collect()
+}
+
+/// The next slots of a round through all that were ever read, and where the round goes on.
+pub fn sweep(channel: &Channel, from: u32, most: usize) -> (Vec<SlotKey>, u32) {
+    let mut slots = Vec::new();
+    let mut item = from;
+    while item < channel.items.len() && slots.len() < most {
+        for (place, state) in &channel.items.at(item).slots {
+            if state.expected.is_some() {
+                slots.push(channel.slot_key(item, *place));
+            }
+        }
+        item += 1;
+    }
+    slots.truncate(most);
+    (slots, if item >= channel.items.len() { 0 } else { item })
+}
