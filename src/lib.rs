@@ -13,6 +13,8 @@ pub mod reconcile;
 pub mod store;
 pub mod transport;
 pub mod settings;
+pub mod edge;
+pub mod admin;
 pub mod channels;
 pub mod daemon;
 pub mod board;

@@ -58,6 +58,8 @@ pub struct Published {
     pub head: Head,
     /// Why the journal cannot be written, while it cannot.
     pub unwritable: Option<String>,
+    /// Names of channels, by number.
+    pub names: Vec<String>,
     /// Counts by channel number.
     pub channels: Vec<ChannelCounts>,
     /// Bytes set aside for a person.
@@ -73,6 +75,8 @@ pub struct ChannelCounts {
     pub in_flight: usize,
     /// Slots whose last call is in doubt.
     pub in_doubt: usize,
+    /// Slots to be read before they can be pushed.
+    pub to_read: usize,
     /// Orders to be read.
     pub wanted: usize,
 }
@@ -295,12 +299,19 @@ impl Writer {
                     dirty,
                     in_flight,
                     in_doubt,
+                    to_read: channel.to_read.len(),
                     wanted: channel.wanted.len(),
                 }
             });
         let published = Published {
             head: self.journal.head(),
             unwritable: None,
+            names: self
+                .ledger
+                .channels
+                .iter()
+                .map(|channel| channel.id.to_string())
+                .collect(),
             channels: channels.collect(),
             parked: self.ledger.parked.len(),
         };

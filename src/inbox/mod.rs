@@ -5,7 +5,6 @@
 
 mod feed;
 mod webhooks;
-mod server;
 mod poll;
 mod fetch;
 mod scan;
@@ -15,6 +14,5 @@ pub use feed::{Feed, Park};
 pub use fetch::run as run_fetches;
 pub use poll::run as run_polls;
 pub use scan::run as run_scans;
-pub use server::{Edge, Listener, serve};
 pub use subscribe::run as run_subscriptions;
 pub use webhooks::{Hook, Hooks, Reply, router};

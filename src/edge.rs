@@ -1,4 +1,4 @@
-//! The webhook listener: its own accept loop, so that every limit is ours.
+//! HTTP listeners: an accept loop of our own, so that every limit is ours.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use channelsync_contract::ports::Spawn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -27,6 +27,10 @@ pub struct Edge {
     /// The head must have come by then, also on an idle connection.
     pub header_timeout: Duration,
 }
+
+/// The user at the other end of a unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub Option<u32>);
 
 /// hyper's least buffer.
 const BUFFER_BYTES_MIN: usize = 8_192;
@@ -100,7 +104,7 @@ pub async fn serve(
             () = stop.cancelled() => return,
             accepted = accept(&listener) => accepted,
         };
-        let Ok((stream, address)) = accepted else {
+        let Ok((stream, address, peer)) = accepted else {
             continue;
         };
         let Ok(place) = places.clone().try_acquire_owned() else {
@@ -120,7 +124,8 @@ pub async fn serve(
             }
             None => None,
         };
-        let connection = converse(stream, routes.clone(), edge, stop.clone());
+        let routes = routes.clone().layer(Extension(peer));
+        let connection = converse(stream, routes, edge, stop.clone());
         spawn.spawn(
             "connection",
             Box::pin(async move {
@@ -131,16 +136,17 @@ pub async fn serve(
     }
 }
 
-async fn accept(listener: &Listener) -> std::io::Result<(Box<dyn Stream>, Option<IpAddr>)> {
+async fn accept(listener: &Listener) -> std::io::Result<(Box<dyn Stream>, Option<IpAddr>, Peer)> {
     match listener {
         Listener::Tcp(listener) => {
             let (stream, address) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            Ok((Box::new(stream), Some(address.ip())))
+            Ok((Box::new(stream), Some(address.ip()), Peer(None)))
         }
         Listener::Unix(listener) => {
             let (stream, _) = listener.accept().await?;
-            Ok((Box::new(stream), None))
+            let peer = Peer(stream.peer_cred().ok().map(|user| user.uid()));
+            Ok((Box::new(stream), None, peer))
         }
     }
 }

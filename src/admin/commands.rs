@@ -1,0 +1,176 @@
+//! What a person may order.
+
+use channelsync_contract::{
+    ChannelId, ChannelLocationId, ItemId, LineId, ListingId, LocationId, OrderId, Sku, SlotKey,
+    Units,
+};
+use serde::Deserialize;
+
+use super::answer::Problem;
+use crate::ledger::{Command, ShipLine, StockLine};
+
+/// Rows of an import in one entry.
+pub(super) const IMPORT_ROWS_MAX: usize = 500;
+
+/// A person's command, as JSON with a `kind`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Ordered {
+    /// Goods came in.
+    Receive(Stock),
+    /// Somebody counted.
+    Count(Stock),
+    /// Found or lost.
+    Adjust {
+        id: String,
+        sku: Sku,
+        location: LocationId,
+        by: i64,
+    },
+    /// Rows of a file.
+    Import {
+        id: String,
+        counts: bool,
+        rows: Vec<ImportRow>,
+    },
+    /// A parcel left.
+    Ship {
+        id: String,
+        channel: ChannelId,
+        order: OrderId,
+        #[serde(default)]
+        lines: Vec<(LineId, Units)>,
+        tracking: Option<String>,
+    },
+    /// A listing stands for these; none returns it to automatic mapping.
+    Map {
+        channel: ChannelId,
+        listing: ListingId,
+        parts: Vec<(Sku, u32)>,
+    },
+    /// Bytes were dealt with.
+    Unpark { id: String },
+    /// A slot may be pushed again.
+    Release {
+        channel: ChannelId,
+        item: ItemId,
+        location: Option<ChannelLocationId>,
+    },
+}
+
+/// Units of a SKU.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stock {
+    id: String,
+    sku: Sku,
+    location: LocationId,
+    units: Units,
+}
+
+/// One row of an import.
+#[derive(Debug, Deserialize)]
+pub(super) struct ImportRow {
+    sku: Sku,
+    location: LocationId,
+    units: Units,
+}
+
+impl Ordered {
+    /// The id that makes the command happen once, where it has one.
+    pub(super) fn id(&self) -> &str {
+        match self {
+            Self::Receive(stock) | Self::Count(stock) => &stock.id,
+            Self::Adjust { id, .. }
+            | Self::Import { id, .. }
+            | Self::Ship { id, .. }
+            | Self::Unpark { id } => id,
+            Self::Map { listing, .. } => listing.as_str(),
+            Self::Release { item, .. } => item.as_str(),
+        }
+    }
+
+    /// The ledger's command.
+    pub(super) fn command(self) -> Result<Command, Problem> {
+        Ok(match self {
+            Self::Receive(stock) => Command::Receive(stock.line()),
+            Self::Count(stock) => Command::Count(stock.line()),
+            Self::Adjust {
+                id,
+                sku,
+                location,
+                by,
+            } => Command::Adjust {
+                id,
+                sku,
+                location,
+                by,
+            },
+            Self::Import { id, counts, rows } => {
+                if rows.len() > IMPORT_ROWS_MAX {
+                    let error = format!("{} rows at once", rows.len());
+                    return Err(Problem::bad(error, "send at most 500 rows in one command"));
+                }
+                let line = |row: ImportRow| {
+                    let (sku, location, units) = (row.sku, row.location, row.units);
+                    StockLine {
+                        id: String::new(),
+                        sku,
+                        location,
+                        units,
+                    }
+                };
+                Command::Import {
+                    id,
+                    counts,
+                    lines: rows.into_iter().map(line).collect(),
+                }
+            }
+            Self::Ship {
+                id,
+                channel,
+                order,
+                lines,
+                tracking,
+            } => {
+                let line = |(line, units)| ShipLine { line, units };
+                let lines = lines.into_iter().map(line).collect();
+                Command::Ship {
+                    id,
+                    channel,
+                    order,
+                    lines,
+                    tracking,
+                }
+            }
+            Self::Map {
+                channel,
+                listing,
+                parts,
+            } => Command::Map {
+                channel,
+                listing,
+                parts,
+            },
+            Self::Unpark { id } => Command::Unpark(id),
+            Self::Release {
+                channel,
+                item,
+                location,
+            } => Command::Release {
+                channel,
+                slot: SlotKey { item, location },
+            },
+        })
+    }
+}
+
+impl Stock {
+    fn line(self) -> StockLine {
+        StockLine {
+            id: self.id,
+            sku: self.sku,
+            location: self.location,
+            units: self.units,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What people and programs on this machine may ask and order, over a unix socket.
+//!
+//! In: HTTP/1 with JSON. Out: JSON; errors as `{"error", "help"}`. Reads go through the bookkeeper;
+//! health, status and metrics show what was published at the last durable group.
+
+mod state;
+mod answer;
+mod health;
+mod metrics;
+mod status;
+mod views;
+mod order;
+mod commands;
+mod routes;
+
+pub use routes::{health_routes, routes};
+pub use state::{Admin, AdminChannel, AdminMerchant};

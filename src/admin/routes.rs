@@ -1,0 +1,260 @@
+//! The routes under `/v1`, health and metrics.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answer::{Answer, Json, Problem};
+use super::commands::Ordered;
+use super::state::{Admin, AdminMerchant};
+use super::views::{self, Cut};
+use super::{health, metrics, status};
+use crate::ats::explain;
+use crate::bookkeeper::Origin;
+use crate::edge::Peer;
+
+const BODY_BYTES_MAX: usize = 1 << 20;
+const HELP_MERCHANT: &str = "`channelsync status` lists the merchants";
+const HELP_CHANNEL: &str = "`channelsync channels` lists the channels";
+
+/// Health and metrics alone, for a listener that anybody may reach.
+pub fn health_routes(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .with_state(admin)
+}
+
+/// Everything, for the admin socket.
+pub fn routes(admin: Arc<Admin>) -> Router {
+    let v1 = Router::new()
+        .route("/v1/status", get(status::status))
+        .route("/v1/{merchant}/stock", get(stock))
+        .route("/v1/{merchant}/listings", get(listings))
+        .route("/v1/{merchant}/orders", get(orders))
+        .route("/v1/{merchant}/orders/{channel}/{order}", get(order))
+        .route("/v1/{merchant}/slots", get(slots))
+        .route("/v1/{merchant}/parked", get(parked))
+        .route("/v1/{merchant}/exceptions", get(exceptions))
+        .route("/v1/{merchant}/explain", get(explained))
+        .route("/v1/{merchant}/commands", post(command))
+        .route("/v1/{merchant}/channels/{channel}/{activity}", post(wake))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(admin.clone());
+    health_routes(admin).merge(v1)
+}
+
+/// Which part of which list.
+#[derive(Deserialize)]
+struct Wanted {
+    channel: Option<String>,
+    listing: Option<String>,
+    sku: Option<String>,
+    #[serde(default)]
+    from: u32,
+    limit: Option<usize>,
+    #[serde(default)]
+    open: bool,
+    #[serde(default)]
+    unmapped: bool,
+}
+
+impl Admin {
+    fn merchant(&self, id: &str) -> Result<&AdminMerchant, Problem> {
+        self.merchants
+            .get(id)
+            .ok_or_else(|| Problem::absent("merchant", id, HELP_MERCHANT))
+    }
+
+    fn cut(&self, wanted: &Wanted) -> Cut {
+        let most = wanted
+            .limit
+            .unwrap_or(self.read_rows_max)
+            .min(self.read_rows_max);
+        Cut {
+            from: wanted.from,
+            most: most.max(1),
+        }
+    }
+}
+
+impl Wanted {
+    fn channel(&self) -> Result<String, Problem> {
+        self.channel
+            .clone()
+            .ok_or_else(|| Problem::bad("`channel` is missing", HELP_CHANNEL))
+    }
+}
+
+type Asked = (State<Arc<Admin>>, Path<String>, Query<Wanted>);
+
+async fn stock((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let cut = admin.cut(&wanted);
+    let book = &admin.merchant(&id)?.book;
+    let read = book.read(move |ledger| views::stock(ledger, cut, wanted.sku.as_deref()));
+    Ok(Json(read.await?.json()))
+}
+
+async fn listings((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let (cut, channel) = (admin.cut(&wanted), wanted.channel()?);
+    let name = channel.clone();
+    let read = admin.merchant(&id)?.book.read(move |ledger| {
+        let known = ledger.channel_named(&channel);
+        known.map(|known| views::listings(ledger, known, cut, wanted.unmapped))
+    });
+    let page = read
+        .await?
+        .ok_or_else(|| Problem::absent("channel", &name, HELP_CHANNEL))?;
+    Ok(Json(page.json()))
+}
+
+async fn orders((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let (cut, channel) = (admin.cut(&wanted), wanted.channel()?);
+    let name = channel.clone();
+    let read = admin.merchant(&id)?.book.read(move |ledger| {
+        ledger
+            .channel_named(&channel)
+            .map(|known| views::orders(known, cut, wanted.open))
+    });
+    let page = read
+        .await?
+        .ok_or_else(|| Problem::absent("channel", &name, HELP_CHANNEL))?;
+    Ok(Json(page.json()))
+}
+
+async fn order(
+    State(admin): State<Arc<Admin>>,
+    Path((id, channel, order)): Path<(String, String, String)>,
+) -> Answer {
+    let name = order.clone();
+    let read = admin.merchant(&id)?.book.read(move |ledger| {
+        let known = ledger.channel_named(&channel)?;
+        let number = known.orders.find(&order).or_else(|| {
+            let named = |(_, _, row): &(u32, _, &crate::ledger::Order)| row.name == order.as_str();
+            known.orders.iter().find(named).map(|(number, _, _)| number)
+        })?;
+        Some(super::order::order(known, number))
+    });
+    let found = read.await?;
+    let help = "`channelsync orders --channel CHANNEL` lists the orders";
+    found
+        .map(Json)
+        .ok_or_else(|| Problem::absent("order", &name, help))
+}
+
+async fn slots((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let (cut, channel) = (admin.cut(&wanted), wanted.channel()?);
+    let name = channel.clone();
+    let read = admin.merchant(&id)?.book.read(move |ledger| {
+        ledger
+            .channel_ix(&channel)
+            .map(|known| views::slots(ledger, known, cut))
+    });
+    let page = read
+        .await?
+        .ok_or_else(|| Problem::absent("channel", &name, HELP_CHANNEL))?;
+    Ok(Json(page.json()))
+}
+
+async fn parked((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let (cut, merchant) = (admin.cut(&wanted), id.clone());
+    let book = &admin.merchant(&id)?.book;
+    let rows = book
+        .read(move |ledger| views::parked(ledger, &merchant, cut.most))
+        .await?;
+    Ok(Json(json!({ "rows": rows, "next": null })))
+}
+
+async fn exceptions(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Answer {
+    let rows = admin.merchant(&id)?.book.read(views::exceptions).await?;
+    Ok(Json(json!({ "rows": rows, "next": null })))
+}
+
+async fn explained((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let channel = wanted.channel()?;
+    let help = "`channelsync listings --channel CHANNEL` lists the listings";
+    let listing = wanted
+        .listing
+        .ok_or_else(|| Problem::bad("`listing` is missing", help))?;
+    let name = listing.clone();
+    let book = &admin.merchant(&id)?.book;
+    let found = book
+        .read(move |ledger| explain(ledger, &channel, &listing))
+        .await?;
+    Json::of(&found.ok_or_else(|| Problem::absent("listing", &name, help))?)
+}
+
+async fn command(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+    peer: Option<Extension<Peer>>,
+    axum::Json(ordered): axum::Json<Ordered>,
+) -> Answer {
+    let user = peer.and_then(|peer| peer.0.0);
+    let actor = user.map_or_else(|| "cli".to_owned(), |user| format!("cli uid {user}"));
+    let origin = Origin::new(actor, ordered.id());
+    let merchant = admin.merchant(&id)?;
+    let unparked = match &ordered {
+        Ordered::Unpark { id } => Some(id.clone()),
+        _ => None,
+    };
+    let booked = merchant.book.book(ordered.command()?, origin).await?;
+    if let Some(id) = unparked
+        && let Err(error) = merchant.parked.delete(&id)
+    {
+        tracing::warn!(parked = id, %error, "released bytes were not deleted");
+    }
+    Ok(Json(json!({ "entry": booked.entry })))
+}
+
+async fn wake(
+    State(admin): State<Arc<Admin>>,
+    Path((id, channel, activity)): Path<(String, String, String)>,
+) -> Answer {
+    let merchant = admin.merchant(&id)?;
+    let known = merchant.channels.get(&channel);
+    let known = known.ok_or_else(|| Problem::absent("channel", &channel, HELP_CHANNEL))?;
+    match activity.as_str() {
+        "poll" => known.poll_now.notify_one(),
+        "scan" => known.scan_now.notify_one(),
+        "resume" => known.board.pause(None),
+        "read-back" => {
+            let name = channel.clone();
+            let most = admin.read_rows_max;
+            let slots = merchant.book.read(move |ledger| {
+                let known = ledger.channel_named(&name);
+                known
+                    .map(|known| read_slots(known, most))
+                    .unwrap_or_default()
+            });
+            let command = crate::ledger::Command::Reread {
+                channel: channel.as_str().into(),
+                slots: slots.await?,
+            };
+            merchant
+                .book
+                .book(command, Origin::new("cli", "reconcile"))
+                .await?;
+        }
+        _ => {
+            let help = "activities are poll, scan, read-back and resume";
+            return Err(Problem::absent("activity", &activity, help));
+        }
+    }
+    Ok(Json(json!({ "started": activity })))
+}
+
+fn read_slots(channel: &crate::ledger::Channel, most: usize) -> Vec<channelsync_contract::SlotKey> {
+    let items = channel.items.iter();
+    let slots = items.flat_map(|(item, _, row)| {
+        row.slots
+            .iter()
+            .map(move |(place, _)| channel.slot_key(item, *place))
+    });
+    slots.take(most).collect()
+}

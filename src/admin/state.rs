@@ -1,0 +1,52 @@
+//! What the admin routes look at.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use channelsync_contract::ports::{Clock, Rng};
+use tokio::sync::Notify;
+
+use crate::board::Board;
+use crate::bookkeeper::Handle;
+use crate::store::parked::ParkedFiles;
+use crate::transport::Paced;
+
+/// Everything that can be asked about.
+pub struct Admin {
+    /// Merchants by id.
+    pub merchants: BTreeMap<String, AdminMerchant>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of commands.
+    pub rng: Arc<dyn Rng>,
+    /// Rows of one answer.
+    pub read_rows_max: usize,
+}
+
+/// One merchant.
+pub struct AdminMerchant {
+    /// Its book.
+    pub book: Handle,
+    /// Bytes set aside.
+    pub parked: Arc<ParkedFiles>,
+    /// Its channels by name.
+    pub channels: BTreeMap<String, AdminChannel>,
+}
+
+/// One channel.
+pub struct AdminChannel {
+    /// Kind of connector.
+    pub connector: &'static str,
+    /// Whether quantities are written.
+    pub live: bool,
+    /// What its tasks tell.
+    pub board: Board,
+    /// The gate of its account.
+    pub transport: Arc<Paced>,
+    /// Its streams of changes.
+    pub streams: &'static [&'static str],
+    /// Wakes its poller.
+    pub poll_now: Arc<Notify>,
+    /// Wakes its scanner.
+    pub scan_now: Arc<Notify>,
+}

@@ -1,0 +1,85 @@
+//! The state of everything in one answer.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::answer::Json;
+use super::state::{Admin, AdminChannel, AdminMerchant};
+use crate::bookkeeper::ChannelCounts;
+
+pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Json {
+    let merchants = admin
+        .merchants
+        .iter()
+        .map(|(id, merchant)| merchant_status(id, merchant));
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "now": admin.clock.now().to_string(),
+        "merchants": merchants.collect::<Vec<_>>(),
+    }))
+}
+
+fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
+    let published = merchant.book.published();
+    let channels = merchant
+        .channels
+        .iter()
+        .zip(0..)
+        .map(|((name, channel), _)| {
+            let counts = published.names.iter().position(|known| known == name);
+            let counts = counts.and_then(|place| published.channels.get(place).copied());
+            channel_status(name, channel, counts.unwrap_or_default())
+        });
+    json!({
+        "merchant": id,
+        "entry": published.head.seq,
+        "head": published.head.to_string(),
+        "unwritable": published.unwritable,
+        "parked": published.parked,
+        "parked_bytes": merchant.parked.total_bytes(),
+        "channels": channels.collect::<Vec<_>>(),
+    })
+}
+
+/// One channel: what is left to do, how far orders are known, what went wrong.
+pub(super) fn channel_status(name: &str, channel: &AdminChannel, counts: ChannelCounts) -> Value {
+    let notes = channel.board.read();
+    let stats = channel.transport.stats();
+    let complete_to = channel.board.complete_to(channel.streams);
+    let errors = notes.errors.iter().map(
+        |(what, (at, error))| json!({ "activity": what, "at": at.to_string(), "error": error }),
+    );
+    json!({
+        "channel": name,
+        "connector": channel.connector,
+        "mode": if channel.live { "live" } else { "shadow" },
+        "paused": notes.paused,
+        "dirty": counts.dirty,
+        "in_flight": counts.in_flight,
+        "in_doubt": counts.in_doubt,
+        "to_read": counts.to_read,
+        "fetch_wanted": counts.wanted,
+        "orders_complete_to": complete_to.map(|at| at.to_string()),
+        "orders_complete_to_us": complete_to.map(|at| at.0),
+        "scanned_at": notes.scanned_at.map(|at| at.to_string()),
+        "subscriptions": notes.subscriptions,
+        "errors": errors.collect::<Vec<_>>(),
+        "counts": notes.counts,
+        "requests": stats.requests,
+        "outcomes": {
+            "succeeded": stats.outcomes.succeeded,
+            "empty": stats.outcomes.empty,
+            "refused": stats.outcomes.refused,
+            "server_errors": stats.outcomes.server_errors,
+            "throttled": stats.outcomes.throttled,
+            "unauthorized": stats.outcomes.unauthorized,
+            "not_sent": stats.outcomes.not_sent,
+            "unanswered": stats.outcomes.unanswered,
+        },
+        "waiting": stats.waiting,
+        "breaker": format!("{:?}", stats.breaker).to_lowercase(),
+        "last_error": stats.last_error.map(|error| error.text),
+    })
+}

@@ -1,0 +1,224 @@
+//! Lists: each page ends with the number from which the next goes on.
+
+use channelsync_contract::Units;
+use serde_json::{Value, json};
+
+use crate::ats::number;
+use crate::catalog::{Mapping, Parts, SkuIx};
+use crate::ledger::{Channel, Exception, Ledger, SlotState};
+
+/// A page of rows and where the next begins.
+pub(super) struct Page {
+    pub(super) rows: Vec<Value>,
+    pub(super) next: Option<u32>,
+}
+
+impl Page {
+    pub(super) fn json(self) -> Value {
+        json!({ "rows": self.rows, "next": self.next })
+    }
+}
+
+/// What part of a list is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Cut {
+    pub(super) from: u32,
+    pub(super) most: usize,
+}
+
+impl Cut {
+    fn page(self, end: u32, row: impl Fn(u32) -> Option<Value>) -> Page {
+        let mut rows = Vec::new();
+        let mut at = self.from;
+        // Rows that are filtered out cost time too: a page looks at ten times its size at most.
+        let looked_max = u32::try_from(self.most.saturating_mul(10)).unwrap_or(u32::MAX);
+        let last = end.min(self.from.saturating_add(looked_max));
+        while at < last && rows.len() < self.most {
+            rows.extend(row(at));
+            at += 1;
+        }
+        Page {
+            rows,
+            next: (at < end).then_some(at),
+        }
+    }
+}
+
+pub(super) fn stock(ledger: &Ledger, cut: Cut, sku: Option<&str>) -> Page {
+    let row = |at: u32| {
+        let id = ledger.skus.key(at);
+        let wanted = sku.is_none_or(|sku| id.as_str() == sku);
+        wanted.then(|| stock_row(ledger, SkuIx(at)))
+    };
+    if let Some(known) = sku.and_then(|sku| ledger.sku_ix(sku)) {
+        return Page {
+            rows: vec![stock_row(ledger, known)],
+            next: None,
+        };
+    }
+    cut.page(if sku.is_some() { 0 } else { ledger.skus.len() }, row)
+}
+
+fn stock_row(ledger: &Ledger, sku: SkuIx) -> Value {
+    let stocks = ledger.sku(sku).stocks.iter().map(|stock| {
+        let balance = stock.balance;
+        json!({
+            "location": ledger.location_id(stock.location),
+            "available": balance.available,
+            "committed": balance.committed,
+            "unavailable": balance.unavailable,
+            "in_transit": balance.in_transit,
+            "on_hand": balance.on_hand(),
+            "counted": stock.counted,
+            "entry": stock.seq,
+        })
+    });
+    let outside = ledger.sku(sku).outside;
+    json!({
+        "sku": ledger.sku_id(sku),
+        "counted": ledger.is_counted(sku),
+        "backordered": ledger.backordered(sku),
+        "received": outside.supplier.saturating_neg(),
+        "at_customers": outside.customer,
+        "adjusted": outside.adjustment.saturating_neg(),
+        "locations": stocks.collect::<Vec<_>>(),
+    })
+}
+
+fn parts(ledger: &Ledger, parts: &Parts) -> Vec<Value> {
+    let part = |part: &crate::catalog::Part| json!([ledger.sku_id(part.sku), part.per]);
+    parts.iter().map(part).collect()
+}
+
+pub(super) fn listings(ledger: &Ledger, channel: &Channel, cut: Cut, unmapped: bool) -> Page {
+    cut.page(channel.listings.len(), |at| {
+        let listing = channel.listings.at(at);
+        if unmapped && listing.mapping.parts().is_some() {
+            return None;
+        }
+        let (mapped_by, why) = match &listing.mapping {
+            Mapping::Unmapped(why) => (None, Some(why)),
+            Mapping::Automatic(_) => (Some("sku"), None),
+            Mapping::Manual(_) => (Some("person"), None),
+        };
+        Some(json!({
+            "channel": channel.id,
+            "listing": channel.listings.key(at),
+            "item": channel.items.key(listing.item),
+            "sku_on_channel": listing.sku,
+            "mapped_by": mapped_by,
+            "parts": listing.mapping.parts().map(|found| parts(ledger, found)),
+            "unmapped": why,
+            "unpushable": listing.flags.unpushable,
+            "sells_without_limit": listing.flags.sells_without_limit,
+            "gone": listing.flags.gone,
+            "entry": listing.mapped_seq,
+        }))
+    })
+}
+
+pub(super) fn orders(channel: &Channel, cut: Cut, open: bool) -> Page {
+    cut.page(channel.orders.len(), |at| {
+        let order = channel.orders.at(at);
+        if open && !order.is_open() {
+            return None;
+        }
+        Some(super::order::order(channel, at))
+    })
+}
+
+pub(super) fn slots(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
+    let channel = ledger.channel(number_of_channel);
+    cut.page(channel.items.len(), |item| {
+        let found = number(ledger, number_of_channel, item);
+        let why = found.as_ref().err().map(ToString::to_string);
+        let numbers = found.map(|found| found.slots).unwrap_or_default();
+        let known = channel.items.at(item);
+        let slots = channel.places_served().map(|(location, place)| {
+            let state = known.slot(place);
+            let wanted = numbers.iter().find(|number| number.place == place);
+            json!({
+                "location": ledger.location_id(location),
+                "channel_location": place.map(|place| channel.place_id(place)),
+                "number": wanted.map(|number| number.low),
+                "number_if_unrouted_here": wanted.map(|number| number.high),
+                "sellable": wanted.map(|number| number.part),
+                "own": wanted.map_or(Units::ZERO, |number| number.own),
+                "expected": state.and_then(|state| state.expected),
+                "shown": state.and_then(|state| state.shown).map(|shown| shown.written),
+                "confirmed": state.and_then(|state| state.confirmed).map(|c| c.quantity),
+                "state": state.map(|state| slot_state(&state.state)),
+                "to_read": state.is_some_and(crate::ledger::PushState::to_be_read),
+            })
+        });
+        Some(json!({
+            "channel": channel.id,
+            "item": channel.items.key(item),
+            "listings": known.listings.iter().map(|at| channel.listings.key(*at)).collect::<Vec<_>>(),
+            "no_number": why,
+            "slots": slots.collect::<Vec<_>>(),
+        }))
+    })
+}
+
+fn slot_state(state: &SlotState) -> String {
+    match state {
+        SlotState::Free => "free".to_owned(),
+        SlotState::InFlight(call) => format!("in flight, call {call}"),
+        SlotState::InDoubt(call) => format!("in doubt, call {call}"),
+        SlotState::Parked(why) => format!("parked: {why}"),
+        SlotState::Absent => "not stocked on the channel".to_owned(),
+    }
+}
+
+/// Everything that waits for a person: bytes, unmapped orders, slots.
+pub(super) fn parked(ledger: &Ledger, merchant: &str, most: usize) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for bytes in ledger.parked.values().take(most) {
+        rows.push(json!({
+            "kind": "bytes", "id": bytes.id, "channel": bytes.channel, "what": bytes.what,
+            "why": bytes.why, "length": bytes.length, "sha256": bytes.sha256,
+            "release": format!("channelsync parked --merchant {merchant} release {}", bytes.id),
+        }));
+    }
+    for channel in &ledger.channels {
+        for (listing, orders) in channel.parked.iter().take(most) {
+            let known = channel.listings.get(listing.as_str());
+            let why = match known.map(|known| &known.mapping) {
+                Some(Mapping::Unmapped(why)) => why.clone(),
+                Some(_) | None => "the channel has not listed it".to_owned(),
+            };
+            rows.push(json!({
+                "kind": "unmapped", "channel": channel.id, "listing": listing,
+                "orders": orders.len(), "why": why,
+                "release": format!(
+                    "channelsync map --merchant {merchant} set {} {listing} SKU", channel.id
+                ),
+            }));
+        }
+        for (number, item, row) in channel.items.iter() {
+            for (place, state) in &row.slots {
+                if let SlotState::Parked(why) = &state.state {
+                    let slot = channel.slot_key(number, *place);
+                    rows.push(json!({
+                        "kind": "slot", "channel": channel.id, "item": item,
+                        "slot": slot.to_string(), "why": why,
+                        "release": format!(
+                            "channelsync parked --merchant {merchant} release {}/{slot}", channel.id
+                        ),
+                    }));
+                }
+            }
+            if rows.len() >= most {
+                break;
+            }
+        }
+    }
+    rows.truncate(most);
+    rows
+}
+
+pub(super) fn exceptions(ledger: &Ledger) -> Vec<Value> {
+    let row = |(entry, exception): &(u64, Exception)| json!({ "entry": entry, "what": exception });
+    ledger.exceptions.iter().rev().map(row).collect()
+}
