@@ -2,6 +2,7 @@
 
 mod book;
 mod merchant;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::book::{Book, StartError, open_book, open_records};
 pub use self::merchant::{Connected, MerchantRunning, start_merchant};
+pub use self::serve::{Serving, address_of, listen, serve, system_world};
 use crate::inbox::Hooks;
 use crate::settings::{Config, Limits};
 

@@ -1,0 +1,189 @@
+//! From settings to a serving daemon on the real world.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use channelsync_contract::Transport;
+use channelsync_contract::transport::Account;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::book::{StartError, open_book, open_records};
+use super::{Daemon, World, start};
+use crate::admin::{self, Admin, AdminChannel, AdminMerchant};
+use crate::edge::{self, Edge, Listener};
+use crate::inbox;
+use crate::ports::{SystemClock, SystemRng, TokioSpawn};
+use crate::settings::{Address, Config, ConnectorSettings, Mode};
+use crate::store::lock::DirLock;
+use crate::transport::{Dial, Host, Options};
+
+/// A daemon with its listeners; the state directory is held as long as it lives.
+pub struct Serving {
+    /// The daemon.
+    pub daemon: Daemon,
+    _lock: DirLock,
+}
+
+/// The system's clock, randomness, tasks and network.
+pub fn system_world() -> World {
+    let clock = Arc::new(SystemClock::new());
+    let dial_clock = clock.clone();
+    World {
+        clock,
+        rng: Arc::new(SystemRng),
+        spawn: Arc::new(TokioSpawn),
+        dial: Arc::new(move |account: &Account| {
+            let dial = Dial::new(dial_clock.clone(), Options::of(account, Host::Trusted));
+            let dial = dial.map_err(|error| chain(&error))?;
+            Ok(Arc::new(dial) as Arc<dyn Transport>)
+        }),
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
+/// The webhook listener.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn listen(config: &Config) -> Result<Listener, StartError> {
+    let bound = match &config.listen.webhooks {
+        Address::Loopback(address) => TcpListener::bind(address).await.map(Listener::from),
+        Address::Unix(path) => bind_unix(path).map(Listener::from),
+    };
+    bound.map_err(|error| {
+        let what = match &config.listen.webhooks {
+            Address::Loopback(address) => address.to_string(),
+            Address::Unix(path) => path.display().to_string(),
+        };
+        let what = format!("cannot listen on {what}: {error}");
+        StartError {
+            what,
+            help: Some("correct `listen.webhooks`, or stop who uses it".to_owned()),
+        }
+    })
+}
+
+/// The address a listener was given.
+pub fn address_of(listener: &Listener) -> Option<SocketAddr> {
+    match listener {
+        Listener::Tcp(listener) => listener.local_addr().ok(),
+        Listener::Unix(_) => None,
+    }
+}
+
+/// Only the holder of the state directory gets here, so a socket file that is left is nobody's.
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    Ok(listener)
+}
+
+/// Opens all books and starts everything.
+///
+/// # Errors
+/// What cannot be started, why, and what to do.
+pub async fn serve(
+    world: &World,
+    config: &Config,
+    webhooks: Listener,
+) -> Result<Serving, StartError> {
+    let lock = hold(&config.state_dir)?;
+    let records = open_records(config);
+    let mut books = BTreeMap::new();
+    for merchant in &config.merchants {
+        books.insert(
+            merchant.id.clone(),
+            open_book(config, &merchant.id, records.as_ref())?,
+        );
+    }
+    let socket = &config.listen.admin_socket;
+    let admin_socket = bind_unix(socket).map_err(|error| {
+        let what = format!("cannot listen on {}: {error}", socket.display());
+        StartError {
+            what,
+            help: Some("correct `listen.admin_socket`".to_owned()),
+        }
+    })?;
+    let daemon = start(world, config, books).await?;
+    let state = Arc::new(admin_state(world, config, &daemon));
+    let edge = Edge {
+        connections_max: config.limits.connections_max,
+        connections_per_ip_max: config.limits.connections_per_ip_max,
+        header_bytes_max: config.limits.header_bytes_max,
+        header_timeout: config.limits.header_timeout,
+    };
+    let outside = inbox::router(daemon.hooks.clone()).merge(admin::health_routes(state.clone()));
+    let inside = admin::routes(state);
+    for (name, listener, routes) in [
+        ("webhook listener", webhooks, outside),
+        ("admin listener", admin_socket.into(), inside),
+    ] {
+        let (spawn, stop) = (world.spawn.clone(), daemon.tasks.stop.clone());
+        daemon.tasks.start_once(name, async move {
+            edge::serve(listener, routes, edge, spawn, stop).await;
+            Ok::<(), std::convert::Infallible>(())
+        });
+    }
+    Ok(Serving {
+        daemon,
+        _lock: lock,
+    })
+}
+
+fn hold(dir: &Path) -> Result<DirLock, StartError> {
+    std::fs::create_dir_all(dir).map_err(|error| StartError {
+        what: format!("cannot create {}: {error}", dir.display()),
+        help: Some("give `state_dir` a directory that the daemon may write".to_owned()),
+    })?;
+    DirLock::take(dir).map_err(|error| StartError::new(&error, Some(error.help())))
+}
+
+fn admin_state(world: &World, config: &Config, daemon: &Daemon) -> Admin {
+    let merchants = daemon.merchants.values().map(|merchant| {
+        let channels = merchant.channels.values().map(|connected| {
+            let channel = AdminChannel {
+                connector: match connected.settings.connector {
+                    ConnectorSettings::Shopify { .. } => "shopify",
+                },
+                live: connected.settings.mode == Mode::Live,
+                board: connected.board.clone(),
+                transport: connected.transport.clone(),
+                streams: connected.connector.capabilities.streams,
+                poll_now: connected.poll_now.clone(),
+                scan_now: connected.scan_now.clone(),
+            };
+            (connected.settings.id.to_string(), channel)
+        });
+        let row = AdminMerchant {
+            book: merchant.book.clone(),
+            parked: merchant.parked.0.clone(),
+            channels: channels.collect(),
+        };
+        (merchant.id.to_string(), row)
+    });
+    Admin {
+        merchants: merchants.collect(),
+        clock: world.clock.clone(),
+        rng: world.rng.clone(),
+        read_rows_max: config.limits.read_rows_max,
+    }
+}
