@@ -97,7 +97,8 @@ fn order(shop: &Shop, order: &Order) -> Value {
         "source_identifier": null,
         "location_id": null,
         "line_item_groups": [],
-        "shipping_lines": [],
+        "shipping_lines": [{ "id": order.id, "code": "standard", "title": "Standard",
+            "price": "0.00" }],
         "discount_applications": [],
     });
     let rest = json!({

@@ -48,7 +48,10 @@ impl Clock for PausedClock {
 #[derive(Default)]
 pub(crate) struct Mailbag {
     pub(crate) received: Mutex<Vec<http::Request<Bytes>>>,
+    /// 200 if none, no answer if 0.
     pub(crate) status: Mutex<Option<u16>>,
+    /// How long each answer takes.
+    pub(crate) slow: Mutex<Option<(Arc<PausedClock>, Duration)>>,
 }
 
 #[async_trait]
@@ -58,6 +61,10 @@ impl Courier for Mailbag {
         request: http::Request<Bytes>,
     ) -> Result<http::StatusCode, Undelivered> {
         self.received.lock().unwrap().push(request);
+        let slow = self.slow.lock().unwrap().clone();
+        if let Some((clock, duration)) = slow {
+            clock.sleep(duration).await;
+        }
         match *self.status.lock().unwrap() {
             Some(0) => Err(Undelivered(None)),
             Some(status) => Ok(http::StatusCode::from_u16(status).unwrap()),

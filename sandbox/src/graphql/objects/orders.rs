@@ -25,7 +25,12 @@ pub(super) fn order(shop: &Shop, id: u64) -> Option<Value> {
         "customer": customer(),
         "purchasingEntity": purchasing_entity(order),
         "paymentTerms": payment_terms(shop, order),
-        "shippingLines": [],
+        "shippingLines": [{
+            "id": Gid::of("ShippingLine", order.id).to_string(),
+            "title": "Standard",
+            "code": "standard",
+            "isRemoved": false,
+        }],
         "lineItems": order.lines.iter()
             .map(|line| Gid::of("LineItem", line.id).to_string()).collect::<Vec<_>>(),
         "fulfillmentOrders": gids("FulfillmentOrder", &order.fulfillment_orders),
