@@ -282,6 +282,7 @@ fn rule(shop: &mut Shop, action: Action) -> Result<Done, ControlError> {
             shop.check_level(item, location)?;
             let changes = shop.set_level("on_hand", (item, location), on_hand, false);
             shop.record_adjustment("cycle_count_available", None, changes);
+            shop.counters.last_event_at = Some(shop.now);
         }
         Action::Adjust {
             item,
@@ -295,6 +296,7 @@ fn rule(shop: &mut Shop, action: Action) -> Result<Done, ControlError> {
             }
             let changes = shop.adjust_level(&state, (item, location), delta);
             shop.record_adjustment("other", None, changes);
+            shop.counters.last_event_at = Some(shop.now);
         }
         Action::Stock {
             item,

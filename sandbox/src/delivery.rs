@@ -22,8 +22,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 impl Sandbox {
     /// Delivers webhooks and lets fulfillment orders appear, until [`Sandbox::stop`].
     ///
-    /// What is under way when it is stopped or dropped is left unanswered, as if the shop had
-    /// crashed; another run goes on with what was waiting.
+    /// What is under way when it is stopped or dropped counts as not answered; another run goes on.
     pub async fn run(&self) {
         let mut under_way = FuturesUnordered::new();
         while !self.stopped.load(Ordering::Acquire) {
@@ -31,7 +30,12 @@ impl Sandbox {
             for cell in &self.shops {
                 let step = cell.enter(self.clock.now(), step);
                 for delivery in step.deliveries {
-                    under_way.push(self.attempt(Arc::clone(cell), delivery));
+                    under_way.push(self.attempt(UnderWay {
+                        cell: Arc::clone(cell),
+                        clock: Arc::clone(&self.clock),
+                        delivery: Some(delivery),
+                        accepted_after: None,
+                    }));
                 }
                 next = [next, step.next].into_iter().flatten().min();
             }
@@ -49,18 +53,41 @@ impl Sandbox {
         }
     }
 
-    async fn attempt(&self, cell: Arc<ShopCell>, delivery: Delivery) {
+    async fn attempt(&self, mut under_way: UnderWay) {
+        let Some(delivery) = &under_way.delivery else {
+            return;
+        };
         let started = self.clock.uptime();
         let sending = self.courier.deliver(delivery.request.clone());
         let answer = within(&*self.clock, ANSWER_MAX, sending).await;
         let took = self.clock.uptime().saturating_sub(started);
-        let accepted = matches!(answer, Some(Ok(status)) if status.is_success());
-        cell.enter(self.clock.now(), |shop| {
-            if accepted {
+        under_way.accepted_after = match answer {
+            Some(Ok(status)) if status.is_success() => Some(took),
+            _ => None,
+        };
+    }
+}
+
+/// A delivery under way. Its outcome is booked when it is dropped, also when the run is dropped
+/// with it: then it failed and is tried again.
+struct UnderWay {
+    cell: Arc<ShopCell>,
+    clock: Arc<dyn Clock>,
+    delivery: Option<Delivery>,
+    accepted_after: Option<Duration>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some(delivery) = self.delivery.take() else {
+            return;
+        };
+        self.cell.enter(self.clock.now(), |shop| {
+            if let Some(took) = self.accepted_after {
                 let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
                 shop.counters.acked_after(micros);
             }
-            webhook::settle(shop, delivery, accepted);
+            webhook::settle(shop, delivery, self.accepted_after.is_some());
         });
     }
 }

@@ -136,7 +136,7 @@ impl Sandbox {
         self.wake.notify_one();
     }
 
-    /// When stock, an order or a fulfillment order of any shop last changed.
+    /// The latest [`Counters::last_event_at`](crate::Counters) of all shops.
     pub fn last_event_at(&self) -> Option<Timestamp> {
         let now = self.clock.now();
         let last = |cell: &Arc<ShopCell>| cell.enter(now, |shop| shop.counters.last_event_at);

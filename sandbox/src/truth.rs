@@ -55,7 +55,8 @@ pub struct Counters {
     pub throttled_injected: u64,
     /// Answers withheld or replaced by a server error as a fault.
     pub answers_failed_injected: u64,
-    /// When stock, an order or a fulfillment order last changed.
+    /// When an order, a fulfillment order, or stock by the merchant's own hand last changed.
+    /// Quantities set through the API are no such event.
     pub last_event_at: Option<Timestamp>,
     #[serde(skip)]
     acks_micros: VecDeque<u64>,

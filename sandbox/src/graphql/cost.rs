@@ -4,6 +4,7 @@
 //! `pageInfo` free, mutation 10, scalars free, plain lists not sized. The actual cost counts the
 //! objects that came back; a connection itself is free there, as in the page's sample answer.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use async_graphql::Value as Answer;
@@ -17,20 +18,32 @@ use super::types::{Kind, Types};
 pub(crate) const COST_MAX: u64 = 1000;
 /// Fragments may nest this deep; deeper ones are refused by the engine anyway.
 const DEPTH_MAX: u32 = 64;
+/// A document with more selections than this, fragments unfolded, is too costly whatever it asks.
+const STEPS_MAX: u32 = 100_000;
 
 /// What `document` may cost at most.
 pub(crate) fn requested(types: &Types, document: &Document) -> u64 {
-    let walk = Walk { types, document };
+    let walk = Walk {
+        steps_left: Cell::new(STEPS_MAX),
+        types,
+        document,
+    };
     walk.set(document.selections(), document.root(), 0)
 }
 
 /// What `document` cost, given the data it brought.
 pub(crate) fn actual(types: &Types, document: &Document, data: &Answer) -> u64 {
-    let walk = Walk { types, document };
+    let walk = Walk {
+        steps_left: Cell::new(STEPS_MAX),
+        types,
+        document,
+    };
     walk.brought(document.selections(), document.root(), data, 0)
 }
 
 struct Walk<'a> {
+    /// Selections that may still be looked at: fragments can repeat each other without end.
+    steps_left: Cell<u32>,
     types: &'a Types,
     document: &'a Document,
 }
@@ -44,6 +57,10 @@ impl Walk<'_> {
         let mut sum: u64 = 0;
         let mut by_type: BTreeMap<String, u64> = BTreeMap::new();
         for selection in &set.items {
+            let Some(left) = self.steps_left.get().checked_sub(1) else {
+                return u64::from(u32::MAX);
+            };
+            self.steps_left.set(left);
             if !self.document.is_wanted(&selection.node) {
                 continue;
             }
@@ -195,6 +212,8 @@ mod tests {
         let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) {
             ... on Order { id customer { id } } ... on Product { id } } }";
         assert_eq!(cost(nodes, &json!({ "ids": ["a", "b", "c"] })), 6);
+        let bomb = "fragment A on Order { a: customer { id } ...A ...A } { order(id: 1) { ...A } }";
+        assert!(cost(bomb, &json!({})) > COST_MAX);
         let skipped = "query($s: Boolean!) { shop @skip(if: $s) { id } }";
         assert_eq!(cost(skipped, &json!({ "s": true })), 0);
     }

@@ -137,6 +137,7 @@ impl Shop {
             },
         );
         self.items.insert(item, id);
+        *self.skus.entry(setup.sku.clone()).or_default() += 1;
         let places: Vec<u64> = self.locations.iter().map(|place| place.id).collect();
         for (index, place) in places.into_iter().enumerate() {
             let level = self.level_mut((item, place));
@@ -295,7 +296,6 @@ impl Shop {
         while self.adjustments.len() > ADJUSTMENTS_MAX {
             self.adjustments.pop_first();
         }
-        self.counters.last_event_at = Some(self.now);
         Some(id)
     }
 }

@@ -78,6 +78,8 @@ pub(crate) struct Shop {
     pub(crate) variants: BTreeMap<u64, Variant>,
     /// Inventory item -> variant.
     pub(crate) items: BTreeMap<u64, u64>,
+    /// SKU -> how many variants have it.
+    pub(crate) skus: BTreeMap<String, usize>,
     /// (inventory item, location) -> quantities.
     pub(crate) levels: BTreeMap<(u64, u64), Level>,
     pub(crate) adjustments: BTreeMap<u64, Adjustment>,
@@ -161,6 +163,7 @@ impl Shop {
             products: BTreeMap::new(),
             variants: BTreeMap::new(),
             items: BTreeMap::new(),
+            skus: BTreeMap::new(),
             levels: BTreeMap::new(),
             adjustments: BTreeMap::new(),
             hides_row_index: false,

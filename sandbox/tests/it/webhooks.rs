@@ -152,28 +152,42 @@ async fn an_answer_after_five_seconds_is_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_change_is_announced_in_its_own_shape() {
+async fn a_delivery_cut_off_with_the_run_is_sent_again() {
     let world = World::new(1);
-    for topic in [
-        "ORDERS_UPDATED",
-        "ORDERS_EDITED",
-        "ORDERS_CANCELLED",
-        "ORDERS_DELETE",
-        "REFUNDS_CREATE",
-        "FULFILLMENTS_CREATE",
-        "FULFILLMENTS_UPDATE",
-        "FULFILLMENT_ORDERS_MOVED",
-        "RETURNS_APPROVE",
-        "RETURNS_CLOSE",
-        "REVERSE_FULFILLMENT_ORDERS_DISPOSE",
-        "PRODUCTS_CREATE",
-    ] {
+    subscribe(&world, "ORDERS_CREATE").await;
+    *world.mail.slow.lock().unwrap() = Some((world.clock.clone(), Duration::from_secs(4)));
+    world.place(&[(0, 1)]);
+    world.pass(1).await;
+    assert_eq!(world.truth().counters.webhooks_failed, 1);
+    world.pass(70).await;
+    assert_eq!(world.truth().counters.webhooks_acked, 1);
+}
+
+async fn subscribed(topics: &[&str]) -> World {
+    let world = World::new(1);
+    for topic in topics {
         assert_eq!(
             subscribe(&world, topic).await["userErrors"],
             json!([]),
             "{topic}"
         );
     }
+    world
+}
+
+fn first(world: &World, topic: &str) -> Value {
+    world.mail.bodies(topic).remove(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn moves_edits_and_shipments_are_announced_in_their_own_shape() {
+    let topics = [
+        "ORDERS_EDITED",
+        "REFUNDS_CREATE",
+        "FULFILLMENTS_CREATE",
+        "FULFILLMENT_ORDERS_MOVED",
+    ];
+    let world = subscribed(&topics).await;
     let order = world.place(&[(0, 3)]);
     world.pass(10).await;
     let line = world.order(order).lines[0].id;
@@ -196,7 +210,6 @@ async fn every_change_is_announced_in_its_own_shape() {
         set: vec![LineUnits { line, units: 2 }],
         add,
     });
-    world.pass(10).await;
     let tracking = Tracking {
         numbers: vec!["PP1".to_owned()],
         ..Tracking::default()
@@ -208,55 +221,85 @@ async fn every_change_is_announced_in_its_own_shape() {
         lines,
         tracking,
     });
+    world.pass(5).await;
+    let moved = first(&world, "fulfillment_orders/moved");
+    assert_eq!(moved["destination_location_id"], world.location_gid(1));
+    let edit = first(&world, "orders/edited");
+    assert_eq!(edit["order_edit"]["order_id"], order);
+    assert_eq!(
+        edit["order_edit"]["line_items"]["removals"][0],
+        json!({ "id": line, "delta": 1 })
+    );
+    let refund = first(&world, "refunds/create");
+    assert_eq!(refund["refund_line_items"][0]["restock_type"], "cancel");
+    assert!(refund["refund_line_items"][0]["subtotal"].is_number());
+    let fulfillment = first(&world, "fulfillments/create");
+    assert_eq!(fulfillment["id"], shipped.fulfillments[0]);
+    assert_eq!(
+        (&fulfillment["order_id"], &fulfillment["location_id"]),
+        (&json!(order), &json!(to))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn returns_cancellations_and_deletions_are_announced_in_their_own_shape() {
+    let topics = [
+        "RETURNS_APPROVE",
+        "RETURNS_CLOSE",
+        "REVERSE_FULFILLMENT_ORDERS_DISPOSE",
+        "ORDERS_CANCELLED",
+        "ORDERS_DELETE",
+        "FULFILLMENTS_UPDATE",
+        "PRODUCTS_CREATE",
+    ];
+    let world = subscribed(&topics).await;
+    let order = world.place(&[(0, 3)]);
+    world.pass(10).await;
+    let line = world.order(order).lines[0].id;
+    let ship = |units| Action::Ship {
+        order,
+        fulfillment_order: None,
+        lines: vec![LineUnits { line, units }],
+        tracking: Tracking::default(),
+    };
+    let undone = world.act(ship(1)).fulfillments[0];
+    world.act(Action::Unship {
+        fulfillment: undone,
+    });
+    world.act(ship(2));
     let lines = vec![LineUnits { line, units: 1 }];
-    let location = Some(to);
+    let location = Some(world.location(1));
     world.act(Action::Return {
         order,
-        lines,
+        lines: lines.clone(),
         location,
         refund: false,
     });
-    let lines = vec![LineUnits { line, units: 1 }];
-    let (restock, amount_minor) = (Restock::NoRestock, None);
+    let restock = Restock::NoRestock;
     world.act(Action::Refund {
         order,
         lines,
         restock,
         location: None,
-        amount_minor,
+        amount_minor: None,
     });
     world.act(Action::Cancel {
         order,
         restock: true,
     });
     world.act(Action::Delete { order });
+    world.act(Action::AddVariant(Default::default()));
     world.pass(5).await;
-    let body = |topic: &str| world.mail.bodies(topic).remove(0);
-    assert_eq!(
-        body("fulfillment_orders/moved")["destination_location_id"],
-        world.location_gid(1)
-    );
-    let edit = body("orders/edited");
-    assert_eq!(edit["order_edit"]["order_id"], order);
-    assert_eq!(
-        edit["order_edit"]["line_items"]["removals"][0],
-        json!({ "id": line, "delta": 1 })
-    );
-    let fulfillment = body("fulfillments/create");
-    assert_eq!(fulfillment["id"], shipped.fulfillments[0]);
-    assert_eq!(
-        (&fulfillment["order_id"], &fulfillment["location_id"]),
-        (&json!(order), &json!(to))
-    );
-    assert_eq!(body("returns/approve")["order"]["id"], order);
-    assert_eq!(body("returns/close")["order_id"], order);
-    let disposed = body("reverse_fulfillment_orders/dispose");
+    assert_eq!(first(&world, "fulfillments/update")["status"], "cancelled");
+    assert_eq!(first(&world, "returns/approve")["order"]["id"], order);
+    assert_eq!(first(&world, "returns/close")["order_id"], order);
+    let disposed = first(&world, "reverse_fulfillment_orders/dispose");
     assert_eq!(disposed["dispositions"][0]["type"], "restocked");
-    let refund = body("refunds/create");
-    assert_eq!(refund["refund_line_items"][0]["restock_type"], "cancel");
-    assert!(refund["refund_line_items"][0]["subtotal"].is_number());
-    assert!(body("orders/cancelled")["cancelled_at"].is_string());
-    assert_eq!(body("orders/delete"), json!({ "id": order }));
+    assert_eq!(first(&world, "orders/delete"), json!({ "id": order }));
+    assert_eq!(
+        first(&world, "products/create")["variants"][0]["price"],
+        "10.00"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,8 +97,7 @@ pub(super) fn variant(shop: &Shop, id: u64) -> Option<Value> {
 
 pub(super) fn item(shop: &Shop, id: u64) -> Option<Value> {
     let variant = shop.variant_of(id)?;
-    let same_sku = |one: &&crate::state::Variant| one.sku == variant.sku && one.id != variant.id;
-    let duplicates = shop.variants.values().filter(same_sku).count();
+    let same_sku = shop.skus.get(&variant.sku).copied().unwrap_or(0);
     let levels = shop.levels.range((id, 0)..=(id, u64::MAX));
     let levels: Vec<String> = levels
         .map(|((_, place), _)| Gid::level(id, *place))
@@ -110,7 +109,7 @@ pub(super) fn item(shop: &Shop, id: u64) -> Option<Value> {
         "sku": variant.sku,
         "tracked": variant.tracked,
         "requiresShipping": variant.requires_shipping,
-        "duplicateSkuCount": if variant.sku.is_empty() { 0 } else { duplicates },
+        "duplicateSkuCount": if variant.sku.is_empty() { 0 } else { same_sku.saturating_sub(1) },
         "createdAt": created,
         "updatedAt": created,
         "variant": Gid::of("ProductVariant", variant.id).to_string(),
