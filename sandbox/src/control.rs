@@ -1,0 +1,395 @@
+//! What happens in a shop besides its API: buyers, clerks, merchants, and the rules of the game.
+//!
+//! `/control` and the seeded traffic act through the same values.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::faults::{FaultError, Faults};
+use crate::setup::{Plan, Timings, VariantSetup};
+use crate::state::{Buying, Refusal, Restock, Shop, Tracking};
+
+/// Units of an order line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineUnits {
+    /// The order line.
+    pub line: u64,
+    /// How many.
+    pub units: u32,
+}
+
+/// A line that an edit adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUnits {
+    /// The variant; none for a custom line.
+    #[serde(default)]
+    pub variant: Option<u64>,
+    /// How many.
+    pub units: u32,
+}
+
+/// One thing done in a shop. As JSON: `{"do": "cancel", "order": 91..., "restock": true}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    /// A buyer buys.
+    Place(Buying),
+    /// The whole order is cancelled; what was shipped stays shipped.
+    Cancel {
+        /// The order.
+        order: u64,
+        /// Whether unshipped units go back on sale, or are written off.
+        #[serde(default = "yes")]
+        restock: bool,
+    },
+    /// Units are refunded; no lines means money alone.
+    Refund {
+        /// The order.
+        order: u64,
+        /// What is refunded.
+        #[serde(default)]
+        lines: Vec<LineUnits>,
+        /// What becomes of the units.
+        restock: Restock,
+        /// Where returned units go; the first location if none is given.
+        #[serde(default)]
+        location: Option<u64>,
+        /// The sum, if it is not the price of the lines.
+        #[serde(default)]
+        amount_minor: Option<i64>,
+    },
+    /// The order is edited.
+    Edit {
+        /// The order.
+        order: u64,
+        /// Units that lines have from now on.
+        #[serde(default)]
+        set: Vec<LineUnits>,
+        /// Lines that come in addition.
+        #[serde(default)]
+        add: Vec<NewUnits>,
+    },
+    /// A clerk ships, one parcel per fulfillment order; nothing named means all that is open.
+    Ship {
+        /// The order.
+        order: u64,
+        /// Only from this fulfillment order.
+        #[serde(default)]
+        fulfillment_order: Option<u64>,
+        /// Only these units.
+        #[serde(default)]
+        lines: Vec<LineUnits>,
+        /// What the carrier calls the parcel.
+        #[serde(default)]
+        tracking: Tracking,
+    },
+    /// A fulfillment is undone.
+    Unship {
+        /// The fulfillment.
+        fulfillment: u64,
+    },
+    /// Shipped units come back.
+    Return {
+        /// The order.
+        order: u64,
+        /// What came back.
+        lines: Vec<LineUnits>,
+        /// Where it is restocked; none means it is not.
+        #[serde(default)]
+        location: Option<u64>,
+        /// Whether the units are refunded as well.
+        #[serde(default)]
+        refund: bool,
+    },
+    /// A fulfillment order, or units of it, moves to another location.
+    Move {
+        /// The fulfillment order.
+        fulfillment_order: u64,
+        /// The location.
+        location: u64,
+        /// Only these units, by order line.
+        #[serde(default)]
+        lines: Vec<LineUnits>,
+    },
+    /// An order without open units is deleted.
+    Delete {
+        /// The order.
+        order: u64,
+    },
+    /// The merchant counts a shelf, by hand in the admin.
+    Count {
+        /// Inventory item.
+        item: u64,
+        /// Location.
+        location: u64,
+        /// Units on hand.
+        on_hand: i64,
+    },
+    /// The merchant sets units aside, or frees them again.
+    Adjust {
+        /// Inventory item.
+        item: u64,
+        /// Location.
+        location: u64,
+        /// `reserved`, `damaged`, `safety_stock`, `quality_control` or `incoming`.
+        state: String,
+        /// The difference; on hand changes by it too, except for `incoming`.
+        delta: i64,
+    },
+    /// An item is stocked at a location, or no longer.
+    Stock {
+        /// Inventory item.
+        item: u64,
+        /// Location.
+        location: u64,
+        /// Whether it is stocked there from now on.
+        active: bool,
+    },
+    /// The merchant adds a variant.
+    AddVariant(VariantSetup),
+    /// The merchant adds a location.
+    AddLocation {
+        /// What it is called.
+        name: String,
+    },
+    /// The plan changes.
+    Plan(Plan),
+    /// The channel becomes slower or faster.
+    Timings(Timings),
+    /// What goes wrong from now on, as on the command line; replaces what did before.
+    Faults {
+        /// `NAME[=RATE]`.
+        faults: Vec<String>,
+    },
+    /// Whether errors of inventory writes leave out which row was wrong.
+    HideRowIndex {
+        /// Whether they do.
+        hide: bool,
+    },
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What an action came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// The order, refund, return, variant, location or fulfillment order made by it.
+    pub id: Option<u64>,
+    /// The fulfillments made by it.
+    #[serde(default)]
+    pub fulfillments: Vec<u64>,
+}
+
+/// Why an action did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// No shop has this name.
+    #[error("no shop `{0}`")]
+    UnknownShop(String),
+    /// The shop refuses, for instance because a buyer wants more than there is.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A fault could not be read.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+}
+
+fn pairs(lines: &[LineUnits]) -> Vec<(u64, i64)> {
+    lines
+        .iter()
+        .map(|one| (one.line, i64::from(one.units)))
+        .collect()
+}
+
+fn made(id: u64) -> Done {
+    Done {
+        id: Some(id),
+        fulfillments: Vec::new(),
+    }
+}
+
+/// Does it.
+pub(crate) fn apply(shop: &mut Shop, action: Action) -> Result<Done, ControlError> {
+    Ok(match action {
+        Action::Place(buying) => made(shop.place(&buying)?),
+        Action::Cancel { order, restock } => {
+            shop.cancel(order, restock, "CUSTOMER")?;
+            made(order)
+        }
+        Action::Refund {
+            order,
+            lines,
+            restock,
+            location,
+            amount_minor,
+        } => made(shop.refund(order, &pairs(&lines), restock, location, amount_minor)?),
+        Action::Edit { order, set, add } => {
+            let add: Vec<(Option<u64>, i64)> = add
+                .iter()
+                .map(|one| (one.variant, i64::from(one.units)))
+                .collect();
+            shop.edit(order, &pairs(&set), &add)?;
+            made(order)
+        }
+        Action::Ship {
+            order,
+            fulfillment_order,
+            lines,
+            tracking,
+        } => shop.ship(order, fulfillment_order, &pairs(&lines), &tracking)?,
+        Action::Unship { fulfillment } => {
+            shop.unfulfill(fulfillment)?;
+            made(fulfillment)
+        }
+        Action::Return {
+            order,
+            lines,
+            location,
+            refund,
+        } => made(shop.take_return(order, &pairs(&lines), location, refund)?),
+        Action::Move {
+            fulfillment_order,
+            location,
+            lines,
+        } => {
+            let parts = shop.parts_of(fulfillment_order, &pairs(&lines));
+            made(
+                shop.move_fulfillment_order(fulfillment_order, location, &parts)?
+                    .moved,
+            )
+        }
+        Action::Delete { order } => {
+            shop.delete_order(order)?;
+            made(order)
+        }
+        other => return rule(shop, other),
+    })
+}
+
+/// What the merchant sets up, and the rules of the game.
+fn rule(shop: &mut Shop, action: Action) -> Result<Done, ControlError> {
+    match action {
+        Action::Count {
+            item,
+            location,
+            on_hand,
+        } => {
+            shop.check_level(item, location)?;
+            let changes = shop.set_level("on_hand", (item, location), on_hand, false);
+            shop.record_adjustment("cycle_count_available", None, changes);
+            shop.counters.last_event_at = Some(shop.now);
+        }
+        Action::Adjust {
+            item,
+            location,
+            state,
+            delta,
+        } => {
+            shop.check_level(item, location)?;
+            if matches!(state.as_str(), "available" | "on_hand" | "committed") {
+                return Err(Refusal(format!("state `{state}` is not set aside by hand")).into());
+            }
+            let changes = shop.adjust_level(&state, (item, location), delta);
+            shop.record_adjustment("other", None, changes);
+            shop.counters.last_event_at = Some(shop.now);
+        }
+        Action::Stock {
+            item,
+            location,
+            active,
+        } => {
+            shop.check_level(item, location)?;
+            shop.level_mut((item, location)).active = active;
+        }
+        Action::AddVariant(setup) => return Ok(made(shop.add_variant(&setup))),
+        Action::AddLocation { name } => return Ok(made(shop.add_location(&name))),
+        Action::Plan(plan) => shop.set_plan(plan),
+        Action::Timings(timings) => shop.timings = timings,
+        Action::Faults { faults } => shop.set_faults(Faults::parse(&faults)?),
+        Action::HideRowIndex { hide } => shop.hides_row_index = hide,
+        other => return Err(Refusal(format!("{other:?} is no rule")).into()),
+    }
+    Ok(Done::default())
+}
+
+impl Shop {
+    fn check_level(&self, item: u64, location: u64) -> Result<(), Refusal> {
+        match self.variant_of(item).is_some() && self.location(location).is_some() {
+            true => Ok(()),
+            false => Err(Refusal(format!("no item {item} or no location {location}"))),
+        }
+    }
+
+    /// Fulfillment order lines of order lines; all of them for none.
+    fn parts_of(&self, fulfillment_order: u64, lines: &[(u64, i64)]) -> Vec<(u64, i64)> {
+        let Some(found) = self.fulfillment_orders.get(&fulfillment_order) else {
+            return Vec::new();
+        };
+        let part = |(line, units): &(u64, i64)| {
+            let one = found.lines.iter().find(|one| one.line == *line)?;
+            Some((one.id, *units))
+        };
+        lines.iter().filter_map(part).collect()
+    }
+
+    /// One parcel per open fulfillment order, as far as the wanted units reach.
+    fn ship(
+        &mut self,
+        order: u64,
+        only: Option<u64>,
+        lines: &[(u64, i64)],
+        tracking: &Tracking,
+    ) -> Result<Done, Refusal> {
+        let all = self.order_mut(order)?.fulfillment_orders.clone();
+        let mut wanted = lines.to_vec();
+        let mut done = made(order);
+        for id in all
+            .into_iter()
+            .filter(|id| only.is_none_or(|only| only == *id))
+        {
+            let Some(found) = self.fulfillment_orders.get(&id) else {
+                continue;
+            };
+            if !found.is_open() {
+                continue;
+            }
+            let mut parts = Vec::new();
+            for one in &found.lines {
+                let units = match wanted.iter_mut().find(|(line, _)| *line == one.line) {
+                    Some((_, left)) => {
+                        let units = one.remaining.min(*left);
+                        *left -= units;
+                        units
+                    }
+                    None if lines.is_empty() => one.remaining,
+                    None => 0,
+                };
+                if units > 0 {
+                    parts.push((one.id, units));
+                }
+            }
+            if !parts.is_empty() {
+                done.fulfillments
+                    .push(self.fulfill(&[(id, parts)], tracking.clone())?);
+            }
+        }
+        let is_short = wanted.iter().any(|(_, left)| *left > 0);
+        match done.fulfillments.is_empty() || is_short {
+            true => Err(Refusal(format!("order {order} has fewer units to ship"))),
+            false => Ok(done),
+        }
+    }
+}
+
+impl Timings {
+    /// The longest that routing takes.
+    pub fn routing_delay_max(&self) -> Duration {
+        self.routing_delay_min
+            .saturating_add(self.routing_delay_spread)
+    }
+}
