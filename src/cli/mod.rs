@@ -2,3 +2,7 @@
 
 pub mod exit;
 pub mod run;
+pub mod sandbox;
+pub mod demo;
+pub mod audit;
+pub mod probe;

@@ -1,0 +1,413 @@
+//! The audit: the doubles' own truth against the ledger.
+//!
+//! In: `/control` of the doubles and the daemon's admin socket, both from outside. Out: one summary.
+//! Shares no code with the connector and takes nothing on the daemon's word about a shop.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use channelsync_contract::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::probe::{Probe, ProbeError};
+use channelsync_sandbox::{LevelTruth, OrderTruth, SetRecord, ShopInfo, Truth};
+
+/// What an audit found; the object that `--json` prints.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Orders that buyers placed, without tests.
+    pub orders_placed: u64,
+    /// Of these, in the ledger with the same quantities on every line.
+    pub orders_booked: u64,
+    /// Of these, not in the ledger or with other quantities.
+    pub orders_missing: u64,
+    /// Orders in the ledger twice, or that no shop has.
+    pub orders_doubled: u64,
+    /// Every SKU: received and found = on hand + shipped by the shops' own record.
+    pub units_conserved: bool,
+    /// The journal replays to the ledger and all invariants hold.
+    pub journal_verified: bool,
+    /// Listings that stand for stock.
+    pub listings: u64,
+    /// Slots where a shop shows something else than the ledger's number.
+    pub slots_wrong_at_rest: u64,
+    /// Units sold that were not there.
+    pub oversold_units: i64,
+    /// Answers 429 that we caused.
+    pub throttled_by_limit: u64,
+    /// Answers 429 injected as a fault.
+    pub throttled_injected: u64,
+    /// From an order to the next quantity set for its SKU on another shop.
+    pub order_to_push_ms: Spread,
+    /// How long shops waited for an answer to a webhook.
+    pub webhook_ack_ms: Spread,
+}
+
+/// Two percentiles in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Spread {
+    /// Half took at most this.
+    pub p50: f64,
+    /// 99 of 100 took at most this.
+    pub p99: f64,
+}
+
+impl Summary {
+    /// Whether nothing is missing, doubled, wrong, throttled by our own fault or unverified.
+    pub fn is_clean(&self) -> bool {
+        self.orders_missing == 0
+            && self.orders_doubled == 0
+            && self.units_conserved
+            && self.journal_verified
+            && self.slots_wrong_at_rest == 0
+            && self.throttled_by_limit == 0
+    }
+}
+
+/// A summary and, for people, what is behind each fault.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// The figures.
+    pub summary: Summary,
+    /// One line for each thing found, at most [`FINDINGS_MAX`].
+    pub findings: Vec<String>,
+}
+
+/// Findings told one by one.
+pub const FINDINGS_MAX: usize = 20;
+
+impl Audit {
+    fn find(&mut self, finding: String) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        }
+    }
+}
+
+/// Compares all shops with the ledger. `verified` says whether the journal was verified.
+///
+/// # Errors
+/// When one of both cannot be asked.
+pub async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeError> {
+    let mut audit = Audit::default();
+    audit.summary.journal_verified = verified;
+    audit.summary.units_conserved = true;
+    let stock = probe.ledger("stock?").await?;
+    let mut shipped: BTreeMap<String, i64> = BTreeMap::new();
+    let mut truths = Vec::new();
+    for shop in probe.shops().await? {
+        let truth = probe.truth(&shop.name).await?;
+        let channel = format!("channel={}&", shop.name);
+        let orders = probe.ledger(&format!("orders?{channel}")).await?;
+        compare_orders(&mut audit, &shop, &truth.orders, &orders);
+        let items = probe.ledger(&format!("slots?{channel}")).await?;
+        compare_slots(&mut audit, &shop, &truth.levels, &items);
+        compare_routes(&mut audit, &shop, &truth.orders, &orders);
+        compare_available(&mut audit, &shop, &truth.levels, &stock, &orders);
+        let listings = probe.ledger(&format!("listings?{channel}")).await?;
+        let mapped = listings
+            .iter()
+            .filter(|row| !row["parts"].is_null())
+            .count();
+        audit.summary.listings += u64::try_from(mapped).unwrap_or(u64::MAX);
+        for line in truth
+            .orders
+            .iter()
+            .filter(|order| !order.test)
+            .flat_map(|order| &order.lines)
+        {
+            if line.counted {
+                *shipped.entry(line.sku.clone()).or_default() += line.fulfilled - line.returned;
+            }
+        }
+        let counters = &truth.counters;
+        audit.summary.oversold_units += truth.oversold_units;
+        audit.summary.throttled_by_limit +=
+            counters.throttled_by_limit + counters.refused_too_costly;
+        audit.summary.throttled_injected += counters.throttled_injected;
+        truths.push((shop, truth));
+    }
+    conserve(&mut audit, &stock, &shipped);
+    audit.summary.order_to_push_ms = order_to_push(&truths);
+    audit.summary.webhook_ack_ms = acks(&truths);
+    Ok(audit)
+}
+
+fn units(value: &Value) -> i64 {
+    value.as_i64().unwrap_or(0)
+}
+
+fn compare_orders(audit: &mut Audit, shop: &ShopInfo, truth: &[OrderTruth], ledger: &[Value]) {
+    let mut known: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for row in ledger {
+        known
+            .entry(row["order"].as_str().unwrap_or_default())
+            .or_default()
+            .push(row);
+    }
+    for order in truth.iter().filter(|order| !order.test) {
+        audit.summary.orders_placed += 1;
+        match known.remove(order.id.to_string().as_str()).as_deref() {
+            Some([row]) => match difference(order, row) {
+                None => audit.summary.orders_booked += 1,
+                Some(why) => {
+                    audit.summary.orders_missing += 1;
+                    audit.find(format!("{} {}: {why}", shop.name, order.name));
+                }
+            },
+            Some(rows) => {
+                audit.summary.orders_doubled += 1;
+                audit.find(format!(
+                    "{} {} is booked {} times",
+                    shop.name,
+                    order.name,
+                    rows.len()
+                ));
+            }
+            None => {
+                audit.summary.orders_missing += 1;
+                audit.find(format!("{} {} is not in the ledger", shop.name, order.name));
+            }
+        }
+    }
+    let tests: Vec<String> = truth
+        .iter()
+        .filter(|order| order.test)
+        .map(|order| order.id.to_string())
+        .collect();
+    for (order, _) in known.iter().filter(|(order, rows)| {
+        let booked = rows
+            .iter()
+            .any(|row| row["lines"].as_array().is_some_and(|l| !l.is_empty()));
+        booked || !tests.iter().any(|test| test == *order)
+    }) {
+        audit.summary.orders_doubled += 1;
+        audit.find(format!(
+            "{} {order} is in the ledger and not in the shop",
+            shop.name
+        ));
+    }
+}
+
+fn difference(order: &OrderTruth, row: &Value) -> Option<String> {
+    let empty = Vec::new();
+    let lines = row["lines"].as_array().unwrap_or(&empty);
+    for line in order.lines.iter().filter(|line| line.counted) {
+        let id = line.id.to_string();
+        let Some(known) = lines.iter().find(|row| row["line"] == id.as_str()) else {
+            return Some(format!("line {id} is not in the ledger"));
+        };
+        for (what, true_units) in [
+            ("ordered", line.ordered),
+            ("open", line.open),
+            ("fulfilled", line.fulfilled),
+        ] {
+            let booked = units(&known[what]);
+            if booked != true_units {
+                return Some(format!(
+                    "line {id}: {what} {true_units}, the ledger says {booked}"
+                ));
+            }
+        }
+    }
+    None
+}
+
+/// What each level holds against the number the ledger computes for its slot.
+fn compare_slots(audit: &mut Audit, shop: &ShopInfo, levels: &[LevelTruth], items: &[Value]) {
+    let mut numbers: BTreeMap<(&str, &str), (&Value, &Value)> = BTreeMap::new();
+    for item in items {
+        for slot in item["slots"].as_array().into_iter().flatten() {
+            let place = slot["channel_location"].as_str().unwrap_or_default();
+            let key = (item["item"].as_str().unwrap_or_default(), place);
+            numbers.insert(key, (&slot["number"], &slot["number_if_unrouted_here"]));
+        }
+    }
+    for level in levels.iter().filter(|level| level.active && level.tracked) {
+        let (item, place) = (level.item.to_string(), level.location.to_string());
+        let Some((low, high)) = numbers.get(&(item.as_str(), place.as_str())) else {
+            continue;
+        };
+        if low.is_null() {
+            continue;
+        }
+        if !(units(low)..=units(high)).contains(&level.on_hand) {
+            audit.summary.slots_wrong_at_rest += 1;
+            audit.find(format!(
+                "{} {} at {place}: on hand {}, the ledger's number is {low}",
+                shop.name, level.sku, level.on_hand
+            ));
+        }
+    }
+}
+
+/// Where the shop holds open units against where the ledger believes it does. Not a fault by itself:
+/// it says why a number is wrong.
+fn compare_routes(audit: &mut Audit, shop: &ShopInfo, truth: &[OrderTruth], ledger: &[Value]) {
+    let rows: BTreeMap<&str, &Value> = ledger
+        .iter()
+        .map(|row| (row["order"].as_str().unwrap_or_default(), row))
+        .collect();
+    for order in truth.iter().filter(|order| !order.test) {
+        let Some(row) = rows.get(order.id.to_string().as_str()) else {
+            continue;
+        };
+        for line in order
+            .lines
+            .iter()
+            .filter(|line| line.counted && line.open > 0)
+        {
+            let id = line.id.to_string();
+            let lines = row["lines"].as_array().into_iter().flatten();
+            let known = lines.into_iter().find(|row| row["line"] == id.as_str());
+            let routes = known.map(|known| &known["routes"]);
+            let held: Vec<_> = line
+                .open_at
+                .iter()
+                .map(|(place, units)| (place.to_string(), *units))
+                .collect();
+            let believed = routes.and_then(Value::as_array).into_iter().flatten();
+            let believed: Vec<_> = believed
+                .map(|route| {
+                    (
+                        route[0].as_str().unwrap_or_default().to_owned(),
+                        units(&route[1]),
+                    )
+                })
+                .collect();
+            if held != believed {
+                audit.find(format!(
+                    "{} {} {}: open at {held:?}, believed at {believed:?}",
+                    shop.name, order.name, line.sku
+                ));
+            }
+        }
+    }
+}
+
+/// What buyers may still buy of a SKU in all places is what the ledger has left of it, less what
+/// this shop sold beyond; so without rules that withhold anything, as in the demo.
+fn compare_available(
+    audit: &mut Audit,
+    shop: &ShopInfo,
+    levels: &[LevelTruth],
+    stock: &[Value],
+    orders: &[Value],
+) {
+    let mut owed: BTreeMap<&str, i64> = BTreeMap::new();
+    for line in orders
+        .iter()
+        .flat_map(|order| order["lines"].as_array().into_iter().flatten())
+    {
+        let listing = line["listing"].as_str().unwrap_or_default();
+        *owed.entry(listing).or_default() += units(&line["backordered_units"]);
+    }
+    let mut shown: BTreeMap<&str, (i64, String)> = BTreeMap::new();
+    for level in levels.iter().filter(|level| level.active && level.tracked) {
+        let row = shown
+            .entry(level.sku.as_str())
+            .or_insert((0, level.variant.to_string()));
+        row.0 += level.available;
+    }
+    for row in stock {
+        let sku = row["sku"].as_str().unwrap_or_default();
+        let Some((shown, variant)) = shown.get(sku) else {
+            continue;
+        };
+        let places = row["locations"].as_array().into_iter().flatten();
+        let left: i64 = places.map(|place| units(&place["available"])).sum();
+        let expected = left - owed.get(variant.as_str()).copied().unwrap_or(0);
+        if *shown != expected {
+            audit.summary.slots_wrong_at_rest += 1;
+            audit.find(format!(
+                "{} sells {shown} of {sku}, {expected} are left",
+                shop.name
+            ));
+        }
+    }
+}
+
+fn conserve(audit: &mut Audit, stock: &[Value], shipped: &BTreeMap<String, i64>) {
+    for row in stock {
+        let sku = row["sku"].as_str().unwrap_or_default();
+        let places = row["locations"].as_array().into_iter().flatten();
+        let on_hand: i64 = places.map(|place| units(&place["on_hand"])).sum();
+        let came = units(&row["received"]) + units(&row["adjusted"]);
+        let left = shipped.get(sku).copied().unwrap_or(0);
+        if came != on_hand + left {
+            audit.summary.units_conserved = false;
+            audit.find(format!(
+                "{sku}: {came} came, {on_hand} are there, {left} left"
+            ));
+        }
+    }
+}
+
+/// From each order to the first quantity set for one of its SKUs on each other shop.
+fn order_to_push(truths: &[(ShopInfo, Truth)]) -> Spread {
+    let mut took = Vec::new();
+    let sets: Vec<BTreeMap<&str, Vec<Timestamp>>> = truths.iter().map(sets_by_sku).collect();
+    for (shop, (_, truth)) in truths.iter().enumerate() {
+        for order in &truth.orders {
+            for line in order.lines.iter().filter(|line| line.counted) {
+                let others = sets.iter().enumerate().filter(|(other, _)| *other != shop);
+                for (_, other) in others {
+                    let Some(times) = other.get(line.sku.as_str()) else {
+                        continue;
+                    };
+                    let next = times.partition_point(|at| *at < order.placed_at);
+                    took.extend(times.get(next).map(|at| at.since(order.placed_at)));
+                }
+            }
+        }
+    }
+    spread(took)
+}
+
+fn sets_by_sku((shop, truth): &(ShopInfo, Truth)) -> BTreeMap<&str, Vec<Timestamp>> {
+    let skus: BTreeMap<u64, &str> = shop
+        .variants
+        .iter()
+        .map(|variant| (variant.item, variant.sku.as_str()))
+        .collect();
+    let mut sets: BTreeMap<&str, Vec<Timestamp>> = BTreeMap::new();
+    let rows = truth.sets.iter().filter(|set: &&SetRecord| set.changed);
+    for set in rows {
+        if let Some(sku) = skus.get(&set.item) {
+            sets.entry(sku).or_default().push(set.at);
+        }
+    }
+    sets
+}
+
+fn acks(truths: &[(ShopInfo, Truth)]) -> Spread {
+    // The slower shop: percentiles of several shops cannot be added up.
+    let worst = |pick: fn(&Truth) -> u64| truths.iter().map(|(_, truth)| pick(truth)).max();
+    let micros = |us: Option<u64>| milliseconds(Duration::from_micros(us.unwrap_or(0)));
+    Spread {
+        p50: micros(worst(|truth| truth.webhook_ack.p50_micros)),
+        p99: micros(worst(|truth| truth.webhook_ack.p99_micros)),
+    }
+}
+
+fn spread(mut took: Vec<Duration>) -> Spread {
+    took.sort_unstable();
+    let at = |percent: usize| {
+        let rank = (took.len() * percent).div_ceil(100).saturating_sub(1);
+        milliseconds(took.get(rank).copied().unwrap_or_default())
+    };
+    Spread {
+        p50: at(50),
+        p99: at(99),
+    }
+}
+
+/// For people: three decimals.
+#[expect(
+    clippy::float_arithmetic,
+    reason = "figures for people, nothing is decided by them"
+)]
+fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0
+}

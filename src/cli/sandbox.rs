@@ -1,0 +1,273 @@
+//! `sandbox`: the doubles alone, and a configuration that fits them.
+#![expect(
+    clippy::print_stdout,
+    reason = "the first line on stdout tells what is served"
+)]
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use channelsync_contract::Timestamp;
+use channelsync_sandbox::{Demo, Faults, LoopbackCourier, Options, Sandbox, ShopInfo, Traffic};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::exit;
+use crate::daemon::World;
+use crate::edge::{self, Edge};
+
+/// What the doubles are made from.
+#[derive(clap::Args, Clone, Debug)]
+pub struct SandboxArgs {
+    /// Address to listen on, on this machine.
+    #[arg(long, default_value = "127.0.0.1:9090")]
+    pub listen: SocketAddr,
+    /// Everything random follows from it.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// What goes wrong, as NAME[=RATE]; may be repeated.
+    #[arg(long = "fault", value_name = "NAME[=RATE]")]
+    pub faults: Vec<String>,
+    /// Write a configuration for `run` into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub write_config: Option<PathBuf>,
+    /// Let shoppers and a clerk act at this rate.
+    #[arg(long, value_name = "RATE")]
+    pub orders_per_second: Option<f64>,
+    /// For so long; without it until the end.
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+}
+
+/// Doubles that are being served.
+pub struct Doubles {
+    /// The doubles.
+    pub sandbox: Arc<Sandbox>,
+    /// Where they listen.
+    pub address: SocketAddr,
+    /// Ends them.
+    pub stop: CancellationToken,
+}
+
+/// Limits of the doubles' listener; its clients are on this machine.
+const EDGE: Edge = Edge {
+    connections_max: 1_024,
+    connections_per_ip_max: 1_024,
+    header_bytes_max: 65_536,
+    header_timeout: Duration::from_secs(60),
+};
+
+/// Serves doubles.
+///
+/// # Errors
+/// When the address cannot be bound, or is not on this machine.
+pub async fn start(
+    world: &World,
+    seed: u64,
+    faults: Faults,
+    listen: SocketAddr,
+) -> io::Result<Doubles> {
+    if !listen.ip().is_loopback() {
+        let why = format!("{listen} is not a loopback address: doubles serve this machine only");
+        return Err(io::Error::other(why));
+    }
+    let listener = TcpListener::bind(listen).await?;
+    let address = listener.local_addr()?;
+    let shops = Demo::default().shops(seed);
+    let options = Options {
+        seed,
+        shops,
+        faults,
+        ..Options::default()
+    };
+    let courier = Arc::new(LoopbackCourier::new(world.spawn.clone()));
+    let sandbox = Sandbox::new(&options, world.clock.clone(), courier);
+    let stop = CancellationToken::new();
+    let (routes, spawn, ended) = (sandbox.router(), world.spawn.clone(), stop.clone());
+    world.spawn.spawn(
+        "sandbox listener",
+        Box::pin(async move { edge::serve(listener, routes, EDGE, spawn, ended).await }),
+    );
+    let driven = sandbox.clone();
+    world
+        .spawn
+        .spawn("sandbox", Box::pin(async move { driven.run().await }));
+    Ok(Doubles {
+        sandbox,
+        address,
+        stop,
+    })
+}
+
+/// Starts shoppers and a clerk.
+pub fn start_traffic(world: &World, doubles: &Doubles, orders_per_second: f64) -> Arc<Traffic> {
+    let gap = Duration::from_secs(1).div_f64(orders_per_second.clamp(0.001, 10_000.0));
+    let traffic = Arc::new(Traffic::new(doubles.sandbox.clone(), gap));
+    let acting = traffic.clone();
+    world
+        .spawn
+        .spawn("traffic", Box::pin(async move { acting.run().await }));
+    traffic
+}
+
+/// Where the daemon of a written configuration listens, and when its books open.
+#[derive(Clone, Debug)]
+pub struct Written<'a> {
+    /// Where the doubles listen.
+    pub doubles: SocketAddr,
+    /// Where the daemon listens for webhooks.
+    pub webhooks: SocketAddr,
+    /// When the opening stock is counted.
+    pub book_from: Timestamp,
+    /// The shops.
+    pub shops: &'a [ShopInfo],
+}
+
+/// Writes a configuration with which `run` works against the doubles as it is.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_config(dir: &Path, written: &Written<'_>) -> io::Result<()> {
+    fs::create_dir_all(dir.join("merchants.d"))?;
+    fs::create_dir_all(dir.join("credentials"))?;
+    let webhooks = written.webhooks;
+    let daemon = format!(
+        "state_dir = \"state\"\npublic_url = \"http://{webhooks}\"\n\n[listen]\nwebhooks = \
+         \"{webhooks}\"\n"
+    );
+    fs::write(dir.join("channelsync.toml"), daemon)?;
+    let count = written
+        .shops
+        .iter()
+        .map(|shop| shop.locations.len())
+        .max()
+        .unwrap_or(1);
+    let ours: Vec<String> = (1..=count)
+        .map(|number| format!("place-{number}"))
+        .collect();
+    let named: Vec<String> = ours.iter().map(|name| format!("\"{name}\"")).collect();
+    let mut merchant = format!("locations = [{}]\n", named.join(", "));
+    for shop in written.shops {
+        let pairs = ours.iter().zip(&shop.locations);
+        let pairs = pairs
+            .map(|(ours, theirs)| format!("{{ ours = \"{ours}\", theirs = \"{}\" }}", theirs.id));
+        let pairs: Vec<String> = pairs.collect();
+        let name = &shop.name;
+        secret(&dir.join("credentials").join(name), &shop.client_secret)?;
+        merchant.push_str(&format!(
+            "\n[channels.{name}]\nconnector = \"shopify\"\nmode = \"live\"\nshop = \"{}\"\n\
+             base_url = \"http://{}{}\"\nbook_from = \"{}\"\nlocations = [{}]\n\
+             poll_interval_secs = 5\npoll_overlap_secs = 15\n\n\
+             [channels.{name}.credentials]\nclient_id = \"{}\"\n\
+             client_secret_file = \"credentials/{name}\"\n\
+             webhook_secret_files = [\"credentials/{name}\"]\n",
+            shop.domain,
+            written.doubles,
+            shop.base_path,
+            written.book_from,
+            pairs.join(", "),
+            shop.client_id,
+        ));
+    }
+    fs::write(dir.join("merchants.d").join("demo.toml"), merchant)
+}
+
+fn secret(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut options = fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// A free port of this machine, for a daemon that is started later.
+///
+/// # Errors
+/// When there is none.
+pub async fn free_port() -> io::Result<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()
+}
+
+/// `sandbox`: serves until it is told to stop.
+pub async fn run(args: SandboxArgs) -> ExitCode {
+    let faults = match Faults::parse(&args.faults) {
+        Ok(faults) => faults,
+        Err(error) => {
+            exit::error(&error.to_string(), None);
+            return ExitCode::from(exit::USAGE);
+        }
+    };
+    match serve(&args, faults).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let help = "choose another --listen address or --write-config directory";
+            exit::error(&error.to_string(), Some(help));
+            ExitCode::from(exit::UNAVAILABLE)
+        }
+    }
+}
+
+async fn serve(args: &SandboxArgs, faults: Faults) -> io::Result<()> {
+    let world = crate::daemon::system_world();
+    let doubles = start(&world, args.seed, faults, args.listen).await?;
+    let shops = doubles.sandbox.shops();
+    if let Some(dir) = &args.write_config {
+        let webhooks = free_port().await?;
+        let (doubles, book_from) = (doubles.address, world.clock.now());
+        write_config(
+            dir,
+            &Written {
+                doubles,
+                webhooks,
+                book_from,
+                shops: &shops,
+            },
+        )?;
+    }
+    let address = doubles.address;
+    let rows = shops.iter().map(|shop| {
+        json!({
+            "name": shop.name,
+            "base_url": format!("http://{address}{}", shop.base_path),
+            "client_id": shop.client_id,
+            "client_secret": shop.client_secret,
+            "access_token": shop.access_token,
+            "webhook_secret": shop.webhook_secret,
+        })
+    });
+    println!("{}", json!({ "shops": rows.collect::<Vec<_>>() }));
+    let traffic = args
+        .orders_per_second
+        .map(|rate| start_traffic(&world, &doubles, rate));
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let pause = Duration::from_secs(args.seconds.unwrap_or(u64::from(u32::MAX)));
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        () = world.clock.sleep(pause) => {
+            if let Some(traffic) = &traffic {
+                traffic.stop();
+            }
+            tokio::select! {
+                biased;
+                _ = terminate.recv() => {}
+                interrupted = tokio::signal::ctrl_c() => interrupted?,
+            }
+        }
+    }
+    doubles.stop.cancel();
+    doubles.sandbox.stop();
+    Ok(())
+}
