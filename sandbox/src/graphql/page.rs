@@ -128,7 +128,6 @@ mod tests {
             .collect()
     }
 
-    /// R7
     #[test]
     fn pages_break_between_rows_of_one_second_without_loss() {
         let first = page("UPDATED_AT", &json!({ "first": 2 })).unwrap();
