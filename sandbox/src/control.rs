@@ -337,7 +337,7 @@ impl Shop {
         lines.iter().filter_map(part).collect()
     }
 
-    /// One parcel per open fulfillment order, as far as the wanted units reach.
+    /// One parcel per open fulfillment order; nothing leaves unless all that is wanted can.
     fn ship(
         &mut self,
         order: u64,
@@ -347,7 +347,7 @@ impl Shop {
     ) -> Result<Done, Refusal> {
         let all = self.order_mut(order)?.fulfillment_orders.clone();
         let mut wanted = lines.to_vec();
-        let mut done = made(order);
+        let mut parcels = Vec::new();
         for id in all
             .into_iter()
             .filter(|id| only.is_none_or(|only| only == *id))
@@ -355,11 +355,8 @@ impl Shop {
             let Some(found) = self.fulfillment_orders.get(&id) else {
                 continue;
             };
-            if !found.is_open() {
-                continue;
-            }
             let mut parts = Vec::new();
-            for one in &found.lines {
+            for one in found.lines.iter().filter(|_| found.is_open()) {
                 let units = match wanted.iter_mut().find(|(line, _)| *line == one.line) {
                     Some((_, left)) => {
                         let units = one.remaining.min(*left);
@@ -374,15 +371,18 @@ impl Shop {
                 }
             }
             if !parts.is_empty() {
-                done.fulfillments
-                    .push(self.fulfill(&[(id, parts)], tracking.clone())?);
+                parcels.push((id, parts));
             }
         }
-        let is_short = wanted.iter().any(|(_, left)| *left > 0);
-        match done.fulfillments.is_empty() || is_short {
-            true => Err(Refusal(format!("order {order} has fewer units to ship"))),
-            false => Ok(done),
+        if parcels.is_empty() || wanted.iter().any(|(_, left)| *left > 0) {
+            return Err(Refusal(format!("order {order} has fewer units to ship")));
         }
+        let mut done = made(order);
+        for parcel in parcels {
+            done.fulfillments
+                .push(self.fulfill(&[parcel], tracking.clone())?);
+        }
+        Ok(done)
     }
 }
 

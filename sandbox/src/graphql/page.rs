@@ -13,27 +13,26 @@ use super::resolve::Fault;
 /// The largest page.
 const PAGE_MAX: u64 = 250;
 
-/// One candidate of a connection, with what it is sorted by.
-#[derive(Clone, Debug)]
-pub(crate) struct Row {
-    /// Sort value and id.
-    pub(crate) key: (i64, u64),
-    /// A GID or an object.
-    pub(crate) node: Value,
-}
+/// Sort value and id of one candidate of a connection.
+pub(crate) type Key = (i64, u64);
 
 /// The page of a list that keeps its order.
-pub(crate) fn of_list(nodes: Vec<Value>, args: &Map<String, Value>) -> Result<Value, Fault> {
-    let row = |(index, node)| Row {
-        key: (i64::try_from(index).unwrap_or(i64::MAX), 0),
-        node,
+pub(crate) fn of_list(mut nodes: Vec<Value>, args: &Map<String, Value>) -> Result<Value, Fault> {
+    let keys = (0_i64..).zip(&nodes).map(|(index, _)| (index, 0)).collect();
+    let node = |(index, _): Key| {
+        let found = usize::try_from(index)
+            .ok()
+            .and_then(|index| nodes.get_mut(index));
+        found.map(Value::take).unwrap_or_default()
     };
-    of_rows((0_u64..).zip(nodes).map(row).collect(), "POSITION", args)
+    of_keys(keys, node, "POSITION", args)
 }
 
-/// The page of rows sorted by their keys; `sort` names the sort in the cursors.
-pub(crate) fn of_rows(
-    mut rows: Vec<Row>,
+/// The page of candidates sorted by their keys; `sort` names the sort in the cursors. Only the
+/// nodes of the page are made.
+pub(crate) fn of_keys(
+    mut rows: Vec<Key>,
+    mut node: impl FnMut(Key) -> Value,
     sort: &str,
     args: &Map<String, Value>,
 ) -> Result<Value, Fault> {
@@ -50,29 +49,23 @@ pub(crate) fn of_rows(
         return Err(Fault::bad_request(message));
     }
     let count = usize::try_from(count).unwrap_or(0);
-    rows.sort_by_key(|row| row.key);
+    rows.sort_unstable();
     let reverse = flag(args, "reverse");
     if reverse {
         rows.reverse();
     }
-    let beyond = |row: &Row, key: (i64, u64)| {
-        if reverse {
-            row.key < key
-        } else {
-            row.key > key
-        }
-    };
+    let beyond = |row: Key, key: Key| if reverse { row < key } else { row > key };
     let total = rows.len();
     if let Some(after) = text(args, "after") {
         let key = read_cursor(after, sort)?;
-        rows.retain(|row| beyond(row, key));
+        rows.retain(|row| beyond(*row, key));
     }
     let mut has_previous = rows.len() < total;
     let mut has_next = false;
     if let Some(before) = text(args, "before") {
         let key = read_cursor(before, sort)?;
         let all = rows.len();
-        rows.retain(|row| row.key != key && !beyond(row, key));
+        rows.retain(|row| *row != key && !beyond(*row, key));
         has_next = rows.len() < all;
     }
     if rows.len() > count {
@@ -86,7 +79,7 @@ pub(crate) fn of_rows(
     }
     let edges: Vec<Value> = rows
         .into_iter()
-        .map(|row| json!({ "cursor": write_cursor(row.key, sort), "node": row.node }))
+        .map(|row| json!({ "cursor": write_cursor(row, sort), "node": node(row) }))
         .collect();
     let cursor = |edge: Option<&Value>| edge.and_then(|one| one.get("cursor")).cloned();
     Ok(json!({
@@ -100,11 +93,11 @@ pub(crate) fn of_rows(
     }))
 }
 
-fn write_cursor((value, id): (i64, u64), sort: &str) -> String {
+fn write_cursor((value, id): Key, sort: &str) -> String {
     STANDARD.encode(json!({ "last_id": id, "last_value": value, "sort": sort }).to_string())
 }
 
-fn read_cursor(text: &str, sort: &str) -> Result<(i64, u64), Fault> {
+fn read_cursor(text: &str, sort: &str) -> Result<Key, Fault> {
     let read = || {
         let bytes = STANDARD.decode(text).ok()?;
         let value: Value = serde_json::from_slice(&bytes).ok()?;
@@ -122,12 +115,9 @@ fn read_cursor(text: &str, sort: &str) -> Result<(i64, u64), Fault> {
 mod tests {
     use super::*;
 
-    fn rows() -> Vec<Row> {
-        let row = |id: u64| Row {
-            key: (5, id),
-            node: json!(id),
-        };
-        [3, 1, 2].map(row).to_vec()
+    fn page(sort: &str, args: &Value) -> Result<Value, Fault> {
+        let keys = [3, 1, 2].map(|id| (5, id)).to_vec();
+        of_keys(keys, |(_, id)| json!(id), sort, args.as_object().unwrap())
     }
 
     fn ids(page: &Value) -> Vec<u64> {
@@ -138,22 +128,19 @@ mod tests {
             .collect()
     }
 
-    /// R7
     #[test]
     fn pages_break_between_rows_of_one_second_without_loss() {
-        let args = |value: Value| value.as_object().unwrap().clone();
-        let first = of_rows(rows(), "UPDATED_AT", &args(json!({ "first": 2 }))).unwrap();
+        let first = page("UPDATED_AT", &json!({ "first": 2 })).unwrap();
         assert_eq!(ids(&first), [1, 2]);
         assert_eq!(first["pageInfo"]["hasNextPage"], true);
-        let after = first["pageInfo"]["endCursor"].clone();
-        let next = args(json!({ "first": 2, "after": after }));
-        let second = of_rows(rows(), "UPDATED_AT", &next).unwrap();
+        let next = json!({ "first": 2, "after": first["pageInfo"]["endCursor"] });
+        let second = page("UPDATED_AT", &next).unwrap();
         assert_eq!(ids(&second), [3]);
         assert_eq!(second["pageInfo"]["hasNextPage"], false);
-        assert!(of_rows(rows(), "ID", &next).is_err());
-        let last = args(json!({ "last": 1, "reverse": true }));
-        assert_eq!(ids(&of_rows(rows(), "ID", &last).unwrap()), [1]);
-        assert!(of_rows(rows(), "ID", &args(json!({}))).is_err());
-        assert!(of_rows(rows(), "ID", &args(json!({ "first": 251 }))).is_err());
+        assert!(page("ID", &next).is_err());
+        let last = json!({ "last": 1, "reverse": true });
+        assert_eq!(ids(&page("ID", &last).unwrap()), [1]);
+        assert!(page("ID", &json!({})).is_err());
+        assert!(page("ID", &json!({ "first": 251 })).is_err());
     }
 }

@@ -4,7 +4,7 @@ use channelsync_contract::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::arguments::{flag, text, texts};
-use super::page::{self, Row};
+use super::page::{self, Key};
 use super::resolve::Fault;
 use crate::state::{Gid, Order, Shop, Term, parse_terms};
 
@@ -128,11 +128,15 @@ fn seconds(at: Timestamp) -> i64 {
     at.0.div_euclid(1_000_000)
 }
 
-fn row(kind: &str, sort_value: i64, id: u64) -> Row {
-    Row {
-        key: (sort_value, id),
-        node: json!(Gid::of(kind, id).to_string()),
-    }
+/// The page of objects of a kind.
+fn page_of(
+    kind: &str,
+    rows: Vec<Key>,
+    sort: &str,
+    args: &Map<String, Value>,
+) -> Result<Value, Fault> {
+    let node = |(_, id): Key| json!(Gid::of(kind, id).to_string());
+    page::of_keys(rows, node, sort, args)
 }
 
 fn sort_key<'a>(args: &'a Map<String, Value>, default: &'a str) -> &'a str {
@@ -169,10 +173,10 @@ fn products(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
                 "UPDATED_AT" | "CREATED_AT" => seconds(product.created_at),
                 other => return Err(Fault::not_simulated(other)),
             };
-            rows.push(row("Product", value, product.id));
+            rows.push((value, product.id));
         }
     }
-    page::of_rows(rows, sort, args)
+    page_of("Product", rows, sort, args)
 }
 
 fn variants(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
@@ -192,10 +196,10 @@ fn variants(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
             _ => None,
         };
         if meets_all(&terms, meets)? {
-            rows.push(row("ProductVariant", 0, variant.id));
+            rows.push((0, variant.id));
         }
     }
-    page::of_rows(rows, sort, args)
+    page_of("ProductVariant", rows, sort, args)
 }
 
 fn items(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
@@ -209,10 +213,10 @@ fn items(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
             _ => None,
         };
         if meets_all(&terms, meets)? {
-            rows.push(row("InventoryItem", 0, variant.item));
+            rows.push((0, variant.item));
         }
     }
-    page::of_rows(rows, "ID", args)
+    page_of("InventoryItem", rows, "ID", args)
 }
 
 fn orders(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
@@ -230,10 +234,10 @@ fn orders(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
                 "ID" | "ORDER_NUMBER" => 0,
                 other => return Err(Fault::not_simulated(other)),
             };
-            rows.push(row("Order", value, id));
+            rows.push((value, id));
         }
     }
-    page::of_rows(rows, sort, args)
+    page_of("Order", rows, sort, args)
 }
 
 fn meets_order(term: &Term, order: &Order, changed_at: Timestamp) -> Option<bool> {
@@ -276,10 +280,10 @@ fn fulfillment_orders(shop: &Shop, args: &Map<String, Value>) -> Result<Value, F
                 "UPDATED_AT" => seconds(changed_at),
                 _ => 0,
             };
-            rows.push(row("FulfillmentOrder", value, id));
+            rows.push((value, id));
         }
     }
-    page::of_rows(rows, sort, args)
+    page_of("FulfillmentOrder", rows, sort, args)
 }
 
 fn subscriptions(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
@@ -295,8 +299,6 @@ fn subscriptions(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault>
             .is_none_or(|list| list.contains(&one.topic.as_str()));
         by_topic && uri.is_none_or(|uri| uri == one.uri) && !xml
     });
-    let rows = all
-        .map(|one| row("WebhookSubscription", 0, one.id))
-        .collect();
-    page::of_rows(rows, "CREATED_AT", args)
+    let rows = all.map(|one| (0, one.id)).collect();
+    page_of("WebhookSubscription", rows, "CREATED_AT", args)
 }

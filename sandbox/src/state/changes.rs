@@ -317,7 +317,8 @@ impl Shop {
             }
         }
         for (variant, units) in added {
-            self.check_wanted(*variant, *units, *units)?;
+            let same = added.iter().filter(|(other, _)| other == variant);
+            self.check_wanted(*variant, *units, same.map(|(_, units)| units).sum())?;
         }
         let (mut additions, mut removals, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         for (line, units) in lines {

@@ -46,12 +46,14 @@ pub(crate) struct Term {
     pub(crate) comparison: &'static str,
     /// Unquoted.
     pub(crate) value: String,
+    /// The value as a time, if it is one.
+    pub(crate) time: Option<Timestamp>,
 }
 
 impl Term {
     /// Whether `at`, in whole seconds, meets the term; none when its value is no time.
     pub(crate) fn meets_time(&self, at: Timestamp) -> Option<bool> {
-        let bound = Timestamp::parse(&self.value)?.0.div_euclid(1_000_000);
+        let bound = self.time?.0.div_euclid(1_000_000);
         Some(compare(self.comparison, at.0.div_euclid(1_000_000), bound))
     }
 
@@ -106,6 +108,7 @@ pub(crate) fn parse_terms(query: &str) -> Option<Vec<Term>> {
             field: field.to_owned(),
             comparison: comparison.unwrap_or("="),
             value: value.to_owned(),
+            time: Timestamp::parse(value),
         });
         rest = left.trim_start();
     }
