@@ -104,7 +104,7 @@ pub async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeError> {
         let items = probe.ledger(&format!("slots?{channel}")).await?;
         compare_slots(&mut audit, &shop, &truth.levels, &items);
         compare_routes(&mut audit, &shop, &truth.orders, &orders);
-        compare_available(&mut audit, &shop, &truth.levels, &stock, &orders);
+        compare_available(&mut audit, &shop, &truth, &stock, &orders);
         let listings = probe.ledger(&format!("listings?{channel}")).await?;
         let mapped = listings
             .iter()
@@ -291,7 +291,7 @@ fn compare_routes(audit: &mut Audit, shop: &ShopInfo, truth: &[OrderTruth], ledg
 fn compare_available(
     audit: &mut Audit,
     shop: &ShopInfo,
-    levels: &[LevelTruth],
+    truth: &Truth,
     stock: &[Value],
     orders: &[Value],
 ) {
@@ -304,11 +304,26 @@ fn compare_available(
         *owed.entry(listing).or_default() += units(&line["backordered_units"]);
     }
     let mut shown: BTreeMap<&str, (i64, String)> = BTreeMap::new();
-    for level in levels.iter().filter(|level| level.active && level.tracked) {
+    for level in truth
+        .levels
+        .iter()
+        .filter(|level| level.active && level.tracked)
+    {
         let row = shown
             .entry(level.sku.as_str())
             .or_insert((0, level.variant.to_string()));
         row.0 += level.available;
+    }
+    // A shop holds stock for its test orders too; the ledger never books them.
+    for line in truth
+        .orders
+        .iter()
+        .filter(|order| order.test)
+        .flat_map(|order| &order.lines)
+    {
+        if let Some((shown, _)) = shown.get_mut(line.sku.as_str()) {
+            *shown += line.open;
+        }
     }
     for row in stock {
         let sku = row["sku"].as_str().unwrap_or_default();
