@@ -49,6 +49,9 @@ pub struct DemoArgs {
     /// What goes wrong, as NAME[=RATE]; may be repeated.
     #[arg(long = "fault", value_name = "NAME[=RATE]")]
     pub faults: Vec<String>,
+    /// Leave the state directory behind and say where it is.
+    #[arg(long)]
+    pub keep: bool,
     /// Print one JSON object and nothing else on stdout.
     #[arg(long)]
     pub json: bool,
@@ -89,7 +92,9 @@ pub async fn run(args: DemoArgs) -> ExitCode {
     };
     let dir = std::env::temp_dir().join(format!("channelsync-demo-{}", std::process::id()));
     let ended = play(&args, faults, &dir).await;
-    if let Err(error) = std::fs::remove_dir_all(&dir) {
+    if args.keep {
+        eprintln!("state kept in {}", dir.display());
+    } else if let Err(error) = std::fs::remove_dir_all(&dir) {
         eprintln!("{} was not removed: {error}", dir.display());
     }
     match ended {
