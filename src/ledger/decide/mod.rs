@@ -8,6 +8,7 @@ mod catalog;
 mod desk;
 mod push;
 mod report;
+mod shipments;
 mod stock;
 
 use channelsync_contract::time::Timestamp;
