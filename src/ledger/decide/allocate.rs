@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 
+use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::entry::{Bucket, Exception};
-use super::super::order::{Line, OrderRef};
+use super::super::order::{Line, OrderRef, stock_units, total};
 use super::super::state::LocIx;
 use super::desk::{Desk, LineAt, Spot};
 use crate::catalog::{Part, SkuIx};
@@ -33,11 +34,7 @@ impl Desk<'_> {
         if shorts.is_empty() {
             return;
         }
-        let served: Vec<LocIx> = self
-            .channel_of(work)
-            .places_served()
-            .map(|(ours, _)| ours)
-            .collect();
+        let served = self.served(work);
         let fills_all = served
             .iter()
             .copied()
@@ -72,7 +69,7 @@ impl Desk<'_> {
     fn fills(&self, shorts: &[Short], location: LocIx) -> bool {
         shorts.iter().all(|short| {
             let same = shorts.iter().filter(|other| other.sku == short.sku);
-            let needed: Units = same.map(|other| other.units).sum();
+            let needed = total(same.map(|other| other.units));
             self.available(short.sku, location) >= needed
         })
     }
@@ -113,7 +110,7 @@ impl Desk<'_> {
         for (location, open) in &routed {
             for part in self.parts(at) {
                 let line = self.line(at);
-                let wish = open.min(&line.wanted()).times(part.per);
+                let wish = stock_units(*open.min(&line.wanted()), part.per);
                 let missing = wish.minus_or_zero(line.held_at(part.sku, *location));
                 let units = missing.min(self.available(part.sku, *location));
                 let owed = units.min(line.backordered(part.sku));
@@ -134,11 +131,8 @@ impl Desk<'_> {
     ) {
         let elsewhere: Vec<_> = self.line(at).held.iter().copied().collect();
         for held in elsewhere.into_iter().filter(|held| held.sku == part.sku) {
-            let kept: Units = routed
-                .iter()
-                .filter(|(wanted, _)| *wanted == held.location)
-                .map(|(_, open)| open.times(part.per))
-                .sum();
+            let here = routed.iter().filter(|(wanted, _)| *wanted == held.location);
+            let kept = total(here.map(|(_, open)| stock_units(*open, part.per)));
             if held.location == location {
                 continue;
             }
@@ -160,10 +154,9 @@ impl Desk<'_> {
     }
 
     fn choice(&self, at: LineAt, location: LocIx) -> usize {
-        let mut served = self.channel_of(at.work).places_served();
-        served
-            .position(|(ours, _)| ours == location)
-            .unwrap_or(usize::MAX)
+        let served = self.served(at.work);
+        let found = served.iter().position(|ours| *ours == location);
+        found.unwrap_or(usize::MAX)
     }
 
     /// Makes `units` of a SKU available at a location, whatever it takes, and moves them on.
@@ -198,7 +191,10 @@ impl Desk<'_> {
             return works;
         }
         let mut lines = self.open_lines(sku, |line| !line.held_at(sku, location).is_zero());
-        lines.sort_by_key(|at| Reverse((self.order(at.work).placed_at, at.work, at.line)));
+        lines.sort_by_key(|at| {
+            let work = self.works.get(at.work).expect("an order on this desk");
+            Reverse((work.order.placed_at, work.at, at.line))
+        });
         for at in lines {
             let taken = left.min(self.line(at).held_at(sku, location));
             let to = Spot::At(location, Bucket::Available);
@@ -240,6 +236,22 @@ impl Desk<'_> {
         lines.filter(|at| takes(self.line(*at))).collect()
     }
 
+    /// Commits orders whose lines were just booked, in the order in which they have waited.
+    pub(super) fn allocate_booked(&mut self) {
+        let mut works = std::mem::take(&mut self.booked);
+        works.sort_by_key(|work| self.turn(*work));
+        for work in works {
+            self.allocate(work);
+        }
+    }
+
+    fn turn(&self, work: usize) -> (Reverse<i32>, Timestamp, OrderRef) {
+        let setup = self.channel_of(work).setup.as_ref();
+        let priority = setup.map_or(0, |setup| setup.backorder_priority);
+        let work = self.works.get(work).expect("an order on this desk");
+        work.order.turn(priority, work.at)
+    }
+
     /// Gives what became available to those who wait for it, by priority, then oldest first.
     pub(super) fn fill_gained(&mut self) {
         while let Some((sku, location)) = self.gained.pop_first() {
@@ -248,12 +260,7 @@ impl Desk<'_> {
             }
             let mut lines = self.open_lines(sku, |line| !line.backordered(sku).is_zero());
             lines.retain(|at| self.choice(*at, location) != usize::MAX);
-            lines.sort_by_key(|at| {
-                let setup = self.channel_of(at.work).setup.as_ref();
-                let priority = setup.map_or(0, |setup| setup.backorder_priority);
-                let work = &self.works.get(at.work).expect("an order on this desk");
-                (work.order.turn(priority, work.at), at.line)
-            });
+            lines.sort_by_key(|at| (self.turn(at.work), at.line));
             for at in lines {
                 let units = self
                     .line(at)

@@ -7,8 +7,8 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::balance::Balance;
-use super::super::channel::Channel;
-use super::super::command::Refusal;
+use super::super::channel::{Channel, Wanted};
+use super::super::command::{Refusal, Source};
 use super::super::entry::{Bucket, Exception, Fact, LineFact, Movement, OrderFact, Place};
 use super::super::order::{Held, Line, Order, OrderRef};
 use super::super::state::{Ledger, LocIx};
@@ -48,6 +48,12 @@ pub(super) struct Desk<'a> {
     /// Where something became available and older needs may be waiting.
     pub(super) gained: BTreeSet<(SkuIx, LocIx)>,
     pub(super) fresh: Vec<Sku>,
+    /// Orders with lines that a mapping just booked.
+    pub(super) booked: Vec<usize>,
+    /// A poll's progress, worth an entry only beside other news unless told so.
+    pub(super) polled: Option<(Fact, bool)>,
+    /// Locations that serve a channel from this entry on, where that changes.
+    pub(super) serves: BTreeMap<u16, Vec<LocIx>>,
     balances: BTreeMap<(SkuIx, LocIx), Balance>,
     moved: Vec<(SkuIx, Spot, Spot, Units)>,
     new_orders: u32,
@@ -62,6 +68,9 @@ impl<'a> Desk<'a> {
             works: Vec::new(),
             gained: BTreeSet::new(),
             fresh: Vec::new(),
+            booked: Vec::new(),
+            polled: None,
+            serves: BTreeMap::new(),
             balances: BTreeMap::new(),
             moved: Vec::new(),
             new_orders: 0,
@@ -197,6 +206,13 @@ impl<'a> Desk<'a> {
         self.work(at.channel, id, || ledger.order(at).clone())
     }
 
+    /// An order as it stands on the desk, else in the ledger; none while it is unknown.
+    pub(super) fn known_order(&self, channel: u16, id: &OrderId) -> Option<&Order> {
+        let same = |work: &&Work| work.at.channel == channel && work.id == *id;
+        let on_desk = self.works.iter().find(same).map(|work| &work.order);
+        on_desk.or_else(|| self.ledger.channel(channel).orders.get(id.as_str()))
+    }
+
     pub(super) fn order(&self, work: usize) -> &Order {
         &self.works.get(work).expect("an order on this desk").order
     }
@@ -231,6 +247,16 @@ impl<'a> Desk<'a> {
     pub(super) fn channel_of(&self, work: usize) -> &'a Channel {
         let at = self.works.get(work).expect("an order on this desk").at;
         self.ledger.channel(at.channel)
+    }
+
+    /// Our locations that serve an order's channel, first choice first.
+    pub(super) fn served(&self, work: usize) -> Vec<LocIx> {
+        let at = self.works.get(work).expect("an order on this desk").at;
+        let known = || self.ledger.channel(at.channel).places_served();
+        match self.serves.get(&at.channel) {
+            Some(served) => served.clone(),
+            None => known().map(|(ours, _)| ours).collect(),
+        }
     }
 
     /// Commits available units to a line.
@@ -284,10 +310,16 @@ impl<'a> Desk<'a> {
     /// Everything that was worked out, with backorders filled from what became available.
     pub(super) fn finish(mut self) -> Draft {
         self.map_fresh();
+        self.allocate_booked();
         self.fill_gained();
         let mut facts = std::mem::take(&mut self.facts);
         for work in &self.works {
             self.write_order(work, &mut facts);
+        }
+        if let Some((polled, book)) = self.polled.take()
+            && (book || !facts.is_empty())
+        {
+            facts.push(polled);
         }
         let movements = self
             .moved
@@ -323,7 +355,15 @@ impl<'a> Desk<'a> {
             .find(work.id.as_str())
             .map(|number| channel.orders.at(number));
         let order = &work.order;
-        if work.reported || before.is_none() {
+        let changed = |line: &&Line| {
+            let known = before.and_then(|order| order.lines.iter().find(|old| old.id == line.id));
+            known != Some(*line)
+        };
+        let changed: Vec<&Line> = order.lines.iter().filter(changed).collect();
+        let news = before.is_none_or(|before| {
+            !changed.is_empty() || is_news(before, order, channel.wanted.get(&work.id))
+        });
+        if before.is_none() || (work.reported && news) {
             facts.push(Fact::Order(Box::new(OrderFact {
                 channel: channel.id.clone(),
                 order: work.id.clone(),
@@ -336,14 +376,9 @@ impl<'a> Desk<'a> {
                 cancelled: order.cancelled,
             })));
         }
-        for line in &order.lines {
-            let known = before.and_then(|order| order.lines.iter().find(|old| old.id == line.id));
-            if known != Some(line) {
-                facts.push(Fact::Line(Box::new(
-                    self.line_fact(channel, &work.id, line),
-                )));
-            }
-        }
+        let lines = changed.into_iter();
+        let lines = lines.map(|line| self.line_fact(channel, &work.id, line));
+        facts.extend(lines.map(|line| Fact::Line(Box::new(line))));
     }
 
     fn line_fact(&self, channel: &Channel, order: &OrderId, line: &Line) -> LineFact {
@@ -378,4 +413,19 @@ impl<'a> Desk<'a> {
             price: line.price.clone(),
         }
     }
+}
+
+/// Whether a copy of an order with the same lines is worth writing down: its header differs, it was
+/// asked for, or the copy before was read too early to be final.
+fn is_news(before: &Order, order: &Order, wanted: Option<&Wanted>) -> bool {
+    let header = |order: &Order| {
+        let is = (order.test, order.cancelled, order.source);
+        (order.name.clone(), order.placed_at, order.version, is)
+    };
+    let fetched = order.source == Source::Fetch;
+    let asked = wanted.is_some_and(|wanted| fetched && order.began >= wanted.since);
+    let was_early = order
+        .version
+        .is_some_and(|version| !before.was_read_after(version));
+    header(before) != header(order) || asked || (fetched && was_early)
 }

@@ -14,12 +14,10 @@ use super::super::command::{
     Change, Happened, Hint, OrderReport, Polled, Refusal, ReportLine, Source,
 };
 use super::super::entry::Fact;
-use super::super::order::{Line, Order};
+use super::super::order::{Line, Order, SETTLED_AFTER};
 use super::desk::{Desk, LineAt};
 use super::shipments;
 
-/// Versions have whole seconds and searches lag: a copy read this long after its version is final.
-const SETTLED_AFTER: Duration = Duration::from_secs(5);
 /// Word of one order that comes in a burst causes one read after this.
 const COALESCE: Duration = Duration::from_secs(2);
 
@@ -50,45 +48,46 @@ pub(super) fn report(desk: &mut Desk<'_>, happened: &Happened) -> Result<(), Ref
 
 fn note_poll(desk: &mut Desk<'_>, channel: &Channel, polled: &Polled) {
     let known = channel.streams.get(&polled.stream);
-    let ahead = known.is_none_or(|known| known.watermark < polled.to);
-    let news = polled.book || !desk.facts.is_empty() || !desk.works.is_empty();
-    if ahead && news {
-        let setup = channel
-            .setup
-            .as_ref()
-            .map_or(polled.to, |setup| setup.book_from);
-        let before = known.map_or(setup, |known| known.cursor);
-        let cursor = polled.newest.map_or(before, |newest| newest.max(before));
-        let stream = polled.stream.clone();
-        desk.facts
-            .push(Fact::Polled(channel.id.clone(), stream, polled.to, cursor));
+    if known.is_some_and(|known| known.watermark >= polled.to) {
+        return;
     }
+    let setup = channel
+        .setup
+        .as_ref()
+        .map_or(polled.to, |setup| setup.book_from);
+    let before = known.map_or(setup, |known| known.cursor);
+    let cursor = polled.newest.map_or(before, |newest| newest.max(before));
+    let stream = polled.stream.clone();
+    let fact = Fact::Polled(channel.id.clone(), stream, polled.to, cursor);
+    desk.polled = Some((fact, polled.book));
 }
 
 /// Wants the order read unless a copy at least as new is known or asked for already.
 fn note_hint(desk: &mut Desk<'_>, channel: &Channel, hint: &Hint) {
-    let wanted = channel.wanted.get(&hint.order);
-    if let Some(known) = channel.orders.get(hint.order.as_str()) {
-        let settled = |at: Timestamp| known.began > at.plus(SETTLED_AFTER);
-        let newer_known = match (known.version, hint.version) {
-            (Some(known_version), Some(version)) => {
-                version < known_version || (version == known_version && settled(version))
-            }
-            (Some(_) | None, None) | (None, Some(_)) => false,
-        };
-        let beside_known = hint
-            .beside
-            .is_some_and(|beside| known.source == Source::Fetch && settled(beside));
-        if newer_known || beside_known {
-            return;
-        }
+    let known = channel.orders.get(hint.order.as_str());
+    if known.is_some_and(|known| is_known(known, hint)) {
+        return;
     }
-    let changed = hint.version.or(hint.beside);
+    let wanted = channel.wanted.get(&hint.order);
+    let changed = hint.version.max(hint.beside);
     let covered = |since: Timestamp| changed.is_some_and(|at| since > at.plus(SETTLED_AFTER));
     if wanted.is_some_and(|wanted| covered(wanted.since)) {
         return;
     }
     want(desk, channel, &hint.order, desk.at);
+}
+
+/// Whether a copy of the order holds all that a hint tells of.
+///
+/// A copy of the same version is final only if it was read after that second was over: a webhook
+/// shows the order as it was within it.
+fn is_known(known: &Order, hint: &Hint) -> bool {
+    let version = hint.version.map(|version| match known.version {
+        Some(own) => version < own || (version == own && known.was_read_after(version)),
+        None => false,
+    });
+    let beside = hint.beside.map(|beside| known.was_read_after(beside));
+    (version.is_some() || beside.is_some()) && version != Some(false) && beside != Some(false)
 }
 
 fn want(desk: &mut Desk<'_>, channel: &Channel, order: &OrderId, since: Timestamp) {
@@ -104,69 +103,96 @@ fn want(desk: &mut Desk<'_>, channel: &Channel, order: &OrderId, since: Timestam
 
 fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderReport) {
     let channel = desk.ledger.channel(number);
-    let Some(lines) = report.lines.as_ref().filter(|_| !report.test) else {
-        if report.test {
-            header(desk, number, happened, report);
-        } else {
-            want(desk, channel, &report.order, desk.at.plus(COALESCE));
-        }
+    if let Some(known) = desk.known_order(number, &report.order)
+        && !known.is_older_than(report.version, happened.source, happened.began)
+    {
+        let version = known.version;
+        let differs = version == report.version && differs(known, report);
+        refuse_old(desk, channel, (version, differs), happened, report);
+        return;
+    }
+    if report.test {
+        header(desk, number, happened, report);
+        return;
+    }
+    let Some(lines) = report.lines.as_ref() else {
+        want_rest(desk, channel, happened, report);
         return;
     };
-    let known = channel.orders.find(report.order.as_str());
-    let fresh_work = desk
-        .works
-        .iter()
-        .any(|work| work.at.channel == number && work.id == report.order && work.reported);
-    if let Some(known) = known
-        && !fresh_work
-        && !channel
-            .orders
-            .at(known)
-            .is_older_than(report.version, happened.source, happened.began)
-    {
-        refuse_old(desk, channel, channel.orders.at(known), happened, report);
+    if shipments::is_history_unknown(desk, number, lines, report) {
+        want_rest(desk, channel, happened, report);
         return;
     }
     let work = header(desk, number, happened, report);
-    let opened = channel
-        .setup
-        .as_ref()
-        .map_or(Timestamp(i64::MIN), |setup| setup.book_from);
     for line in lines {
-        let at = find_line(desk, work, line, report, opened);
+        let at = find_line(desk, work, line);
         set_line(desk, at, line, report);
     }
     for at in desk.lines(work).collect::<Vec<_>>() {
-        let line = desk.line_mut(at);
-        if !lines.iter().any(|reported| reported.line == line.id) {
-            line.open = Units::ZERO;
+        match lines.iter().find(|line| line.line == desk.line(at).id) {
+            Some(line) => shipments::book(desk, at, line, report),
+            None => desk.line_mut(at).open = Units::ZERO,
         }
     }
     desk.allocate(work);
-    if happened.source == Source::Webhook || report.routes.is_none() {
-        want_routes(desk, channel, work, happened, report);
-    }
+    // Before the next order of the page: what this one freed belongs to those who wait.
+    desk.fill_gained();
+    want_routes(desk, channel, work, happened, report);
 }
 
-/// An equal version with other content must be looked at; anything else old is forgotten.
-fn refuse_old(
-    desk: &mut Desk<'_>,
-    channel: &Channel,
-    known: &Order,
-    happened: &Happened,
-    report: &OrderReport,
-) {
-    let same_version = known.version == report.version && happened.source == Source::Webhook;
-    let differs = report.lines.iter().flatten().any(|line| {
+fn differs(known: &Order, report: &OrderReport) -> bool {
+    let Some(lines) = &report.lines else {
+        return true;
+    };
+    let other = |line: &ReportLine| {
         let known = known.lines.iter().find(|known| known.id == line.line);
         known.is_none_or(|known| {
             known.open != line.open
                 || known.fulfilled != line.fulfilled
                 || known.ordered != line.ordered
         })
-    });
-    if same_version && differs {
-        want(desk, channel, &report.order, desk.at.plus(COALESCE));
+    };
+    let is_gone = |known: &Line| lines.iter().all(|line| line.line != known.id);
+    let vanished = |known: &Line| !known.open.is_zero() && is_gone(known);
+    lines.iter().any(other) || known.lines.iter().any(vanished)
+}
+
+/// An equal version with other content must be looked at; anything else old is forgotten.
+///
+/// A read that was asked for and gave an older copy than a webhook is repeated after a pause.
+fn refuse_old(
+    desk: &mut Desk<'_>,
+    channel: &Channel,
+    (version, differs): (Option<Timestamp>, bool),
+    happened: &Happened,
+    report: &OrderReport,
+) {
+    let wanted = channel.wanted.get(&report.order);
+    let asked = wanted.is_some_and(|wanted| happened.began >= wanted.since);
+    let since = match happened.source {
+        Source::Webhook if differs => desk.at.plus(COALESCE),
+        Source::Fetch if asked => desk.at.plus(pause(desk, version, report)),
+        Source::Webhook | Source::Fetch => return,
+    };
+    want(desk, channel, &report.order, since);
+}
+
+/// Asks again for an order that came without a part which it cannot be booked without.
+fn want_rest(desk: &mut Desk<'_>, channel: &Channel, happened: &Happened, report: &OrderReport) {
+    let pause = match happened.source {
+        Source::Webhook => COALESCE,
+        Source::Fetch => pause(desk, report.version, report),
+    };
+    want(desk, channel, &report.order, desk.at.plus(pause));
+}
+
+/// How long to wait before an order is read again in vain: the longer ago it changed, the longer.
+fn pause(desk: &Desk<'_>, version: Option<Timestamp>, report: &OrderReport) -> Duration {
+    let changed = version.unwrap_or(report.placed_at);
+    match desk.at.since(changed).as_secs() {
+        0..=4 => COALESCE,
+        5..=29 => Duration::from_secs(10),
+        _ => Duration::from_secs(60),
     }
 }
 
@@ -195,46 +221,22 @@ fn header(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderR
     work
 }
 
-fn find_line(
-    desk: &mut Desk<'_>,
-    work: usize,
-    reported: &ReportLine,
-    report: &OrderReport,
-    opened: Timestamp,
-) -> LineAt {
-    let found = desk
-        .order(work)
-        .lines
-        .iter()
-        .position(|line| line.id == reported.line);
-    if let Some(line) = found {
+fn find_line(desk: &mut Desk<'_>, work: usize, reported: &ReportLine) -> LineAt {
+    let lines = &desk.order(work).lines;
+    if let Some(line) = lines.iter().position(|line| line.id == reported.line) {
         return LineAt { work, line };
     }
-    let before = |at: Option<Timestamp>| match at {
-        Some(at) => at < opened,
-        None => report.placed_at < opened && report.version.is_none_or(|version| version < opened),
-    };
-    let shipped = report.shipments.iter().flatten();
-    let history: Units = shipped
-        .filter(|shipment| shipment.line == reported.line && before(shipment.at))
-        .map(|shipment| shipment.units)
-        .sum();
-    let restocked: Units = shipments::returned(report, reported)
-        .filter(|restock| before(restock.at))
-        .map(|restock| restock.units)
-        .sum();
-    let history = history.min(reported.fulfilled);
     let line = Line {
         id: reported.line.clone(),
         listing: reported.listing.clone(),
         parts: parts_of(desk.channel_of(work), reported),
         ordered: reported.ordered,
         open: Units::ZERO,
-        fulfilled: history,
-        history,
+        fulfilled: Units::ZERO,
+        history: Units::ZERO,
         shipped: Units::ZERO,
         acknowledged: Units::ZERO,
-        restocked,
+        restocked: Units::ZERO,
         held: Default::default(),
         routes: None,
         left: Default::default(),
@@ -262,11 +264,12 @@ fn set_line(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &Ord
     if let Some(routes) = &report.routes {
         let channel = desk.channel_of(at.work);
         let mine = routes.iter().filter(|route| route.line == reported.line);
+        // Routing comes after the order: open units that no route names were not routed yet.
+        let is_said = reported.open.is_zero() || mine.clone().next().is_some();
         let known = mine.filter_map(|route| Some((channel.place(&route.location)?, route.open)));
         let routes = known.filter(|(_, units)| !units.is_zero()).collect();
-        desk.line_mut(at).routes = Some(routes);
+        desk.line_mut(at).routes = is_said.then_some(routes);
     }
-    shipments::book(desk, at, reported, report);
 }
 
 /// Asks again for the order while the channel has not said where its open units ship from.

@@ -3,59 +3,126 @@
 //! In: the cumulative figures of a line. Out: units that left or came back since the last report, ours
 //! told from others', and what that did to the slots.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
-use channelsync_contract::ids::{ChannelLocationId, SlotKey};
+use channelsync_contract::ids::{LineId, SlotKey};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::channel::Channel;
 use super::super::command::{OrderReport, ReportLine, ReportRestock, ReportShipment};
-use super::super::entry::{Bucket, Exception, Fact};
-use super::super::order::{Line, PlaceIx};
+use super::super::entry::{Exception, Fact};
+use super::super::order::{Line, PlaceIx, total};
 use super::super::state::LocIx;
-use super::desk::{Desk, LineAt, Spot};
+use super::desk::{Desk, LineAt};
 
 /// Acts this close to an adopted reading may or may not be in it.
 const READING_MARGIN: Duration = Duration::from_secs(10);
 
+/// Whether units that left are told without saying when, though it may have been before the books
+/// opened: such a report cannot be booked.
+pub(super) fn is_history_unknown(
+    desk: &Desk<'_>,
+    channel: u16,
+    lines: &[ReportLine],
+    report: &OrderReport,
+) -> bool {
+    let known = desk.known_order(channel, &report.order);
+    let known = |line: &ReportLine| {
+        let lines = known
+            .map(|order| order.lines.as_slice())
+            .unwrap_or_default();
+        let line = lines.iter().find(|known| known.id == line.line);
+        line.map_or(Units::ZERO, |line| line.fulfilled)
+    };
+    report.shipments.is_none()
+        && report.placed_at < opened(desk.ledger.channel(channel))
+        && lines.iter().any(|line| line.fulfilled > known(line))
+}
+
+/// When the channel's opening stock was counted.
+fn opened(channel: &Channel) -> Timestamp {
+    let setup = channel.setup.as_ref();
+    setup.map_or(Timestamp(i64::MIN), |setup| setup.book_from)
+}
+
+/// Whether something happened before the books opened; where the channel does not say when, an order
+/// that changed since tells nothing.
+fn is_history(desk: &Desk<'_>, at: LineAt, report: &OrderReport, when: Option<Timestamp>) -> bool {
+    let opened = opened(desk.channel_of(at.work));
+    let changed = report.version.unwrap_or(report.placed_at);
+    report.placed_at < opened && when.unwrap_or(changed) < opened
+}
+
 /// Books what left and what came back since the last report of a line.
 pub(super) fn book(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &OrderReport) {
+    let line = desk.line(at);
+    let booked = line.restocked.min(line.gone());
+    let excess = line.restocked.minus(booked);
+    learn_history(desk, at, reported, report);
     let places = left_by_place(desk, at, report);
     let before = desk.line(at).fulfilled;
+    let mut booked = booked;
     match reported.fulfilled.checked_minus(before) {
         Some(rise) if !rise.is_zero() => shipped_more(desk, at, rise, places.as_ref(), report),
         Some(_) => {}
         None => {
             let fall = before.minus(reported.fulfilled);
-            shipped_less(desk, at, fall, places.as_ref());
+            booked = shipped_less(desk, at, fall, booked, places.as_ref());
         }
     }
     if let Some(places) = places {
         desk.line_mut(at).left = places.into_iter().collect();
     }
-    restock(desk, at, reported, report);
+    restock(desk, at, (booked, excess), report);
+}
+
+fn parcels<'a>(report: &'a OrderReport, line: &LineId) -> impl Iterator<Item = &'a ReportShipment> {
+    let line = line.clone();
+    let parcels = report.shipments.iter().flatten();
+    parcels.filter(move |parcel| parcel.line == line)
+}
+
+/// Takes note of what left before the books opened; it moves nothing, whenever it is heard of.
+fn learn_history(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &OrderReport) {
+    let untimed = parcels(report, &reported.line).any(|parcel| parcel.at.is_none());
+    let is_old = |parcel: &&ReportShipment| is_history(desk, at, report, parcel.at);
+    let old = total(
+        parcels(report, &reported.line)
+            .filter(is_old)
+            .map(|parcel| parcel.units),
+    );
+    let known = desk.line(at).fulfilled;
+    let line = desk.line_mut(at);
+    if let Some(rise) = reported.fulfilled.checked_minus(known) {
+        let more = old.minus_or_zero(line.history).min(rise);
+        line.history = line.history.plus(more);
+        line.fulfilled = line.fulfilled.plus(more);
+    } else if report.shipments.is_some() && !untimed {
+        let fall = known.minus(reported.fulfilled);
+        let less = line.history.minus_or_zero(old).min(fall);
+        line.history = line.history.minus(less);
+        line.fulfilled = line.fulfilled.minus(less);
+    }
 }
 
 type Places = Vec<(PlaceIx, Units)>;
 
-/// Where the channel says units of the line left, summed; none where it does not say.
+/// Where the channel says units of the line left since the books opened, summed; none where it does
+/// not say.
 fn left_by_place(desk: &Desk<'_>, at: LineAt, report: &OrderReport) -> Option<Places> {
+    report.shipments.as_ref()?;
     let channel = desk.channel_of(at.work);
-    let line = desk.line(at).id.clone();
     let mut places: Places = Vec::new();
-    for shipment in report
-        .shipments
-        .as_ref()?
-        .iter()
-        .filter(|shipment| shipment.line == line)
-    {
-        let Some(place) = shipment.location.as_ref().and_then(|id| channel.place(id)) else {
+    for parcel in parcels(report, &desk.line(at).id) {
+        let place = parcel.location.as_ref().and_then(|id| channel.place(id));
+        let Some(place) = place.filter(|_| !is_history(desk, at, report, parcel.at)) else {
             continue;
         };
         match places.iter_mut().find(|(known, _)| *known == place) {
-            Some((_, units)) => *units = units.plus(shipment.units),
-            None => places.push((place, shipment.units)),
+            Some((_, units)) => *units = total([*units, parcel.units].into_iter()),
+            None => places.push((place, parcel.units)),
         }
     }
     Some(places)
@@ -91,8 +158,9 @@ fn shipped_more(
             continue;
         }
         left = left.minus(more);
-        let last = last_left(channel, desk.line(at), *place, report);
-        moved(desk, at, *place, 0_i64.saturating_sub(more.signed()), last);
+        for (units, when) in newest(channel, desk.line(at), *place, more, report) {
+            moved(desk, at, *place, 0_i64.saturating_sub(units.signed()), when);
+        }
         if let Some(location) = channel.ours(*place) {
             from.push((location, more));
         }
@@ -103,35 +171,49 @@ fn shipped_more(
     desk.ship_units(at, rise.minus(ours), &from);
 }
 
-fn last_left(
+/// The newest parcels of a line from a place, up to so many units, each with its time.
+fn newest(
     channel: &Channel,
     line: &Line,
     place: PlaceIx,
+    units: Units,
     report: &OrderReport,
-) -> Option<Timestamp> {
-    let here = |shipment: &&ReportShipment| {
-        let location: Option<&ChannelLocationId> = shipment.location.as_ref();
-        shipment.line == line.id && location == Some(channel.place_id(place))
-    };
-    report
-        .shipments
-        .iter()
-        .flatten()
-        .filter(here)
-        .filter_map(|shipment| shipment.at)
-        .max()
+) -> Vec<(Units, Option<Timestamp>)> {
+    let location = Some(channel.place_id(place));
+    let mut here: Vec<_> = parcels(report, &line.id)
+        .filter(|parcel| parcel.location.as_ref() == location)
+        .collect();
+    here.sort_by_key(|parcel| Reverse(parcel.at));
+    let mut left = units;
+    let mut found = Vec::new();
+    for parcel in here {
+        let units = left.min(parcel.units);
+        left = left.minus(units);
+        found.push((units, parcel.at));
+    }
+    found
 }
 
 /// The channel undid parcels: foreign ones come back to stock, ours await their report again.
-fn shipped_less(desk: &mut Desk<'_>, at: LineAt, fall: Units, places: Option<&Places>) {
+///
+/// Gives how many of the units put back before still count: what never left cannot have come back.
+fn shipped_less(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    fall: Units,
+    booked: Units,
+    places: Option<&Places>,
+) -> Units {
     let line = desk.line_mut(at);
     let foreign = fall.min(line.foreign());
     let ours = fall.minus(foreign).min(line.acknowledged);
     line.fulfilled = line.fulfilled.minus(fall);
     line.acknowledged = line.acknowledged.minus(ours);
-    line.history = line.history.min(line.fulfilled);
+    let others = line.fulfilled.minus_or_zero(line.acknowledged);
+    line.history = line.history.min(others);
+    let still = booked.min(line.gone());
     let known = line.left.clone();
-    let mut left = foreign;
+    let mut back = foreign.minus_or_zero(booked.minus(still));
     let mut unplaced = fall;
     for (place, before) in known {
         let now = places.map_or(before, |places| at_place(places, place));
@@ -142,74 +224,83 @@ fn shipped_less(desk: &mut Desk<'_>, at: LineAt, fall: Units, places: Option<&Pl
         unplaced = unplaced.minus(less);
         moved(desk, at, place, less.signed(), None);
         if let Some(location) = desk.channel_of(at.work).ours(place) {
-            give_back(desk, at, location, less.min(left));
-            left = left.minus_or_zero(less);
+            desk.give_back(at, location, less.min(back));
+            back = back.minus_or_zero(less);
         }
     }
     if !unplaced.is_zero() {
         reread_all(desk, at);
     }
-    if let Some((location, _)) = desk.channel_of(at.work).places_served().next() {
-        give_back(desk, at, location, left);
-    }
-}
-
-/// Brings shipped listing units of a line back to a location.
-fn give_back(desk: &mut Desk<'_>, at: LineAt, location: LocIx, units: Units) {
-    let here = Spot::At(location, Bucket::Available);
-    for part in desk.parts(at) {
-        desk.shift(part.sku, Spot::Customer, here, units.times(part.per));
-    }
+    let first = desk.first_choice(at);
+    desk.give_back(at, first, back);
+    still
 }
 
 /// Books units that the channel put back since the last report, at the location named.
-fn restock(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &OrderReport) {
+///
+/// Never more than left: what is put back beyond that is an exception, and counts once more leaves.
+fn restock(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    (booked, excess): (Units, Units),
+    report: &OrderReport,
+) {
+    let line = desk.line(at).id.clone();
+    let restocks = report.restocks.iter().flatten();
+    let mut restocks: Vec<&ReportRestock> =
+        restocks.filter(|restock| restock.line == line).collect();
+    restocks.sort_by_key(|restock| restock.at);
     let mut known = desk.line(at).restocked;
-    for restock in returned(report, reported) {
+    let mut history = Units::ZERO;
+    let mut places: Vec<(Option<LocIx>, Units)> = Vec::new();
+    for restock in restocks {
         let seen = known.min(restock.units);
         known = known.minus(seen);
-        let line = desk.line(at);
-        let gone = line.foreign().plus(line.history).plus(line.shipped);
         let units = restock.units.minus(seen);
-        let booked = units.min(gone.minus_or_zero(line.restocked));
         let line = desk.line_mut(at);
-        line.restocked = line.restocked.plus(units);
-        let id = line.id.clone();
-        if booked < units {
-            let (order, units) = (report.order.clone(), units.minus(booked));
-            desk.note(Exception::RestockExcess {
-                order,
-                line: id,
-                units,
-            });
+        line.restocked = total([line.restocked, units].into_iter());
+        if is_history(desk, at, report, restock.at) {
+            history = total([history, units].into_iter());
+        } else if !units.is_zero() {
+            let location = put_back(desk, at, restock, units);
+            places.push((location, units));
         }
-        let channel = desk.channel_of(at.work);
-        let place = restock
-            .location
-            .as_ref()
-            .and_then(|location| channel.place(location));
-        match place {
-            Some(place) => moved(desk, at, place, units.signed(), restock.at),
-            None if !units.is_zero() => reread_all(desk, at),
-            None => {}
-        }
-        let named = place.and_then(|place| channel.ours(place));
-        let first = channel.places_served().next().map(|(ours, _)| ours);
-        if let Some(location) = named.or(first) {
-            give_back(desk, at, location, booked);
-        }
+    }
+    let line = desk.line(at);
+    let now = line.restocked.min(line.gone());
+    let more = line.restocked.minus(now).minus_or_zero(excess);
+    let mut back = now.minus_or_zero(booked).minus_or_zero(history);
+    let first = desk.first_choice(at);
+    for (location, units) in places.into_iter().chain([(None, back)]) {
+        let units = units.min(back);
+        desk.give_back(at, location.unwrap_or(first), units);
+        back = back.minus(units);
+    }
+    if !more.is_zero() {
+        let (order, units) = (report.order.clone(), more);
+        desk.note(Exception::RestockExcess {
+            order,
+            line: desk.line(at).id.clone(),
+            units,
+        });
     }
 }
 
-pub(super) fn returned<'a>(
-    report: &'a OrderReport,
-    line: &'a ReportLine,
-) -> impl Iterator<Item = &'a ReportRestock> {
-    report
-        .restocks
-        .iter()
-        .flatten()
-        .filter(|restock| restock.line == line.line)
+/// What a restock did to the slots; gives our location of it.
+fn put_back(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    restock: &ReportRestock,
+    units: Units,
+) -> Option<LocIx> {
+    let channel = desk.channel_of(at.work);
+    let location = restock.location.as_ref();
+    let Some(place) = location.and_then(|location| channel.place(location)) else {
+        reread_all(desk, at);
+        return None;
+    };
+    moved(desk, at, place, units.signed(), restock.at);
+    channel.ours(place)
 }
 
 /// A known act changed what the channel holds for the line's item at a place.

@@ -12,14 +12,15 @@ use super::{Touched, channel_number};
 
 pub(super) fn intend(
     ledger: &mut Ledger,
-    call: CallId,
-    channel: &ChannelId,
-    rows: &[Row],
+    (call, channel, rows): (CallId, &ChannelId, &[Row]),
+    at: Timestamp,
     touched: &mut Touched,
 ) {
     let number = channel_number(ledger, channel);
     for row in rows {
-        slot(ledger, number, &row.slot, touched).state = SlotState::InFlight(call);
+        let slot = slot(ledger, number, &row.slot, touched);
+        slot.state = SlotState::InFlight(call);
+        slot.changed_at = at;
     }
     let seq = ledger.seq;
     let under_way = Call {
@@ -31,7 +32,7 @@ pub(super) fn intend(
     ledger.calls.insert(call, under_way);
 }
 
-pub(super) fn doubt(ledger: &mut Ledger, call: CallId, touched: &mut Touched) {
+pub(super) fn doubt(ledger: &mut Ledger, call: CallId, at: Timestamp, touched: &mut Touched) {
     let Some(under_way) = ledger.calls.get_mut(&call) else {
         return;
     };
@@ -41,8 +42,15 @@ pub(super) fn doubt(ledger: &mut Ledger, call: CallId, touched: &mut Touched) {
         let slot = slot(ledger, number, &row.slot, touched);
         if slot.state == SlotState::InFlight(call) {
             slot.state = SlotState::InDoubt(call);
+            slot.changed_at = at;
         }
     }
+}
+
+/// From now on only a reading that begins later lets the slot be written.
+pub(super) fn must_read(slot: &mut PushState, at: Timestamp) {
+    slot.reread = true;
+    slot.changed_at = at;
 }
 
 pub(super) fn shown(
@@ -98,6 +106,9 @@ pub(super) fn came_back(
             continue;
         }
         slot.state = SlotState::Free;
+        if under_way.in_doubt {
+            must_read(slot, at);
+        }
         match outcome {
             RowOutcome::Applied => {
                 // Acts learned since the intent came after the write: before it they would have
@@ -113,13 +124,13 @@ pub(super) fn came_back(
                     seq,
                     at,
                 });
-                slot.reread = under_way.in_doubt;
             }
-            RowOutcome::Accepted(_) | RowOutcome::Stale => slot.reread = true,
+            RowOutcome::Accepted(_) | RowOutcome::Stale => must_read(slot, at),
             RowOutcome::Refused(why) => slot.state = SlotState::Parked(why.clone()),
-            RowOutcome::NotApplied => slot.reread = under_way.in_doubt,
+            RowOutcome::NotApplied => {}
             RowOutcome::InDoubt => {
                 slot.state = SlotState::InDoubt(call);
+                slot.changed_at = at;
                 unsettled.push(row.clone());
             }
         }
@@ -173,7 +184,10 @@ fn read(
                 slot.state = SlotState::Free;
             }
         }
-        None => slot.state = SlotState::Absent,
+        None => {
+            slot.state = SlotState::Absent;
+            slot.expected = None;
+        }
     }
     if let Some(why) = &reading.park {
         slot.state = SlotState::Parked(why.clone());
