@@ -131,7 +131,7 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
     for at in desk.lines(work).collect::<Vec<_>>() {
         match lines.iter().find(|line| line.line == desk.line(at).id) {
             Some(line) => shipments::book(desk, at, line, report),
-            None => desk.line_mut(at).open = Units::ZERO,
+            None => vanished(desk, at, report),
         }
     }
     desk.allocate(work);
@@ -249,6 +249,23 @@ fn find_line(desk: &mut Desk<'_>, work: usize, reported: &ReportLine) -> LineAt 
         work,
         line: lines.len().saturating_sub(1),
     }
+}
+
+/// A line that a complete report no longer names: nothing of it is open, and what left of it is what
+/// the parcels say.
+fn vanished(desk: &mut Desk<'_>, at: LineAt, report: &OrderReport) {
+    let line = desk.line_mut(at);
+    line.open = Units::ZERO;
+    let fulfilled = shipments::left_of(report, &line.id).unwrap_or(line.fulfilled);
+    let rest = ReportLine {
+        line: line.id.clone(),
+        listing: line.listing.clone(),
+        ordered: line.ordered,
+        open: Units::ZERO,
+        fulfilled,
+        price: None,
+    };
+    shipments::book(desk, at, &rest, report);
 }
 
 fn parts_of(channel: &Channel, line: &ReportLine) -> Option<crate::catalog::Parts> {

@@ -20,7 +20,7 @@ use super::desk::{Desk, LineAt};
 /// Acts this close to an adopted reading may or may not be in it.
 const READING_MARGIN: Duration = Duration::from_secs(10);
 
-/// Whether units that left are told without saying when, though it may have been before the books
+/// Whether other units left than are known, and not when, though it may have been before the books
 /// opened: such a report cannot be booked.
 pub(super) fn is_history_unknown(
     desk: &Desk<'_>,
@@ -38,7 +38,7 @@ pub(super) fn is_history_unknown(
     };
     report.shipments.is_none()
         && report.placed_at < opened(desk.ledger.channel(channel))
-        && lines.iter().any(|line| line.fulfilled > known(line))
+        && lines.iter().any(|line| line.fulfilled != known(line))
 }
 
 /// When the channel's opening stock was counted.
@@ -56,21 +56,30 @@ fn is_history(desk: &Desk<'_>, at: LineAt, report: &OrderReport, when: Option<Ti
 }
 
 /// Books what left and what came back since the last report of a line.
+///
+/// A parcel undone at one place and sent from another since then is both a fall and a rise.
 pub(super) fn book(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &OrderReport) {
     let line = desk.line(at);
-    let booked = line.restocked.min(line.gone());
+    let mut booked = line.restocked.min(line.gone());
     let excess = line.restocked.minus(booked);
     learn_history(desk, at, reported, report);
     let places = left_by_place(desk, at, report);
-    let before = desk.line(at).fulfilled;
-    let mut booked = booked;
-    match reported.fulfilled.checked_minus(before) {
-        Some(rise) if !rise.is_zero() => shipped_more(desk, at, rise, places.as_ref(), report),
-        Some(_) => {}
-        None => {
-            let fall = before.minus(reported.fulfilled);
-            booked = shipped_less(desk, at, fall, booked, places.as_ref());
-        }
+    let line = desk.line(at);
+    let less = |(place, before): &(PlaceIx, Units)| {
+        let now = places
+            .as_ref()
+            .map_or(*before, |places| at_place(places, *place));
+        before.minus_or_zero(now)
+    };
+    let undone = total(line.left.iter().map(less));
+    let fall = undone.max(line.fulfilled.minus_or_zero(reported.fulfilled));
+    let fall = fall.min(line.fulfilled.minus(line.history));
+    if !fall.is_zero() {
+        booked = shipped_less(desk, at, fall, booked, places.as_ref());
+    }
+    let rise = reported.fulfilled.minus(desk.line(at).fulfilled);
+    if !rise.is_zero() {
+        shipped_more(desk, at, rise, places.as_ref(), report);
     }
     if let Some(places) = places {
         desk.line_mut(at).left = places.into_iter().collect();
@@ -84,27 +93,24 @@ fn parcels<'a>(report: &'a OrderReport, line: &LineId) -> impl Iterator<Item = &
     parcels.filter(move |parcel| parcel.line == line)
 }
 
+/// Units of a line in all parcels of a report; none where it does not say.
+pub(super) fn left_of(report: &OrderReport, line: &LineId) -> Option<Units> {
+    report.shipments.as_ref()?;
+    Some(total(parcels(report, line).map(|parcel| parcel.units)))
+}
+
 /// Takes note of what left before the books opened; it moves nothing, whenever it is heard of.
 fn learn_history(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &OrderReport) {
-    let untimed = parcels(report, &reported.line).any(|parcel| parcel.at.is_none());
     let is_old = |parcel: &&ReportShipment| is_history(desk, at, report, parcel.at);
-    let old = total(
-        parcels(report, &reported.line)
-            .filter(is_old)
-            .map(|parcel| parcel.units),
-    );
-    let known = desk.line(at).fulfilled;
+    let old = parcels(report, &reported.line).filter(is_old);
+    let old = total(old.map(|parcel| parcel.units));
+    let is_untimed = |parcel: &ReportShipment| parcel.at.is_none();
+    let is_sure = report.shipments.is_some() && !parcels(report, &reported.line).any(is_untimed);
     let line = desk.line_mut(at);
-    if let Some(rise) = reported.fulfilled.checked_minus(known) {
-        let more = old.minus_or_zero(line.history).min(rise);
-        line.history = line.history.plus(more);
-        line.fulfilled = line.fulfilled.plus(more);
-    } else if report.shipments.is_some() && !untimed {
-        let fall = known.minus(reported.fulfilled);
-        let less = line.history.minus_or_zero(old).min(fall);
-        line.history = line.history.minus(less);
-        line.fulfilled = line.fulfilled.minus(less);
-    }
+    let old = if is_sure { old } else { old.max(line.history) };
+    let old = old.min(reported.fulfilled);
+    line.fulfilled = total([line.fulfilled.minus(line.history), old].into_iter());
+    line.history = old;
 }
 
 type Places = Vec<(PlaceIx, Units)>;
@@ -209,8 +215,6 @@ fn shipped_less(
     let ours = fall.minus(foreign).min(line.acknowledged);
     line.fulfilled = line.fulfilled.minus(fall);
     line.acknowledged = line.acknowledged.minus(ours);
-    let others = line.fulfilled.minus_or_zero(line.acknowledged);
-    line.history = line.history.min(others);
     let still = booked.min(line.gone());
     let known = line.left.clone();
     let mut back = foreign.minus_or_zero(booked.minus(still));

@@ -20,6 +20,7 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
             let copy = world.copies[id].clone();
             return deliver(world, words, copy);
         }
+        "page" => return page(world, words),
         "tell" => {}
         "hint" | "absent" => return word_of(world, words),
         _ => change(world, words),
@@ -50,6 +51,20 @@ fn deliver(world: &mut World, words: &Words<'_>, copy: OrderReport) -> Told {
     let channel = world.orders[copy.order.as_str()].channel.clone();
     let change = Change::Order(Box::new(copy));
     let command = world.happened(&channel, source, vec![change]);
+    world.book(&command).map(Some)
+}
+
+/// One page of a poll: orders as they stand, or saved copies.
+fn page(world: &mut World, words: &Words<'_>) -> Told {
+    let names = words.plain.iter().skip(1);
+    let copy = |name: &&str| match world.orders.get(*name) {
+        Some(order) => order.report(without(words)),
+        None => world.copies[*name].clone(),
+    };
+    let copies: Vec<OrderReport> = names.map(copy).collect();
+    let channel = world.orders[copies[0].order.as_str()].channel.clone();
+    let changes = copies.into_iter().map(|copy| Change::Order(Box::new(copy)));
+    let command = world.happened(&channel, Source::Fetch, changes.collect());
     world.book(&command).map(Some)
 }
 
@@ -132,7 +147,9 @@ fn change(world: &mut World, words: &Words<'_>) {
                     None => ((*word).to_owned(), u32::MAX),
                 });
             let route = route.collect();
-            order.line_mut(words.word(2)).unwrap().routes = Some(route);
+            if let Some(line) = order.line_mut(words.word(2)) {
+                line.routes = Some(route);
+            }
         }
         _ => {
             let mut lines = words.units(2);

@@ -7,7 +7,7 @@
 //! order A1 MUG 3 MUG#2 1 [place=L1] [on=us] [test] [quiet]        a buyer orders
 //! edit A1 MUG 5   cancel A1 [MUG 2]   drop A1 MUG   route A1 MUG L1:2 L2
 //! fulfill A1 [MUG 2] [place=L2]   undo A1 [MUG 2]   return A1 MUG 1 [place=L2]
-//! tell A1 [without=routes,lines]   save A1 old   deliver old   hint A1   absent A1
+//! tell A1 [without=routes,lines]   save A1 old   deliver old   page old A1   hint A1   absent A1
 //! ship A1 [MUG 2]                                               we send a parcel
 //! push c1 MUG 7 [expect=5] [place=L1]   pushed c1 applied   doubt   shown MUG 7 [began=-60] [complete=-60]
 //! reread MUG   release MUG   wait SECS

@@ -1,8 +1,9 @@
 //! Orders as channels report them: copies, order of arrival, unknown parts, cancellations, edits.
 
+use channelsync_contract::time::Timestamp;
 use insta::assert_snapshot;
 
-use super::super::command::{Change, Source};
+use super::super::command::{Change, Command, Happened, Polled, Source};
 use super::language::{replay, run};
 use super::shop::Without;
 
@@ -93,17 +94,16 @@ fn an_older_copy_changes_nothing() {
 #[test]
 fn a_page_that_holds_an_order_twice_ends_with_the_newer_copy() {
     for (first, second) in [("old", "new"), ("new", "old")] {
-        let mut world = run("
+        let world = run(&format!(
+            "
             receive MUG 10
             order A1 MUG 5 quiet
             save A1 old
             cancel A1 MUG 2 quiet
             save A1 new
-        ");
-        let copy = |name| Change::Order(Box::new(world.copies[name].clone()));
-        let page = vec![copy(first), copy(second)];
-        let command = world.happened("us", Source::Fetch, page);
-        world.book(&command).unwrap();
+            page {first} {second}
+        "
+        ));
         assert_eq!(
             super::print::ledger(&world.ledger),
             [
@@ -335,4 +335,55 @@ fn a_hint_wants_a_read_unless_a_late_enough_copy_is_there() {
     A2 MUG  open 1  held main 1
     wanted A2 +0 s
     ");
+}
+
+/// R6
+#[test]
+fn a_poll_is_written_down_beside_news_or_when_told_to() {
+    let mut world = run("
+        receive MUG 10
+        order A1 MUG 1
+        order A2 MUG 1
+        tell A1
+        tell A2
+        order A3 MUG 1 quiet
+    ");
+    let mut told = Vec::new();
+    for (orders, to, newest, book) in [
+        (["A1", "A2"].as_slice(), 100, Some(50), false),
+        (&["A1", "A3"], 110, Some(60), false),
+        (&[], 120, None, false),
+        (&[], 130, None, true),
+        (&[], 125, Some(90), true),
+        (&[], 140, Some(40), true),
+    ] {
+        let copy =
+            |id: &&str| Change::Order(Box::new(world.orders[*id].report(Without::default())));
+        let command = Command::Report(Happened {
+            channel: "us".into(),
+            source: Source::Fetch,
+            began: world.now,
+            changes: orders.iter().map(copy).collect(),
+            polled: Some(Polled {
+                stream: "orders".to_owned(),
+                to: Timestamp(to),
+                newest: newest.map(Timestamp),
+                book,
+            }),
+        });
+        let draft = world.book(&command).unwrap();
+        let stream = world.ledger.channels[0].streams.get("orders");
+        let at = stream.map(|stream| (stream.watermark.0, stream.cursor.0));
+        told.push(format!("{to}: {} facts, {at:?}", draft.facts.len()));
+    }
+    assert_snapshot!(told.join("\n"), @r"
+    100: 0 facts, None
+    110: 3 facts, Some((110, 60))
+    120: 0 facts, Some((110, 60))
+    130: 1 facts, Some((130, 60))
+    125: 0 facts, Some((130, 60))
+    140: 1 facts, Some((140, 60))
+    ");
+    let complete = world.ledger.channels[0].complete_to();
+    assert_eq!(complete, Some(Timestamp(140)));
 }

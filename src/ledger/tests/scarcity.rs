@@ -110,24 +110,49 @@ fn a_channel_of_higher_priority_is_filled_first() {
 /// R25
 #[test]
 fn what_one_order_of_a_page_frees_goes_to_those_who_wait_not_to_the_next_on_the_page() {
-    use super::super::command::{Change, Source};
-    let mut world = run("
+    assert_snapshot!(replay("
         receive MUG 5
         order A1 MUG 5
         order A2 MUG 5
         cancel A1 quiet
-        save A1 cancelled
         order A3 MUG 5 quiet
-        save A3 new
+        page A1 A3
+    "), @r"
+    MUG  main  committed 5
+    A1  cancelled
+    A1 MUG
+    A2 MUG  open 5  held main 5
+    A3 MUG  open 5  owed MUG 5
     ");
-    let copy = |name| Change::Order(Box::new(world.copies[name].clone()));
-    let page = vec![copy("cancelled"), copy("new")];
-    let command = world.happened("us", Source::Fetch, page);
-    world.book(&command).unwrap();
-    assert_eq!(
-        print::orders(&world.ledger)[2..],
-        ["A2 MUG  open 5  held main 5", "A3 MUG  open 5  owed MUG 5"]
-    );
+}
+
+#[test]
+fn a_page_of_orders_for_one_sku_is_booked_as_if_each_came_alone() {
+    let orders = "
+        receive MUG 5
+        order A1 MUG 2 quiet
+        order A2 MUG 2 quiet
+        fulfill A2 MUG 1 quiet
+        order A3 MUG 3 quiet
+        cancel A3 MUG 1 quiet";
+    let page = run(&format!(
+        "{orders}
+        page A1 A2 A3"
+    ));
+    let alone = run(&format!(
+        "{orders}
+        tell A1
+        tell A2
+        tell A3"
+    ));
+    let [page, alone] = [page, alone].map(|world| print::ledger(&world.ledger).join("\n"));
+    assert_eq!(page, alone);
+    assert_snapshot!(page, @r"
+    MUG  main  committed 4
+    A1 MUG  open 2  held main 2
+    A2 MUG  open 1  held main 1  fulfilled 1
+    A3 MUG  open 2  held main 1  owed MUG 1
+    ");
 }
 
 /// R29
