@@ -34,7 +34,7 @@ impl Desk<'_> {
         if shorts.is_empty() {
             return;
         }
-        let served = self.served(work);
+        let served = self.served(self.order_ref(work).channel);
         let fills_all = served
             .iter()
             .copied()
@@ -154,7 +154,7 @@ impl Desk<'_> {
     }
 
     fn choice(&self, at: LineAt, location: LocIx) -> usize {
-        let served = self.served(at.work);
+        let served = self.served(self.order_ref(at.work).channel);
         let found = served.iter().position(|ours| *ours == location);
         found.unwrap_or(usize::MAX)
     }
@@ -190,19 +190,20 @@ impl Desk<'_> {
         if left.is_zero() {
             return works;
         }
-        let mut lines = self.open_lines(sku, |line| !line.held_at(sku, location).is_zero());
-        lines.sort_by_key(|at| {
-            let work = self.works.get(at.work).expect("an order on this desk");
-            Reverse((work.order.placed_at, work.at, at.line))
-        });
-        for at in lines {
-            let taken = left.min(self.line(at).held_at(sku, location));
-            let to = Spot::At(location, Bucket::Available);
-            self.unhold(at, sku, location, taken, to);
-            left = left.minus(taken);
-            if !taken.is_zero() && !works.contains(&at.work) {
-                works.push(at.work);
+        let mut holding = self.orders_with(sku, |line| !line.held_at(sku, location).is_zero());
+        holding.sort_by_cached_key(|at| Reverse((self.standing(*at).placed_at, *at)));
+        for at in holding {
+            if left.is_zero() {
+                break;
             }
+            let work = self.known_work(at);
+            for at in self.lines(work).collect::<Vec<_>>().into_iter().rev() {
+                let taken = left.min(self.line(at).held_at(sku, location));
+                let to = Spot::At(location, Bucket::Available);
+                self.unhold(at, sku, location, taken, to);
+                left = left.minus(taken);
+            }
+            works.push(work);
         }
         let taken = units.minus(left);
         if !taken.is_zero() {
@@ -216,8 +217,9 @@ impl Desk<'_> {
         works
     }
 
-    /// Lines of open orders that take from a SKU and fit, brought to the desk.
-    fn open_lines(&mut self, sku: SkuIx, fits: impl Fn(&Line) -> bool) -> Vec<LineAt> {
+    /// Open orders with a line that takes from a SKU and fits, as they stand; none is brought to the
+    /// desk for it, because thousands may wait for a unit that only one can have.
+    fn orders_with(&self, sku: SkuIx, fits: impl Fn(&Line) -> bool) -> Vec<OrderRef> {
         let takes =
             |line: &Line| line.parts.iter().flatten().any(|part| part.sku == sku) && fits(line);
         let known: &[OrderRef] = if sku.0 < self.ledger.skus.len() {
@@ -225,31 +227,25 @@ impl Desk<'_> {
         } else {
             &[]
         };
-        for at in known {
-            let on_desk = self.works.iter().any(|work| work.at == *at);
-            if !on_desk && self.ledger.order(*at).lines.iter().any(takes) {
-                self.known_work(*at);
-            }
-        }
-        let works = 0..self.works.len();
-        let lines = works.flat_map(|work| self.lines(work));
-        lines.filter(|at| takes(self.line(*at))).collect()
+        let elsewhere = known.iter().copied().filter(|at| !self.is_on_desk(*at));
+        let here = self.works.iter().map(|work| work.at);
+        let fitting = |at: &OrderRef| self.standing(*at).lines.iter().any(takes);
+        elsewhere.chain(here).filter(fitting).collect()
     }
 
     /// Commits orders whose lines were just booked, in the order in which they have waited.
     pub(super) fn allocate_booked(&mut self) {
         let mut works = std::mem::take(&mut self.booked);
-        works.sort_by_key(|work| self.turn(*work));
+        works.sort_by_key(|work| self.turn(self.order_ref(*work)));
         for work in works {
             self.allocate(work);
         }
     }
 
-    fn turn(&self, work: usize) -> (Reverse<i32>, Timestamp, OrderRef) {
-        let setup = self.channel_of(work).setup.as_ref();
+    fn turn(&self, at: OrderRef) -> (Reverse<i32>, Timestamp, OrderRef) {
+        let setup = self.ledger.channel(at.channel).setup.as_ref();
         let priority = setup.map_or(0, |setup| setup.backorder_priority);
-        let work = self.works.get(work).expect("an order on this desk");
-        work.order.turn(priority, work.at)
+        self.standing(at).turn(priority, at)
     }
 
     /// Gives what became available to those who wait for it, by priority, then oldest first.
@@ -258,15 +254,19 @@ impl Desk<'_> {
             if self.available(sku, location).is_zero() {
                 continue;
             }
-            let mut lines = self.open_lines(sku, |line| !line.backordered(sku).is_zero());
-            lines.retain(|at| self.choice(*at, location) != usize::MAX);
-            lines.sort_by_key(|at| (self.turn(at.work), at.line));
-            for at in lines {
-                let units = self
-                    .line(at)
-                    .backordered(sku)
-                    .min(self.available(sku, location));
-                self.hold(at, sku, location, units);
+            let mut waiting = self.orders_with(sku, |line| !line.backordered(sku).is_zero());
+            waiting.retain(|at| self.served(at.channel).contains(&location));
+            waiting.sort_by_cached_key(|at| self.turn(*at));
+            for at in waiting {
+                if self.available(sku, location).is_zero() {
+                    break;
+                }
+                let work = self.known_work(at);
+                for at in self.lines(work) {
+                    let owed = self.line(at).backordered(sku);
+                    let units = owed.min(self.available(sku, location));
+                    self.hold(at, sku, location, units);
+                }
             }
         }
     }

@@ -54,6 +54,8 @@ pub(super) struct Desk<'a> {
     pub(super) polled: Option<(Fact, bool)>,
     /// Locations that serve a channel from this entry on, where that changes.
     pub(super) serves: BTreeMap<u16, Vec<LocIx>>,
+    /// Where an order lies among the works.
+    places: BTreeMap<OrderRef, usize>,
     balances: BTreeMap<(SkuIx, LocIx), Balance>,
     moved: Vec<(SkuIx, Spot, Spot, Units)>,
     new_orders: u32,
@@ -71,6 +73,7 @@ impl<'a> Desk<'a> {
             booked: Vec::new(),
             polled: None,
             serves: BTreeMap::new(),
+            places: BTreeMap::new(),
             balances: BTreeMap::new(),
             moved: Vec::new(),
             new_orders: 0,
@@ -173,44 +176,62 @@ impl<'a> Desk<'a> {
         id: &OrderId,
         fresh: impl FnOnce() -> Order,
     ) -> usize {
+        let orders = &self.ledger.channel(channel).orders;
+        if let Some(order) = orders.find(id.as_str()) {
+            return self.known_work(OrderRef { channel, order });
+        }
         let same = |work: &Work| work.at.channel == channel && work.id == *id;
         if let Some(found) = self.works.iter().position(same) {
             return found;
         }
-        let orders = &self.ledger.channel(channel).orders;
-        let (order, number) = match orders.find(id.as_str()) {
-            Some(number) => (orders.at(number).clone(), number),
-            None => {
-                let number = orders.len().saturating_add(self.new_orders);
-                self.new_orders = self.new_orders.saturating_add(1);
-                (fresh(), number)
-            }
-        };
-        let at = OrderRef {
-            channel,
-            order: number,
-        };
+        let order = orders.len().saturating_add(self.new_orders);
+        self.new_orders = self.new_orders.saturating_add(1);
+        self.put(OrderRef { channel, order }, id.clone(), fresh())
+    }
+
+    /// An order of the ledger or the desk to work on.
+    pub(super) fn known_work(&mut self, at: OrderRef) -> usize {
+        if let Some(found) = self.places.get(&at) {
+            return *found;
+        }
+        let orders = &self.ledger.channel(at.channel).orders;
+        let id = orders.key(at.order).clone();
+        self.put(at, id, orders.at(at.order).clone())
+    }
+
+    fn put(&mut self, at: OrderRef, id: OrderId, order: Order) -> usize {
+        let place = self.works.len();
+        self.places.insert(at, place);
         self.works.push(Work {
             at,
-            id: id.clone(),
+            id,
             order,
             reported: false,
         });
-        self.works.len().saturating_sub(1)
+        place
     }
 
-    /// A known order to work on.
-    pub(super) fn known_work(&mut self, at: OrderRef) -> usize {
-        let id = self.ledger.channel(at.channel).orders.key(at.order);
-        let ledger = self.ledger;
-        self.work(at.channel, id, || ledger.order(at).clone())
+    pub(super) fn is_on_desk(&self, at: OrderRef) -> bool {
+        self.places.contains_key(&at)
     }
 
-    /// An order as it stands on the desk, else in the ledger; none while it is unknown.
+    /// An order as it stands on the desk, else in the ledger.
+    pub(super) fn standing(&self, at: OrderRef) -> &Order {
+        let on_desk = self.places.get(&at);
+        on_desk.map_or_else(|| self.ledger.order(at), |work| self.order(*work))
+    }
+
+    pub(super) fn order_ref(&self, work: usize) -> OrderRef {
+        self.works.get(work).expect("an order on this desk").at
+    }
+
+    /// The same by its id; none while it is unknown.
     pub(super) fn known_order(&self, channel: u16, id: &OrderId) -> Option<&Order> {
+        if let Some(order) = self.ledger.channel(channel).orders.find(id.as_str()) {
+            return Some(self.standing(OrderRef { channel, order }));
+        }
         let same = |work: &&Work| work.at.channel == channel && work.id == *id;
-        let on_desk = self.works.iter().find(same).map(|work| &work.order);
-        on_desk.or_else(|| self.ledger.channel(channel).orders.get(id.as_str()))
+        self.works.iter().find(same).map(|work| &work.order)
     }
 
     pub(super) fn order(&self, work: usize) -> &Order {
@@ -245,15 +266,13 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn channel_of(&self, work: usize) -> &'a Channel {
-        let at = self.works.get(work).expect("an order on this desk").at;
-        self.ledger.channel(at.channel)
+        self.ledger.channel(self.order_ref(work).channel)
     }
 
-    /// Our locations that serve an order's channel, first choice first.
-    pub(super) fn served(&self, work: usize) -> Vec<LocIx> {
-        let at = self.works.get(work).expect("an order on this desk").at;
-        let known = || self.ledger.channel(at.channel).places_served();
-        match self.serves.get(&at.channel) {
+    /// Our locations that serve a channel, first choice first.
+    pub(super) fn served(&self, channel: u16) -> Vec<LocIx> {
+        let known = || self.ledger.channel(channel).places_served();
+        match self.serves.get(&channel) {
             Some(served) => served.clone(),
             None => known().map(|(ours, _)| ours).collect(),
         }

@@ -220,7 +220,10 @@ impl Desk<'_> {
             .iter()
             .flatten()
             .find_map(|(place, _)| channel.ours(*place));
-        let served = self.served(at.work).first().copied();
+        let served = self
+            .served(self.order_ref(at.work).channel)
+            .first()
+            .copied();
         routed.or(served).unwrap_or(LocIx(0))
     }
 
