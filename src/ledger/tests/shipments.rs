@@ -271,3 +271,25 @@ fn a_cancelled_rest_does_not_bring_back_what_we_shipped() {
     A1 MUG  fulfilled 1  shipped 3  acknowledged 1
     ");
 }
+
+/// R28
+#[test]
+fn a_parcel_undone_here_and_sent_from_there_between_two_reads_left_there() {
+    assert_snapshot!(replay("
+        channel us main=L1 east=L2
+        receive MUG 5
+        receive MUG 5 at=east
+        order A1 MUG 3 place=L1
+        fulfill A1 MUG 2 place=L1
+        book
+        undo A1 MUG 2 quiet
+        fulfill A1 MUG 2 place=L2
+    "), @r"
+        MUG  main  available 2  committed 1
+        MUG  east  available 5
+        A1 MUG  open 1  held main 1  fulfilled 2
+    MUG  main  available 4  committed 1
+    MUG  east  available 3
+    A1 MUG  open 1  held main 1  fulfilled 2
+    ");
+}
