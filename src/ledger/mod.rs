@@ -15,6 +15,8 @@ mod order;
 mod push;
 mod setup;
 mod state;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use balance::{Balance, Stock};

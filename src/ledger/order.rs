@@ -1,6 +1,7 @@
 //! Orders as the ledger keeps them.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use channelsync_contract::ids::{LineId, ListingId};
 use channelsync_contract::time::Timestamp;
@@ -12,6 +13,22 @@ use smol_str::SmolStr;
 use super::command::Source;
 use super::state::LocIx;
 use crate::catalog::{Part, Parts, SkuIx};
+
+/// Units of a SKU that one line needs or moves at most; more than anybody ever had.
+pub(super) const LINE_UNITS_MAX: u32 = 1_000_000_000;
+
+/// Versions have whole seconds and searches lag: a copy read this long after its version is final.
+pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(5);
+
+/// Units of a SKU that so many units of a listing stand for.
+pub(super) fn stock_units(units: Units, per: u32) -> Units {
+    Units(units.0.saturating_mul(per).min(LINE_UNITS_MAX))
+}
+
+/// The sum of needs, which unlike units that exist have no bound.
+pub(super) fn total(units: impl Iterator<Item = Units>) -> Units {
+    Units(units.fold(0, |sum, units| sum.saturating_add(units.0)))
+}
 
 /// The number of a channel's own location in the channel's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -123,9 +140,20 @@ impl Line {
             .minus_or_zero(self.history)
     }
 
+    /// Units that left, whoever sent them and whenever.
+    pub(super) fn gone(&self) -> Units {
+        total(
+            [
+                self.fulfilled.minus_or_zero(self.acknowledged),
+                self.shipped,
+            ]
+            .into_iter(),
+        )
+    }
+
     /// Units of a SKU that the line needs altogether.
     pub fn needed(&self, part: &Part) -> Units {
-        self.wanted().times(part.per)
+        stock_units(self.wanted(), part.per)
     }
 
     /// Units of a SKU committed to the line, everywhere.
@@ -195,6 +223,11 @@ impl Order {
                 (Source::Webhook | Source::Fetch, Source::Webhook) => false,
             },
         }
+    }
+
+    /// Whether the copy was read late enough to hold all that happened at a time.
+    pub(super) fn was_read_after(&self, at: Timestamp) -> bool {
+        self.source == Source::Fetch && self.began > at.plus(SETTLED_AFTER)
     }
 
     /// Units of all lines still to be shipped.

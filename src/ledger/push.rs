@@ -11,7 +11,8 @@ use super::entry::Recheck;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushState {
     /// What the slot should hold: the last confirmed write or adopted reading, moved by the known
-    /// acts on the channel since. None before the first reading.
+    /// acts on the channel since. None before the first reading and while the channel holds no such
+    /// slot.
     pub expected: Option<i64>,
     /// What the channel holds as unsellable, by the last reading.
     pub unsellable: Units,
@@ -21,7 +22,7 @@ pub struct PushState {
     pub shown: Option<LastShown>,
     /// When a reading was last taken for true; acts before it are in it already.
     pub adopted_at: Option<Timestamp>,
-    /// When `expected` changed last; a reading begun before says nothing about it.
+    /// When something was written or happened last; a reading begun before says nothing about it.
     pub changed_at: Timestamp,
     /// A difference that may be an order on its way.
     pub recheck: Option<Recheck>,

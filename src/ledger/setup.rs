@@ -62,18 +62,20 @@ pub struct LocationPair {
 }
 
 /// Rules as set at one level; what is absent is looked up one level further out.
+///
+/// Absent fields are written, because the ledger's snapshots have no field names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// Units of a SKU withheld.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub safety_stock_units: Option<u32>,
     /// Percent of the pool shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub share_percent: Option<u32>,
     /// Never show more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cap_units: Option<u32>,
     /// Show none below this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub min_units: Option<u32>,
 }

@@ -12,7 +12,7 @@ use super::balance::{Balance, Stock, Stocks};
 use super::channel::Channel;
 use super::command::ParkedBytes;
 use super::entry::Exception;
-use super::order::{Order, OrderRef};
+use super::order::{Order, OrderRef, total};
 use super::push::Call;
 use super::setup::Setup;
 use crate::catalog::{SkuIx, Table};
@@ -163,9 +163,7 @@ impl Ledger {
     /// Units owed to open orders beyond what is committed.
     pub fn backordered(&self, sku: SkuIx) -> Units {
         let orders = self.sku(sku).open.iter().map(|at| self.order(*at));
-        orders
-            .flat_map(|order| &order.lines)
-            .map(|line| line.backordered(sku))
-            .sum()
+        let lines = orders.flat_map(|order| &order.lines);
+        total(lines.map(|line| line.backordered(sku)))
     }
 }

@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 
+use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::entry::{Bucket, Exception};
-use super::super::order::{Line, OrderRef};
+use super::super::order::{Line, OrderRef, stock_units, total};
 use super::super::state::LocIx;
 use super::desk::{Desk, LineAt, Spot};
 use crate::catalog::{Part, SkuIx};
@@ -33,11 +34,7 @@ impl Desk<'_> {
         if shorts.is_empty() {
             return;
         }
-        let served: Vec<LocIx> = self
-            .channel_of(work)
-            .places_served()
-            .map(|(ours, _)| ours)
-            .collect();
+        let served = self.served(self.order_ref(work).channel);
         let fills_all = served
             .iter()
             .copied()
@@ -72,7 +69,7 @@ impl Desk<'_> {
     fn fills(&self, shorts: &[Short], location: LocIx) -> bool {
         shorts.iter().all(|short| {
             let same = shorts.iter().filter(|other| other.sku == short.sku);
-            let needed: Units = same.map(|other| other.units).sum();
+            let needed = total(same.map(|other| other.units));
             self.available(short.sku, location) >= needed
         })
     }
@@ -113,7 +110,7 @@ impl Desk<'_> {
         for (location, open) in &routed {
             for part in self.parts(at) {
                 let line = self.line(at);
-                let wish = open.min(&line.wanted()).times(part.per);
+                let wish = stock_units(*open.min(&line.wanted()), part.per);
                 let missing = wish.minus_or_zero(line.held_at(part.sku, *location));
                 let units = missing.min(self.available(part.sku, *location));
                 let owed = units.min(line.backordered(part.sku));
@@ -134,11 +131,8 @@ impl Desk<'_> {
     ) {
         let elsewhere: Vec<_> = self.line(at).held.iter().copied().collect();
         for held in elsewhere.into_iter().filter(|held| held.sku == part.sku) {
-            let kept: Units = routed
-                .iter()
-                .filter(|(wanted, _)| *wanted == held.location)
-                .map(|(_, open)| open.times(part.per))
-                .sum();
+            let here = routed.iter().filter(|(wanted, _)| *wanted == held.location);
+            let kept = total(here.map(|(_, open)| stock_units(*open, part.per)));
             if held.location == location {
                 continue;
             }
@@ -160,10 +154,9 @@ impl Desk<'_> {
     }
 
     fn choice(&self, at: LineAt, location: LocIx) -> usize {
-        let mut served = self.channel_of(at.work).places_served();
-        served
-            .position(|(ours, _)| ours == location)
-            .unwrap_or(usize::MAX)
+        let served = self.served(self.order_ref(at.work).channel);
+        let found = served.iter().position(|ours| *ours == location);
+        found.unwrap_or(usize::MAX)
     }
 
     /// Makes `units` of a SKU available at a location, whatever it takes, and moves them on.
@@ -197,16 +190,20 @@ impl Desk<'_> {
         if left.is_zero() {
             return works;
         }
-        let mut lines = self.open_lines(sku, |line| !line.held_at(sku, location).is_zero());
-        lines.sort_by_key(|at| Reverse((self.order(at.work).placed_at, at.work, at.line)));
-        for at in lines {
-            let taken = left.min(self.line(at).held_at(sku, location));
-            let to = Spot::At(location, Bucket::Available);
-            self.unhold(at, sku, location, taken, to);
-            left = left.minus(taken);
-            if !taken.is_zero() && !works.contains(&at.work) {
-                works.push(at.work);
+        let mut holding = self.orders_with(sku, |line| !line.held_at(sku, location).is_zero());
+        holding.sort_by_cached_key(|at| Reverse((self.standing(*at).placed_at, *at)));
+        for at in holding {
+            if left.is_zero() {
+                break;
             }
+            let work = self.known_work(at);
+            for at in self.lines(work).collect::<Vec<_>>().into_iter().rev() {
+                let taken = left.min(self.line(at).held_at(sku, location));
+                let to = Spot::At(location, Bucket::Available);
+                self.unhold(at, sku, location, taken, to);
+                left = left.minus(taken);
+            }
+            works.push(work);
         }
         let taken = units.minus(left);
         if !taken.is_zero() {
@@ -220,8 +217,9 @@ impl Desk<'_> {
         works
     }
 
-    /// Lines of open orders that take from a SKU and fit, brought to the desk.
-    fn open_lines(&mut self, sku: SkuIx, fits: impl Fn(&Line) -> bool) -> Vec<LineAt> {
+    /// Open orders with a line that takes from a SKU and fits, as they stand; none is brought to the
+    /// desk for it, because thousands may wait for a unit that only one can have.
+    fn orders_with(&self, sku: SkuIx, fits: impl Fn(&Line) -> bool) -> Vec<OrderRef> {
         let takes =
             |line: &Line| line.parts.iter().flatten().any(|part| part.sku == sku) && fits(line);
         let known: &[OrderRef] = if sku.0 < self.ledger.skus.len() {
@@ -229,15 +227,25 @@ impl Desk<'_> {
         } else {
             &[]
         };
-        for at in known {
-            let on_desk = self.works.iter().any(|work| work.at == *at);
-            if !on_desk && self.ledger.order(*at).lines.iter().any(takes) {
-                self.known_work(*at);
-            }
+        let elsewhere = known.iter().copied().filter(|at| !self.is_on_desk(*at));
+        let here = self.works.iter().map(|work| work.at);
+        let fitting = |at: &OrderRef| self.standing(*at).lines.iter().any(takes);
+        elsewhere.chain(here).filter(fitting).collect()
+    }
+
+    /// Commits orders whose lines were just booked, in the order in which they have waited.
+    pub(super) fn allocate_booked(&mut self) {
+        let mut works = std::mem::take(&mut self.booked);
+        works.sort_by_key(|work| self.turn(self.order_ref(*work)));
+        for work in works {
+            self.allocate(work);
         }
-        let works = 0..self.works.len();
-        let lines = works.flat_map(|work| self.lines(work));
-        lines.filter(|at| takes(self.line(*at))).collect()
+    }
+
+    fn turn(&self, at: OrderRef) -> (Reverse<i32>, Timestamp, OrderRef) {
+        let setup = self.ledger.channel(at.channel).setup.as_ref();
+        let priority = setup.map_or(0, |setup| setup.backorder_priority);
+        self.standing(at).turn(priority, at)
     }
 
     /// Gives what became available to those who wait for it, by priority, then oldest first.
@@ -246,20 +254,19 @@ impl Desk<'_> {
             if self.available(sku, location).is_zero() {
                 continue;
             }
-            let mut lines = self.open_lines(sku, |line| !line.backordered(sku).is_zero());
-            lines.retain(|at| self.choice(*at, location) != usize::MAX);
-            lines.sort_by_key(|at| {
-                let setup = self.channel_of(at.work).setup.as_ref();
-                let priority = setup.map_or(0, |setup| setup.backorder_priority);
-                let work = &self.works.get(at.work).expect("an order on this desk");
-                (work.order.turn(priority, work.at), at.line)
-            });
-            for at in lines {
-                let units = self
-                    .line(at)
-                    .backordered(sku)
-                    .min(self.available(sku, location));
-                self.hold(at, sku, location, units);
+            let mut waiting = self.orders_with(sku, |line| !line.backordered(sku).is_zero());
+            waiting.retain(|at| self.served(at.channel).contains(&location));
+            waiting.sort_by_cached_key(|at| self.turn(*at));
+            for at in waiting {
+                if self.available(sku, location).is_zero() {
+                    break;
+                }
+                let work = self.known_work(at);
+                for at in self.lines(work) {
+                    let owed = self.line(at).backordered(sku);
+                    let units = owed.min(self.available(sku, location));
+                    self.hold(at, sku, location, units);
+                }
             }
         }
     }

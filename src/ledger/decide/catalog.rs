@@ -18,22 +18,27 @@ pub(super) fn list(
     complete: Option<&[ListingId]>,
 ) -> Result<(), Refusal> {
     let (number, known) = desk.channel(channel)?;
-    let mut texts: BTreeMap<&Sku, BTreeSet<&ListingId>> = BTreeMap::new();
+    let texts: BTreeMap<&ListingId, &Sku> = reports
+        .iter()
+        .map(|report| (&report.listing, &report.sku))
+        .collect();
+    let mut carriers: BTreeMap<&Sku, BTreeSet<&ListingId>> = BTreeMap::new();
+    for (listing, sku) in &texts {
+        carriers.entry(sku).or_default().insert(listing);
+    }
     for report in reports {
         let before = known.listings.get(report.listing.as_str());
         if before.is_none_or(|before| differs(known, before, report)) {
             desk.facts
                 .push(Fact::Listing(channel.clone(), Box::new(report.clone())));
         }
-        texts
-            .entry(&report.sku)
-            .or_default()
-            .insert(&report.listing);
     }
     for report in reports {
         let mapped = known.listings.get(report.listing.as_str());
         let is_mapped = mapped.is_some_and(|listing| listing.mapping.parts().is_some());
-        let claims = claims(known, &report.sku, texts.get(&report.sku));
+        let mut claims = claims(known, &report.sku, carriers.get(&report.sku));
+        let text = |listing: &ListingId| texts.get(listing).copied();
+        claims.retain(|listing| text(listing).is_none_or(|sku| *sku == report.sku));
         if !is_mapped {
             decide_mapping(desk, number, &report.listing, &report.sku, claims.len());
         }
@@ -111,16 +116,22 @@ fn decide_mapping(
     let id = desk.ledger.channel(channel).id.clone();
     match automatic(sku.as_str(), known, claims) {
         Automatic::Exact => {
-            let parts = vec![(sku.clone(), 1)];
-            desk.facts
-                .push(Fact::Mapped(id, listing.clone(), parts, MappedBy::Sku));
-            let sku = desk.sku(sku);
-            book_waiting(
-                desk,
-                channel,
-                listing,
-                &Parts::from_elem(Part { sku, per: 1 }, 1),
+            let number = desk.sku(sku);
+            let parts = Parts::from_elem(
+                Part {
+                    sku: number,
+                    per: 1,
+                },
+                1,
             );
+            let before = desk.ledger.channel(channel).listings.get(listing.as_str());
+            if before.is_some_and(|before| before.mapping == Mapping::Automatic(parts.clone())) {
+                return;
+            }
+            let fact = vec![(sku.clone(), 1)];
+            desk.facts
+                .push(Fact::Mapped(id, listing.clone(), fact, MappedBy::Sku));
+            book_waiting(desk, channel, listing, &parts);
         }
         Automatic::None(why) => {
             let before = desk.ledger.channel(channel).listings.get(listing.as_str());
@@ -183,14 +194,20 @@ fn book_waiting(desk: &mut Desk<'_>, channel: u16, listing: &ListingId, parts: &
             if line.is_parked() && line.listing.as_ref() == Some(listing) {
                 line.parts = Some(parts.clone());
                 let (foreign, left) = (line.foreign(), line.left.clone());
+                let back = foreign.min(line.restocked.minus_or_zero(line.history));
                 let known = ledger.channel(channel);
                 let from = left.iter();
                 let from = from.filter_map(|(place, units)| Some((known.ours(*place)?, *units)));
                 let from: Vec<_> = from.collect();
                 desk.ship_units(at, foreign, &from);
+                // Where they were put back is not kept: the line's first location has them.
+                let first = desk.first_choice(at);
+                desk.give_back(at, first, back);
             }
         }
-        desk.allocate(work);
+        if !desk.booked.contains(&work) {
+            desk.booked.push(work);
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::balance::Balance;
-use super::super::channel::Channel;
-use super::super::command::Refusal;
+use super::super::channel::{Channel, Wanted};
+use super::super::command::{Refusal, Source};
 use super::super::entry::{Bucket, Exception, Fact, LineFact, Movement, OrderFact, Place};
 use super::super::order::{Held, Line, Order, OrderRef};
 use super::super::state::{Ledger, LocIx};
@@ -48,6 +48,14 @@ pub(super) struct Desk<'a> {
     /// Where something became available and older needs may be waiting.
     pub(super) gained: BTreeSet<(SkuIx, LocIx)>,
     pub(super) fresh: Vec<Sku>,
+    /// Orders with lines that a mapping just booked.
+    pub(super) booked: Vec<usize>,
+    /// A poll's progress, worth an entry only beside other news unless told so.
+    pub(super) polled: Option<(Fact, bool)>,
+    /// Locations that serve a channel from this entry on, where that changes.
+    pub(super) serves: BTreeMap<u16, Vec<LocIx>>,
+    /// Where an order lies among the works.
+    places: BTreeMap<OrderRef, usize>,
     balances: BTreeMap<(SkuIx, LocIx), Balance>,
     moved: Vec<(SkuIx, Spot, Spot, Units)>,
     new_orders: u32,
@@ -62,6 +70,10 @@ impl<'a> Desk<'a> {
             works: Vec::new(),
             gained: BTreeSet::new(),
             fresh: Vec::new(),
+            booked: Vec::new(),
+            polled: None,
+            serves: BTreeMap::new(),
+            places: BTreeMap::new(),
             balances: BTreeMap::new(),
             moved: Vec::new(),
             new_orders: 0,
@@ -164,37 +176,62 @@ impl<'a> Desk<'a> {
         id: &OrderId,
         fresh: impl FnOnce() -> Order,
     ) -> usize {
+        let orders = &self.ledger.channel(channel).orders;
+        if let Some(order) = orders.find(id.as_str()) {
+            return self.known_work(OrderRef { channel, order });
+        }
         let same = |work: &Work| work.at.channel == channel && work.id == *id;
         if let Some(found) = self.works.iter().position(same) {
             return found;
         }
-        let orders = &self.ledger.channel(channel).orders;
-        let (order, number) = match orders.find(id.as_str()) {
-            Some(number) => (orders.at(number).clone(), number),
-            None => {
-                let number = orders.len().saturating_add(self.new_orders);
-                self.new_orders = self.new_orders.saturating_add(1);
-                (fresh(), number)
-            }
-        };
-        let at = OrderRef {
-            channel,
-            order: number,
-        };
+        let order = orders.len().saturating_add(self.new_orders);
+        self.new_orders = self.new_orders.saturating_add(1);
+        self.put(OrderRef { channel, order }, id.clone(), fresh())
+    }
+
+    /// An order of the ledger or the desk to work on.
+    pub(super) fn known_work(&mut self, at: OrderRef) -> usize {
+        if let Some(found) = self.places.get(&at) {
+            return *found;
+        }
+        let orders = &self.ledger.channel(at.channel).orders;
+        let id = orders.key(at.order).clone();
+        self.put(at, id, orders.at(at.order).clone())
+    }
+
+    fn put(&mut self, at: OrderRef, id: OrderId, order: Order) -> usize {
+        let place = self.works.len();
+        self.places.insert(at, place);
         self.works.push(Work {
             at,
-            id: id.clone(),
+            id,
             order,
             reported: false,
         });
-        self.works.len().saturating_sub(1)
+        place
     }
 
-    /// A known order to work on.
-    pub(super) fn known_work(&mut self, at: OrderRef) -> usize {
-        let id = self.ledger.channel(at.channel).orders.key(at.order);
-        let ledger = self.ledger;
-        self.work(at.channel, id, || ledger.order(at).clone())
+    pub(super) fn is_on_desk(&self, at: OrderRef) -> bool {
+        self.places.contains_key(&at)
+    }
+
+    /// An order as it stands on the desk, else in the ledger.
+    pub(super) fn standing(&self, at: OrderRef) -> &Order {
+        let on_desk = self.places.get(&at);
+        on_desk.map_or_else(|| self.ledger.order(at), |work| self.order(*work))
+    }
+
+    pub(super) fn order_ref(&self, work: usize) -> OrderRef {
+        self.works.get(work).expect("an order on this desk").at
+    }
+
+    /// The same by its id; none while it is unknown.
+    pub(super) fn known_order(&self, channel: u16, id: &OrderId) -> Option<&Order> {
+        if let Some(order) = self.ledger.channel(channel).orders.find(id.as_str()) {
+            return Some(self.standing(OrderRef { channel, order }));
+        }
+        let same = |work: &&Work| work.at.channel == channel && work.id == *id;
+        self.works.iter().find(same).map(|work| &work.order)
     }
 
     pub(super) fn order(&self, work: usize) -> &Order {
@@ -229,8 +266,16 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn channel_of(&self, work: usize) -> &'a Channel {
-        let at = self.works.get(work).expect("an order on this desk").at;
-        self.ledger.channel(at.channel)
+        self.ledger.channel(self.order_ref(work).channel)
+    }
+
+    /// Our locations that serve a channel, first choice first.
+    pub(super) fn served(&self, channel: u16) -> Vec<LocIx> {
+        let known = || self.ledger.channel(channel).places_served();
+        match self.serves.get(&channel) {
+            Some(served) => served.clone(),
+            None => known().map(|(ours, _)| ours).collect(),
+        }
     }
 
     /// Commits available units to a line.
@@ -284,10 +329,16 @@ impl<'a> Desk<'a> {
     /// Everything that was worked out, with backorders filled from what became available.
     pub(super) fn finish(mut self) -> Draft {
         self.map_fresh();
+        self.allocate_booked();
         self.fill_gained();
         let mut facts = std::mem::take(&mut self.facts);
         for work in &self.works {
             self.write_order(work, &mut facts);
+        }
+        if let Some((polled, book)) = self.polled.take()
+            && (book || !facts.is_empty())
+        {
+            facts.push(polled);
         }
         let movements = self
             .moved
@@ -323,7 +374,15 @@ impl<'a> Desk<'a> {
             .find(work.id.as_str())
             .map(|number| channel.orders.at(number));
         let order = &work.order;
-        if work.reported || before.is_none() {
+        let changed = |line: &&Line| {
+            let known = before.and_then(|order| order.lines.iter().find(|old| old.id == line.id));
+            known != Some(*line)
+        };
+        let changed: Vec<&Line> = order.lines.iter().filter(changed).collect();
+        let news = before.is_none_or(|before| {
+            !changed.is_empty() || is_news(before, order, channel.wanted.get(&work.id))
+        });
+        if before.is_none() || (work.reported && news) {
             facts.push(Fact::Order(Box::new(OrderFact {
                 channel: channel.id.clone(),
                 order: work.id.clone(),
@@ -336,14 +395,9 @@ impl<'a> Desk<'a> {
                 cancelled: order.cancelled,
             })));
         }
-        for line in &order.lines {
-            let known = before.and_then(|order| order.lines.iter().find(|old| old.id == line.id));
-            if known != Some(line) {
-                facts.push(Fact::Line(Box::new(
-                    self.line_fact(channel, &work.id, line),
-                )));
-            }
-        }
+        let lines = changed.into_iter();
+        let lines = lines.map(|line| self.line_fact(channel, &work.id, line));
+        facts.extend(lines.map(|line| Fact::Line(Box::new(line))));
     }
 
     fn line_fact(&self, channel: &Channel, order: &OrderId, line: &Line) -> LineFact {
@@ -378,4 +432,19 @@ impl<'a> Desk<'a> {
             price: line.price.clone(),
         }
     }
+}
+
+/// Whether a copy of an order with the same lines is worth writing down: its header differs, it was
+/// asked for, or the copy before was read too early to be final.
+fn is_news(before: &Order, order: &Order, wanted: Option<&Wanted>) -> bool {
+    let header = |order: &Order| {
+        let is = (order.test, order.cancelled, order.source);
+        (order.name.clone(), order.placed_at, order.version, is)
+    };
+    let fetched = order.source == Source::Fetch;
+    let asked = wanted.is_some_and(|wanted| fetched && order.began >= wanted.since);
+    let was_early = order
+        .version
+        .is_some_and(|version| !before.was_read_after(version));
+    header(before) != header(order) || asked || (fetched && was_early)
 }

@@ -8,6 +8,7 @@ mod catalog;
 mod desk;
 mod push;
 mod report;
+mod shipments;
 mod stock;
 
 use channelsync_contract::time::Timestamp;
@@ -16,7 +17,8 @@ use self::desk::Desk;
 use super::command::{Command, Refusal};
 use super::entry::{Fact, Movement};
 use super::setup::Setup;
-use super::state::Ledger;
+use super::state::{Ledger, LocIx};
+use crate::catalog::SkuIx;
 
 /// What follows from a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -146,6 +148,29 @@ fn configure(desk: &mut Desk<'_>, setup: &Setup) -> Result<(), Refusal> {
     }
     if desk.ledger.setup != *setup {
         desk.facts.push(Fact::Configured(Box::new(setup.clone())));
+        serve(desk, setup);
     }
     Ok(())
+}
+
+/// Offers what lies at locations that a channel is served from now on to its waiting orders.
+fn serve(desk: &mut Desk<'_>, setup: &Setup) {
+    let ledger = desk.ledger;
+    for (number, channel) in (0_u16..).zip(&ledger.channels) {
+        let own = setup.channels.iter().find(|own| own.id == channel.id);
+        let pairs = own.map(|own| own.locations.as_slice()).unwrap_or_default();
+        let served = pairs.iter().map(|pair| pair.ours.as_str());
+        let served: Vec<LocIx> = served.filter_map(|ours| ledger.location(ours)).collect();
+        let is_new =
+            |location: &&LocIx| channel.places_served().all(|(ours, _)| ours != **location);
+        for location in served.iter().filter(is_new) {
+            let waiting = ledger
+                .skus
+                .iter()
+                .filter(|(_, _, row)| !row.open.is_empty());
+            let gained = waiting.map(|(sku, _, _)| (SkuIx(sku), *location));
+            desk.gained.extend(gained);
+        }
+        desk.serves.insert(number, served);
+    }
 }

@@ -26,6 +26,14 @@ pub(super) fn intend(
     if desk.ledger.calls.contains_key(&call) {
         return Ok(());
     }
+    let twice = |(place, row): (usize, &Row)| {
+        let before = rows.iter().take(place);
+        before.into_iter().any(|other| other.slot == row.slot)
+    };
+    if rows.is_empty() || rows.iter().enumerate().any(twice) {
+        let why = "a call writes each of its slots once, and at least one".to_owned();
+        return Err(Refusal::Senseless(why));
+    }
     let busy = |row: &&Row| {
         known
             .slot(&row.slot)
@@ -53,9 +61,13 @@ pub(super) fn came_back(
             "call {call} has {rows} rows, {got} outcomes"
         )));
     }
-    let nothing_new = outcomes
-        .iter()
-        .all(|outcome| *outcome == RowOutcome::InDoubt);
+    let channel = desk.ledger.channel(under_way.channel);
+    let waits = |row: &Row| {
+        let state = channel.slot(&row.slot).map(|slot| &slot.state);
+        state == Some(&SlotState::InFlight(call)) || state == Some(&SlotState::InDoubt(call))
+    };
+    let mut rows = under_way.rows.iter().zip(outcomes);
+    let nothing_new = rows.all(|(row, outcome)| *outcome == RowOutcome::InDoubt || !waits(row));
     if nothing_new && under_way.in_doubt {
         return Ok(());
     }
@@ -104,7 +116,7 @@ fn judge(
     seen: Seen,
     corrections_max: u32,
 ) -> Option<Reading> {
-    let overtaken = seen.began <= slot.changed_at && slot.expected.is_some();
+    let overtaken = seen.began <= slot.changed_at;
     if matches!(slot.state, SlotState::InFlight(_)) || overtaken {
         return None;
     }

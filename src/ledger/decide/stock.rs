@@ -5,9 +5,13 @@ use channelsync_contract::units::Units;
 
 use super::super::command::{Refusal, ShipLine, StockLine};
 use super::super::entry::{Bucket, Fact, Shipment};
-use super::super::order::OrderRef;
+use super::super::order::{OrderRef, stock_units};
 use super::super::state::LocIx;
 use super::desk::{Desk, LineAt, Spot};
+use crate::catalog::SkuIx;
+
+/// Units of a SKU that a location holds at most, as far as people say so.
+const ON_HAND_UNITS_MAX: u32 = 1_000_000_000;
 
 pub(super) fn receive(desk: &mut Desk<'_>, line: &StockLine) -> Result<(), Refusal> {
     let location = desk.location(&line.location)?;
@@ -15,6 +19,7 @@ pub(super) fn receive(desk: &mut Desk<'_>, line: &StockLine) -> Result<(), Refus
         return Err(Refusal::Senseless("a receipt of 0 units".to_owned()));
     }
     let sku = known_sku(desk, &line.sku)?;
+    room(desk, sku, location, line.units)?;
     desk.shift(
         sku,
         Spot::Supplier,
@@ -33,7 +38,10 @@ pub(super) fn count(desk: &mut Desk<'_>, line: &StockLine) -> Result<(), Refusal
     desk.facts
         .push(Fact::Counted(line.sku.clone(), line.location.clone()));
     match line.units.checked_minus(on_hand) {
-        Some(found) => desk.shift(sku, Spot::Adjustment, here, found),
+        Some(found) => {
+            room(desk, sku, location, found)?;
+            desk.shift(sku, Spot::Adjustment, here, found);
+        }
         None => {
             let missing = on_hand.minus(line.units);
             let sellable = missing.min(balance.available.plus(balance.committed));
@@ -61,6 +69,7 @@ pub(super) fn adjust(
         return Err(Refusal::Senseless("an adjustment by 0 units".to_owned()));
     }
     if by > 0 {
+        room(desk, number, place, units)?;
         desk.shift(number, Spot::Adjustment, here, units);
         return Ok(());
     }
@@ -79,7 +88,19 @@ pub(super) fn adjust(
     Ok(())
 }
 
-fn known_sku(desk: &mut Desk<'_>, sku: &Sku) -> Result<crate::catalog::SkuIx, Refusal> {
+/// Refuses units that only a slip of the pen can mean.
+fn room(desk: &Desk<'_>, sku: SkuIx, location: LocIx, more: Units) -> Result<(), Refusal> {
+    let there = desk.balance(sku, location).on_hand();
+    if there.signed().saturating_add(more.signed()) <= i64::from(ON_HAND_UNITS_MAX) {
+        return Ok(());
+    }
+    let (sku, place) = (desk.sku_id(sku), desk.ledger.location_id(location));
+    Err(Refusal::Senseless(format!(
+        "{sku} at {place}: {more} more make over {ON_HAND_UNITS_MAX} units"
+    )))
+}
+
+fn known_sku(desk: &mut Desk<'_>, sku: &Sku) -> Result<SkuIx, Refusal> {
     let text = sku.as_str();
     if text.is_empty() || text.trim() != text || text.chars().any(char::is_control) {
         let why = format!("{text:?} is no SKU: empty, with spaces around it, or unprintable");
@@ -130,9 +151,9 @@ pub(super) fn ship(
             let (line, asked) = (ship.line.clone(), ship.units);
             return Err(Refusal::MoreThanOpen { line, asked, open });
         }
-        desk.ship_units(at, ship.units, &[]);
         let line = desk.line_mut(at);
         line.shipped = line.shipped.plus(ship.units);
+        desk.ship_units(at, ship.units, &[]);
     }
     desk.allocate(work);
     desk.facts.push(Fact::Shipped(Box::new(Shipment {
@@ -162,9 +183,9 @@ impl Desk<'_> {
     /// listing units, then from where the line is committed, then from its first location.
     pub(super) fn ship_units(&mut self, at: LineAt, units: Units, from: &[(LocIx, Units)]) {
         for part in self.parts(at) {
-            let mut left = units.times(part.per);
+            let mut left = stock_units(units, part.per);
             for (location, most) in from {
-                let here = left.min(most.times(part.per));
+                let here = left.min(stock_units(*most, part.per));
                 self.ship_from(at, part.sku, *location, here);
                 left = left.minus(here);
             }
@@ -182,7 +203,16 @@ impl Desk<'_> {
         }
     }
 
-    fn first_choice(&self, at: LineAt) -> LocIx {
+    /// Brings shipped listing units of a line back to a location.
+    pub(super) fn give_back(&mut self, at: LineAt, location: LocIx, units: Units) {
+        let here = Spot::At(location, Bucket::Available);
+        for part in self.parts(at) {
+            self.shift(part.sku, Spot::Customer, here, stock_units(units, part.per));
+        }
+    }
+
+    /// The location where a line's units are looked for when nothing tells: routed, else first served.
+    pub(super) fn first_choice(&self, at: LineAt) -> LocIx {
         let channel = self.channel_of(at.work);
         let routed = self
             .line(at)
@@ -190,11 +220,14 @@ impl Desk<'_> {
             .iter()
             .flatten()
             .find_map(|(place, _)| channel.ours(*place));
-        let served = channel.places_served().map(|(ours, _)| ours).next();
+        let served = self
+            .served(self.order_ref(at.work).channel)
+            .first()
+            .copied();
         routed.or(served).unwrap_or(LocIx(0))
     }
 
-    fn ship_from(&mut self, at: LineAt, sku: crate::catalog::SkuIx, location: LocIx, units: Units) {
+    fn ship_from(&mut self, at: LineAt, sku: SkuIx, location: LocIx, units: Units) {
         let held = units.min(self.line(at).held_at(sku, location));
         self.unhold(at, sku, location, held, Spot::Customer);
         let rest = units.minus(held);

@@ -177,7 +177,8 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
         Fact::Line(line) => orders::set_line(ledger, line, touched),
         Fact::Wanted(channel, order, since) => {
             let wanted = named(ledger, channel).wanted.entry(order.clone());
-            wanted.or_insert(Wanted { since: *since }).since = *since;
+            let wanted = wanted.or_insert(Wanted { since: *since });
+            wanted.since = wanted.since.max(*since);
         }
         Fact::Absent(channel, order) => {
             named(ledger, channel).wanted.remove(order);
@@ -193,10 +194,10 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
                 .insert(stream.clone(), stream_now);
         }
         Fact::Intent(call, channel, rows) => {
-            push::intend(ledger, *call, channel, rows, touched);
+            push::intend(ledger, (*call, channel, rows), at, touched);
         }
         Fact::Outcome(call, outcomes) => push::came_back(ledger, *call, outcomes, at, touched),
-        Fact::InDoubt(call) => push::doubt(ledger, *call, touched),
+        Fact::InDoubt(call) => push::doubt(ledger, *call, at, touched),
         Fact::Shown(channel, began, readings) => {
             push::shown(ledger, channel, (*began, at), readings, touched);
         }
@@ -207,6 +208,7 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
             });
         }
         Fact::Reread(channel, key) => {
+<<<<<<< HEAD
             push::change_named(ledger, channel, key, touched, |slot| slot.reread = true);
         }
         Fact::Released(channel, key) => {
@@ -215,6 +217,15 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
                 slot.corrections = 0;
                 slot.reread = true;
             });
+=======
+            push::must_read(push::slot_named(ledger, channel, key, touched), at);
+        }
+        Fact::Released(channel, key) => {
+            let slot = push::slot_named(ledger, channel, key, touched);
+            slot.state = SlotState::Free;
+            slot.corrections = 0;
+            push::must_read(slot, at);
+>>>>>>> ledger-tests
         }
         Fact::Parked(bytes) => {
             ledger.parked.insert(bytes.id.clone(), (**bytes).clone());

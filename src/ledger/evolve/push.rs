@@ -12,16 +12,21 @@ use super::{Touched, channel_number};
 
 pub(super) fn intend(
     ledger: &mut Ledger,
-    call: CallId,
-    channel: &ChannelId,
-    rows: &[Row],
+    (call, channel, rows): (CallId, &ChannelId, &[Row]),
+    at: Timestamp,
     touched: &mut Touched,
 ) {
     let number = channel_number(ledger, channel);
     for row in rows {
+<<<<<<< HEAD
         change(ledger, number, &row.slot, touched, |slot| {
             slot.state = SlotState::InFlight(call)
         });
+=======
+        let slot = slot(ledger, number, &row.slot, touched);
+        slot.state = SlotState::InFlight(call);
+        slot.changed_at = at;
+>>>>>>> ledger-tests
     }
     let seq = ledger.seq;
     let under_way = Call {
@@ -34,19 +39,33 @@ pub(super) fn intend(
     ledger.calls.insert(call, under_way);
 }
 
-pub(super) fn doubt(ledger: &mut Ledger, call: CallId, touched: &mut Touched) {
+pub(super) fn doubt(ledger: &mut Ledger, call: CallId, at: Timestamp, touched: &mut Touched) {
     let Some(under_way) = ledger.calls.get_mut(&call) else {
         return;
     };
     under_way.in_doubt = true;
     let (number, rows) = (under_way.channel, under_way.rows.clone());
     for row in &rows {
+<<<<<<< HEAD
         change(ledger, number, &row.slot, touched, |slot| {
             if slot.state == SlotState::InFlight(call) {
                 slot.state = SlotState::InDoubt(call);
             }
         });
+=======
+        let slot = slot(ledger, number, &row.slot, touched);
+        if slot.state == SlotState::InFlight(call) {
+            slot.state = SlotState::InDoubt(call);
+            slot.changed_at = at;
+        }
+>>>>>>> ledger-tests
     }
+}
+
+/// From now on only a reading that begins later lets the slot be written.
+pub(super) fn must_read(slot: &mut PushState, at: Timestamp) {
+    slot.reread = true;
+    slot.changed_at = at;
 }
 
 pub(super) fn shown(
@@ -112,6 +131,7 @@ pub(super) fn came_back(
     let seq = ledger.seq;
     let mut unsettled: Vec<Row> = Vec::new();
     for (row, outcome) in under_way.rows.iter().zip(outcomes) {
+<<<<<<< HEAD
         let waits = change(ledger, under_way.channel, &row.slot, touched, |slot| {
             let (flight, doubt) = (SlotState::InFlight(call), SlotState::InDoubt(call));
             if slot.state != flight && slot.state != doubt {
@@ -130,6 +150,39 @@ pub(super) fn came_back(
             );
             if *outcome == RowOutcome::InDoubt {
                 slot.state = doubt;
+=======
+        let slot = slot(ledger, under_way.channel, &row.slot, touched);
+        if slot.state != SlotState::InFlight(call) && slot.state != SlotState::InDoubt(call) {
+            continue;
+        }
+        slot.state = SlotState::Free;
+        if under_way.in_doubt {
+            must_read(slot, at);
+        }
+        match outcome {
+            RowOutcome::Applied => {
+                // Acts learned since the intent came after the write: before it they would have
+                // made the comparison fail.
+                let moved = match (slot.expected, row.expected) {
+                    (Some(now), Some(then)) => now.saturating_sub(then),
+                    (Some(_) | None, None) | (None, Some(_)) => 0,
+                };
+                slot.expected = Some(row.quantity.signed().saturating_add(moved));
+                slot.changed_at = at;
+                slot.confirmed = Some(Confirmed {
+                    quantity: row.quantity,
+                    seq,
+                    at,
+                });
+            }
+            RowOutcome::Accepted(_) | RowOutcome::Stale => must_read(slot, at),
+            RowOutcome::Refused(why) => slot.state = SlotState::Parked(why.clone()),
+            RowOutcome::NotApplied => {}
+            RowOutcome::InDoubt => {
+                slot.state = SlotState::InDoubt(call);
+                slot.changed_at = at;
+                unsettled.push(row.clone());
+>>>>>>> ledger-tests
             }
             *outcome == RowOutcome::InDoubt
         });
@@ -226,7 +279,10 @@ fn take_in(slot: &mut PushState, reading: &Reading, began: Timestamp, now: (u64,
                 slot.changed_at = now.1;
             }
         }
-        None => slot.state = SlotState::Absent,
+        None => {
+            slot.state = SlotState::Absent;
+            slot.expected = None;
+        }
     }
     if let Some(why) = &reading.park {
         slot.state = SlotState::Parked(why.clone());

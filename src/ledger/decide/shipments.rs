@@ -1,0 +1,354 @@
+//! What a channel's records of parcels and returns change.
+//!
+//! In: the cumulative figures of a line. Out: units that left or came back since the last report, ours
+//! told from others', and what that did to the slots.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use channelsync_contract::ids::{LineId, SlotKey};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::Units;
+
+use super::super::channel::Channel;
+use super::super::command::{OrderReport, ReportLine, ReportRestock, ReportShipment};
+use super::super::entry::{Exception, Fact};
+use super::super::order::{Line, PlaceIx, total};
+use super::super::state::LocIx;
+use super::desk::{Desk, LineAt};
+
+/// Acts this close to an adopted reading may or may not be in it.
+const READING_MARGIN: Duration = Duration::from_secs(10);
+
+/// Whether other units left than are known, and not when, though it may have been before the books
+/// opened: such a report cannot be booked.
+pub(super) fn is_history_unknown(
+    desk: &Desk<'_>,
+    channel: u16,
+    lines: &[ReportLine],
+    report: &OrderReport,
+) -> bool {
+    let known = desk.known_order(channel, &report.order);
+    let known = |line: &ReportLine| {
+        let lines = known
+            .map(|order| order.lines.as_slice())
+            .unwrap_or_default();
+        let line = lines.iter().find(|known| known.id == line.line);
+        line.map_or(Units::ZERO, |line| line.fulfilled)
+    };
+    report.shipments.is_none()
+        && report.placed_at < opened(desk.ledger.channel(channel))
+        && lines.iter().any(|line| line.fulfilled != known(line))
+}
+
+/// When the channel's opening stock was counted.
+fn opened(channel: &Channel) -> Timestamp {
+    let setup = channel.setup.as_ref();
+    setup.map_or(Timestamp(i64::MIN), |setup| setup.book_from)
+}
+
+/// Whether something happened before the books opened; where the channel does not say when, an order
+/// that changed since tells nothing.
+fn is_history(desk: &Desk<'_>, at: LineAt, report: &OrderReport, when: Option<Timestamp>) -> bool {
+    let opened = opened(desk.channel_of(at.work));
+    let changed = report.version.unwrap_or(report.placed_at);
+    report.placed_at < opened && when.unwrap_or(changed) < opened
+}
+
+/// Books what left and what came back since the last report of a line.
+///
+/// A parcel undone at one place and sent from another since then is both a fall and a rise.
+pub(super) fn book(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &OrderReport) {
+    let line = desk.line(at);
+    let mut booked = line.restocked.min(line.gone());
+    let excess = line.restocked.minus(booked);
+    learn_history(desk, at, reported, report);
+    let places = left_by_place(desk, at, report);
+    let line = desk.line(at);
+    let less = |(place, before): &(PlaceIx, Units)| {
+        let now = places
+            .as_ref()
+            .map_or(*before, |places| at_place(places, *place));
+        before.minus_or_zero(now)
+    };
+    let undone = total(line.left.iter().map(less));
+    let fall = undone.max(line.fulfilled.minus_or_zero(reported.fulfilled));
+    let fall = fall.min(line.fulfilled.minus(line.history));
+    if !fall.is_zero() {
+        booked = shipped_less(desk, at, fall, booked, places.as_ref());
+    }
+    let rise = reported.fulfilled.minus(desk.line(at).fulfilled);
+    if !rise.is_zero() {
+        shipped_more(desk, at, rise, places.as_ref(), report);
+    }
+    if let Some(places) = places {
+        desk.line_mut(at).left = places.into_iter().collect();
+    }
+    restock(desk, at, (booked, excess), report);
+}
+
+fn parcels<'a>(report: &'a OrderReport, line: &LineId) -> impl Iterator<Item = &'a ReportShipment> {
+    let line = line.clone();
+    let parcels = report.shipments.iter().flatten();
+    parcels.filter(move |parcel| parcel.line == line)
+}
+
+/// Units of a line in all parcels of a report; none where it does not say.
+pub(super) fn left_of(report: &OrderReport, line: &LineId) -> Option<Units> {
+    report.shipments.as_ref()?;
+    Some(total(parcels(report, line).map(|parcel| parcel.units)))
+}
+
+/// Takes note of what left before the books opened; it moves nothing, whenever it is heard of.
+fn learn_history(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &OrderReport) {
+    let is_old = |parcel: &&ReportShipment| is_history(desk, at, report, parcel.at);
+    let old = parcels(report, &reported.line).filter(is_old);
+    let old = total(old.map(|parcel| parcel.units));
+    let is_untimed = |parcel: &ReportShipment| parcel.at.is_none();
+    let is_sure = report.shipments.is_some() && !parcels(report, &reported.line).any(is_untimed);
+    let line = desk.line_mut(at);
+    let old = if is_sure { old } else { old.max(line.history) };
+    let old = old.min(reported.fulfilled);
+    line.fulfilled = total([line.fulfilled.minus(line.history), old].into_iter());
+    line.history = old;
+}
+
+type Places = Vec<(PlaceIx, Units)>;
+
+/// Where the channel says units of the line left since the books opened, summed; none where it does
+/// not say.
+fn left_by_place(desk: &Desk<'_>, at: LineAt, report: &OrderReport) -> Option<Places> {
+    report.shipments.as_ref()?;
+    let channel = desk.channel_of(at.work);
+    let mut places: Places = Vec::new();
+    for parcel in parcels(report, &desk.line(at).id) {
+        let place = parcel.location.as_ref().and_then(|id| channel.place(id));
+        let Some(place) = place.filter(|_| !is_history(desk, at, report, parcel.at)) else {
+            continue;
+        };
+        match places.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, units)) => *units = total([*units, parcel.units].into_iter()),
+            None => places.push((place, parcel.units)),
+        }
+    }
+    Some(places)
+}
+
+fn at_place(places: &[(PlaceIx, Units)], place: PlaceIx) -> Units {
+    places
+        .iter()
+        .filter(|(known, _)| *known == place)
+        .map(|(_, units)| *units)
+        .sum()
+}
+
+/// The channel recorded more parcels: ours as far as a report of ours is awaited, else foreign.
+fn shipped_more(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    rise: Units,
+    places: Option<&Places>,
+    report: &OrderReport,
+) {
+    let line = desk.line_mut(at);
+    let ours = rise.min(line.unreported());
+    line.acknowledged = line.acknowledged.plus(ours);
+    line.fulfilled = line.fulfilled.plus(rise);
+    let known = line.left.clone();
+    let channel = desk.channel_of(at.work);
+    let mut from: Vec<(LocIx, Units)> = Vec::new();
+    let mut left = rise;
+    for (place, now) in places.into_iter().flatten() {
+        let more = now.minus_or_zero(at_place(&known, *place)).min(left);
+        if more.is_zero() {
+            continue;
+        }
+        left = left.minus(more);
+        for (units, when) in newest(channel, desk.line(at), *place, more, report) {
+            moved(desk, at, *place, 0_i64.saturating_sub(units.signed()), when);
+        }
+        if let Some(location) = channel.ours(*place) {
+            from.push((location, more));
+        }
+    }
+    if !left.is_zero() {
+        reread_all(desk, at);
+    }
+    desk.ship_units(at, rise.minus(ours), &from);
+}
+
+/// The newest parcels of a line from a place, up to so many units, each with its time.
+fn newest(
+    channel: &Channel,
+    line: &Line,
+    place: PlaceIx,
+    units: Units,
+    report: &OrderReport,
+) -> Vec<(Units, Option<Timestamp>)> {
+    let location = Some(channel.place_id(place));
+    let mut here: Vec<_> = parcels(report, &line.id)
+        .filter(|parcel| parcel.location.as_ref() == location)
+        .collect();
+    here.sort_by_key(|parcel| Reverse(parcel.at));
+    let mut left = units;
+    let mut found = Vec::new();
+    for parcel in here {
+        let units = left.min(parcel.units);
+        left = left.minus(units);
+        found.push((units, parcel.at));
+    }
+    found
+}
+
+/// The channel undid parcels: foreign ones come back to stock, ours await their report again.
+///
+/// Gives how many of the units put back before still count: what never left cannot have come back.
+fn shipped_less(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    fall: Units,
+    booked: Units,
+    places: Option<&Places>,
+) -> Units {
+    let line = desk.line_mut(at);
+    let foreign = fall.min(line.foreign());
+    let ours = fall.minus(foreign).min(line.acknowledged);
+    line.fulfilled = line.fulfilled.minus(fall);
+    line.acknowledged = line.acknowledged.minus(ours);
+    let still = booked.min(line.gone());
+    let known = line.left.clone();
+    let mut back = foreign.minus_or_zero(booked.minus(still));
+    let mut unplaced = fall;
+    for (place, before) in known {
+        let now = places.map_or(before, |places| at_place(places, place));
+        let less = before.minus_or_zero(now).min(unplaced);
+        if less.is_zero() {
+            continue;
+        }
+        unplaced = unplaced.minus(less);
+        moved(desk, at, place, less.signed(), None);
+        if let Some(location) = desk.channel_of(at.work).ours(place) {
+            desk.give_back(at, location, less.min(back));
+            back = back.minus_or_zero(less);
+        }
+    }
+    if !unplaced.is_zero() {
+        reread_all(desk, at);
+    }
+    let first = desk.first_choice(at);
+    desk.give_back(at, first, back);
+    still
+}
+
+/// Books units that the channel put back since the last report, at the location named.
+///
+/// Never more than left: what is put back beyond that is an exception, and counts once more leaves.
+fn restock(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    (booked, excess): (Units, Units),
+    report: &OrderReport,
+) {
+    let line = desk.line(at).id.clone();
+    let restocks = report.restocks.iter().flatten();
+    let mut restocks: Vec<&ReportRestock> =
+        restocks.filter(|restock| restock.line == line).collect();
+    restocks.sort_by_key(|restock| restock.at);
+    let mut known = desk.line(at).restocked;
+    let mut history = Units::ZERO;
+    let mut places: Vec<(Option<LocIx>, Units)> = Vec::new();
+    for restock in restocks {
+        let seen = known.min(restock.units);
+        known = known.minus(seen);
+        let units = restock.units.minus(seen);
+        let line = desk.line_mut(at);
+        line.restocked = total([line.restocked, units].into_iter());
+        if is_history(desk, at, report, restock.at) {
+            history = total([history, units].into_iter());
+        } else if !units.is_zero() {
+            let location = put_back(desk, at, restock, units);
+            places.push((location, units));
+        }
+    }
+    let line = desk.line(at);
+    let now = line.restocked.min(line.gone());
+    let more = line.restocked.minus(now).minus_or_zero(excess);
+    let mut back = now.minus_or_zero(booked).minus_or_zero(history);
+    let first = desk.first_choice(at);
+    for (location, units) in places.into_iter().chain([(None, back)]) {
+        let units = units.min(back);
+        desk.give_back(at, location.unwrap_or(first), units);
+        back = back.minus(units);
+    }
+    if !more.is_zero() {
+        let (order, units) = (report.order.clone(), more);
+        desk.note(Exception::RestockExcess {
+            order,
+            line: desk.line(at).id.clone(),
+            units,
+        });
+    }
+}
+
+/// What a restock did to the slots; gives our location of it.
+fn put_back(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    restock: &ReportRestock,
+    units: Units,
+) -> Option<LocIx> {
+    let channel = desk.channel_of(at.work);
+    let location = restock.location.as_ref();
+    let Some(place) = location.and_then(|location| channel.place(location)) else {
+        reread_all(desk, at);
+        return None;
+    };
+    moved(desk, at, place, units.signed(), restock.at);
+    channel.ours(place)
+}
+
+/// A known act changed what the channel holds for the line's item at a place.
+///
+/// A slot whose present figure was taken from a reading about that time is read again instead.
+fn moved(desk: &mut Desk<'_>, at: LineAt, place: PlaceIx, by: i64, when: Option<Timestamp>) {
+    let channel = desk.channel_of(at.work);
+    let Some(slot) = slot_of(desk, at, Some(place)) else {
+        return;
+    };
+    let Some(state) = channel.slot(&slot).filter(|state| state.expected.is_some()) else {
+        return;
+    };
+    let id = channel.id.clone();
+    if by == 0 {
+        return;
+    }
+    desk.facts.push(match (state.adopted_at, when) {
+        (None, _) => Fact::Moved(id, slot, by),
+        (Some(adopted), Some(when)) if when > adopted.plus(READING_MARGIN) => {
+            Fact::Moved(id, slot, by)
+        }
+        (Some(adopted), Some(when)) if when < adopted.minus(READING_MARGIN) => return,
+        (Some(_), Some(_) | None) => Fact::Reread(id, slot),
+    });
+}
+
+fn slot_of(desk: &Desk<'_>, at: LineAt, place: Option<PlaceIx>) -> Option<SlotKey> {
+    let channel = desk.channel_of(at.work);
+    let listing = desk.line(at).listing.as_ref()?;
+    let listing = channel.listings.get(listing.as_str())?;
+    Some(channel.slot_key(listing.item, place))
+}
+
+/// Something changed at the channel and it is not known where: all slots of the item are read.
+fn reread_all(desk: &mut Desk<'_>, at: LineAt) {
+    let channel = desk.channel_of(at.work);
+    for (_, place) in channel.places_served() {
+        if let Some(slot) = slot_of(desk, at, place)
+            && channel
+                .slot(&slot)
+                .is_some_and(|state| state.expected.is_some())
+        {
+            desk.facts.push(Fact::Reread(channel.id.clone(), slot));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What people at our desk say: settings, mappings, stock, parcels.
+
+use channelsync_contract::ids::{ChannelId, LineId, ListingId, LocationId, OrderId, Sku};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::Units;
+
+use super::super::command::{Command, ShipLine, StockLine};
+use super::super::setup::Counting;
+use super::language::{Told, Words, number};
+use super::world::{START, World};
+
+pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
+    let command = match words.word(0) {
+        "channel" => channel(world, words),
+        "list" => {
+            let (channel, listing) = (words.word(1), words.word(2));
+            world.listing(channel, listing, words.option("sku").unwrap_or(listing))
+        }
+        "map" => Command::Map {
+            channel: ChannelId::new("us"),
+            listing: ListingId::new(words.word(1)),
+            parts: words
+                .pairs
+                .iter()
+                .map(|(sku, per)| (Sku::new(sku), number(per)))
+                .collect(),
+        },
+        "receive" => Command::Receive(stock_line(world, words, words.word(1), words.number(2))),
+        "count" => Command::Count(stock_line(world, words, words.word(1), words.number(2))),
+        "adjust" => {
+            let line = stock_line(world, words, words.word(1), 0);
+            Command::Adjust {
+                id: line.id,
+                sku: line.sku,
+                location: line.location,
+                by: words.number(2),
+            }
+        }
+        "import" => {
+            let line = |(sku, units)| stock_line(world, words, sku, units);
+            Command::Import {
+                id: id(world, words),
+                counts: words.has("counts"),
+                lines: words.units(1).into_iter().map(line).collect(),
+            }
+        }
+        _ => ship(world, words),
+    };
+    world.book(&command).map(Some)
+}
+
+fn channel(world: &mut World, words: &Words<'_>) -> Command {
+    let is_place = |(key, _): &&(&str, &str)| !matches!(*key, "priority" | "from");
+    let pairs: Vec<_> = words.pairs.iter().filter(is_place).copied().collect();
+    world.channel(words.word(1), &pairs, |channel| {
+        if let Some(priority) = words.option("priority") {
+            channel.backorder_priority = number(priority);
+        }
+        if let Some(from) = words.option("from") {
+            let secs: i64 = number(from);
+            channel.book_from = Timestamp(START.0 + secs * 1_000_000);
+        }
+        if words.has("net") {
+            channel.counting = Counting::Net;
+        }
+    })
+}
+
+/// A command's id: given, or the line's own.
+fn id(world: &World, words: &Words<'_>) -> String {
+    words.option("id").unwrap_or(&world.cause).to_owned()
+}
+
+fn stock_line(world: &World, words: &Words<'_>, sku: &str, units: u32) -> StockLine {
+    StockLine {
+        id: id(world, words),
+        sku: Sku::new(sku),
+        location: LocationId::new(words.option("at").unwrap_or("main")),
+        units: Units(units),
+    }
+}
+
+fn ship(world: &World, words: &Words<'_>) -> Command {
+    let order = words.word(1);
+    let line = |(line, units): (&str, u32)| ShipLine {
+        line: LineId::new(line),
+        units: Units(units),
+    };
+    Command::Ship {
+        id: id(world, words),
+        channel: world.orders.get(order).map_or_else(
+            || ChannelId::new("us"),
+            |order| ChannelId::new(&order.channel),
+        ),
+        order: OrderId::new(order),
+        lines: words.units(2).into_iter().map(line).collect(),
+        tracking: None,
+    }
+}

@@ -1,0 +1,109 @@
+//! What must be true of the ledger after every entry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::order::{Line, OrderRef};
+use super::super::push::SlotState;
+use super::super::state::Ledger;
+use super::super::verify::verify;
+use crate::catalog::SkuIx;
+
+/// Panics unless both ledgers are the same to the last byte.
+pub(super) fn equal(one: &Ledger, other: &Ledger) {
+    if postcard::to_stdvec(one).unwrap() != postcard::to_stdvec(other).unwrap() {
+        let text = |ledger| serde_json::to_string_pretty(ledger).unwrap();
+        assert_eq!(text(one), text(other), "two ledgers of one history differ");
+    }
+}
+
+/// Panics at the first thing that does not hold.
+pub(super) fn check(ledger: &Ledger) {
+    assert_eq!(verify(ledger), [], "verify");
+    let mut open: BTreeMap<SkuIx, BTreeSet<OrderRef>> = BTreeMap::new();
+    for (number, channel) in (0_u16..).zip(&ledger.channels) {
+        let mut parked = BTreeMap::new();
+        for (order_number, id, order) in channel.orders.iter() {
+            let at = OrderRef {
+                channel: number,
+                order: order_number,
+            };
+            for line in &order.lines {
+                check_line(line, &format!("order {id} line {}", line.id));
+                nobody_waits_beside_stock(ledger, number, line, id.as_str());
+                for part in line.parts.iter().flatten().filter(|_| line.is_open()) {
+                    open.entry(part.sku).or_default().insert(at);
+                }
+                if let Some(listing) = line.listing.clone().filter(|_| line.is_parked()) {
+                    let orders: &mut BTreeSet<u32> = parked.entry(listing).or_default();
+                    orders.insert(order_number);
+                }
+            }
+        }
+        assert_eq!(channel.parked, parked, "index of parked orders");
+    }
+    for (number, sku, row) in ledger.skus.iter() {
+        let known: BTreeSet<OrderRef> = row.open.iter().copied().collect();
+        assert_eq!(known.len(), row.open.len(), "{sku}: an open order twice");
+        let found = open.remove(&SkuIx(number)).unwrap_or_default();
+        assert_eq!(known, found, "{sku}: index of open orders");
+    }
+    check_calls(ledger);
+}
+
+fn check_line(line: &Line, name: &str) {
+    assert!(line.acknowledged <= line.shipped, "{name}: acknowledged");
+    let others = line.fulfilled.checked_minus(line.acknowledged);
+    let others = others.unwrap_or_else(|| panic!("{name}: more ours than fulfilled"));
+    assert!(
+        line.history <= others,
+        "{name}: more history than fulfilled"
+    );
+    let parts = line.parts.iter().flatten();
+    let skus: BTreeSet<SkuIx> = parts.clone().map(|part| part.sku).collect();
+    for part in parts {
+        let (held, needed) = (line.held_of(part.sku), line.needed(part));
+        assert!(held <= needed, "{name}: holds {held}, needs {needed}");
+    }
+    for held in &line.held {
+        assert!(skus.contains(&held.sku), "{name}: holds a stranger");
+        assert!(!held.units.is_zero(), "{name}: holds nothing somewhere");
+    }
+}
+
+/// No backorder beside available units at a location that serves its channel.
+fn nobody_waits_beside_stock(ledger: &Ledger, channel: u16, line: &Line, order: &str) {
+    for part in line.parts.iter().flatten() {
+        let owed = line.backordered(part.sku);
+        if owed.is_zero() {
+            continue;
+        }
+        for (location, _) in ledger.channel(channel).places_served() {
+            let there = ledger.balance(part.sku, location).available;
+            let place = ledger.location_id(location);
+            assert!(
+                there.is_zero(),
+                "order {order} waits for {owed} of {}, {there} are available at {place}",
+                ledger.sku_id(part.sku)
+            );
+        }
+    }
+}
+
+fn check_calls(ledger: &Ledger) {
+    for channel in &ledger.channels {
+        for (_, item, row) in channel.items.iter() {
+            for (_, slot) in &row.slots {
+                let call = match &slot.state {
+                    SlotState::InFlight(call) => (call, false),
+                    SlotState::InDoubt(call) => (call, true),
+                    SlotState::Free | SlotState::Parked(_) | SlotState::Absent => continue,
+                };
+                let under_way = ledger.calls.get(call.0);
+                let under_way = under_way.unwrap_or_else(|| panic!("{item}: call is forgotten"));
+                assert_eq!(under_way.in_doubt, call.1, "{item}: doubt");
+                let mine = under_way.rows.iter().any(|row| row.slot.item == *item);
+                assert!(mine, "{item}: waits for a call that does not write it");
+            }
+        }
+    }
+}
