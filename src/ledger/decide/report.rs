@@ -64,28 +64,9 @@ fn note_poll(desk: &mut Desk<'_>, channel: &Channel, polled: &Polled) {
 
 /// Wants the order read unless a copy at least as new is known or asked for already.
 fn note_hint(desk: &mut Desk<'_>, channel: &Channel, hint: &Hint) {
-<<<<<<< HEAD
-    let wanted = channel.wanted.get(&hint.order);
-    if let Some(known) = channel.orders.get(hint.order.as_str()) {
-        let settled = |at: Timestamp| known.began > at.plus(SETTLED_AFTER);
-        let newer_known = match (known.version, hint.version) {
-            (Some(known_version), Some(version)) => {
-                let fetched = known.source == Source::Fetch && settled(version);
-                version < known_version || (version == known_version && fetched)
-            }
-            (Some(_) | None, None) | (None, Some(_)) => false,
-        };
-        let beside_known = hint
-            .beside
-            .is_some_and(|beside| known.source == Source::Fetch && settled(beside));
-        if newer_known || beside_known {
-            return;
-        }
-=======
     let known = channel.orders.get(hint.order.as_str());
     if known.is_some_and(|known| is_known(known, hint)) {
         return;
->>>>>>> ledger-tests
     }
     let wanted = channel.wanted.get(&hint.order);
     let changed = hint.version.max(hint.beside);

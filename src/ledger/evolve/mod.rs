@@ -208,24 +208,16 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
             });
         }
         Fact::Reread(channel, key) => {
-<<<<<<< HEAD
-            push::change_named(ledger, channel, key, touched, |slot| slot.reread = true);
+            push::change_named(ledger, channel, key, touched, |slot| {
+                push::must_read(slot, at)
+            });
         }
         Fact::Released(channel, key) => {
             push::change_named(ledger, channel, key, touched, |slot| {
                 slot.state = SlotState::Free;
                 slot.corrections = 0;
-                slot.reread = true;
+                push::must_read(slot, at);
             });
-=======
-            push::must_read(push::slot_named(ledger, channel, key, touched), at);
-        }
-        Fact::Released(channel, key) => {
-            let slot = push::slot_named(ledger, channel, key, touched);
-            slot.state = SlotState::Free;
-            slot.corrections = 0;
-            push::must_read(slot, at);
->>>>>>> ledger-tests
         }
         Fact::Parked(bytes) => {
             ledger.parked.insert(bytes.id.clone(), (**bytes).clone());

@@ -18,15 +18,10 @@ pub(super) fn intend(
 ) {
     let number = channel_number(ledger, channel);
     for row in rows {
-<<<<<<< HEAD
         change(ledger, number, &row.slot, touched, |slot| {
-            slot.state = SlotState::InFlight(call)
+            slot.state = SlotState::InFlight(call);
+            slot.changed_at = at;
         });
-=======
-        let slot = slot(ledger, number, &row.slot, touched);
-        slot.state = SlotState::InFlight(call);
-        slot.changed_at = at;
->>>>>>> ledger-tests
     }
     let seq = ledger.seq;
     let under_way = Call {
@@ -46,19 +41,12 @@ pub(super) fn doubt(ledger: &mut Ledger, call: CallId, at: Timestamp, touched: &
     under_way.in_doubt = true;
     let (number, rows) = (under_way.channel, under_way.rows.clone());
     for row in &rows {
-<<<<<<< HEAD
         change(ledger, number, &row.slot, touched, |slot| {
             if slot.state == SlotState::InFlight(call) {
                 slot.state = SlotState::InDoubt(call);
+                slot.changed_at = at;
             }
         });
-=======
-        let slot = slot(ledger, number, &row.slot, touched);
-        if slot.state == SlotState::InFlight(call) {
-            slot.state = SlotState::InDoubt(call);
-            slot.changed_at = at;
-        }
->>>>>>> ledger-tests
     }
 }
 
@@ -131,7 +119,6 @@ pub(super) fn came_back(
     let seq = ledger.seq;
     let mut unsettled: Vec<Row> = Vec::new();
     for (row, outcome) in under_way.rows.iter().zip(outcomes) {
-<<<<<<< HEAD
         let waits = change(ledger, under_way.channel, &row.slot, touched, |slot| {
             let (flight, doubt) = (SlotState::InFlight(call), SlotState::InDoubt(call));
             if slot.state != flight && slot.state != doubt {
@@ -150,39 +137,7 @@ pub(super) fn came_back(
             );
             if *outcome == RowOutcome::InDoubt {
                 slot.state = doubt;
-=======
-        let slot = slot(ledger, under_way.channel, &row.slot, touched);
-        if slot.state != SlotState::InFlight(call) && slot.state != SlotState::InDoubt(call) {
-            continue;
-        }
-        slot.state = SlotState::Free;
-        if under_way.in_doubt {
-            must_read(slot, at);
-        }
-        match outcome {
-            RowOutcome::Applied => {
-                // Acts learned since the intent came after the write: before it they would have
-                // made the comparison fail.
-                let moved = match (slot.expected, row.expected) {
-                    (Some(now), Some(then)) => now.saturating_sub(then),
-                    (Some(_) | None, None) | (None, Some(_)) => 0,
-                };
-                slot.expected = Some(row.quantity.signed().saturating_add(moved));
                 slot.changed_at = at;
-                slot.confirmed = Some(Confirmed {
-                    quantity: row.quantity,
-                    seq,
-                    at,
-                });
-            }
-            RowOutcome::Accepted(_) | RowOutcome::Stale => must_read(slot, at),
-            RowOutcome::Refused(why) => slot.state = SlotState::Parked(why.clone()),
-            RowOutcome::NotApplied => {}
-            RowOutcome::InDoubt => {
-                slot.state = SlotState::InDoubt(call);
-                slot.changed_at = at;
-                unsettled.push(row.clone());
->>>>>>> ledger-tests
             }
             *outcome == RowOutcome::InDoubt
         });
@@ -209,6 +164,9 @@ fn settle(
     confirmed: Confirmed,
 ) {
     slot.state = SlotState::Free;
+    if call.in_doubt {
+        must_read(slot, confirmed.at);
+    }
     match outcome {
         RowOutcome::Applied => {
             // Acts learned since the intent came after the write: before it they would have made
@@ -220,12 +178,10 @@ fn settle(
             slot.expected = Some(row.quantity.signed().saturating_add(moved));
             slot.changed_at = confirmed.at;
             slot.confirmed = Some(confirmed);
-            slot.reread |= call.in_doubt;
         }
-        RowOutcome::Accepted(_) | RowOutcome::Stale => slot.reread = true,
+        RowOutcome::Accepted(_) | RowOutcome::Stale => must_read(slot, confirmed.at),
         RowOutcome::Refused(why) => slot.state = SlotState::Parked(why.clone()),
-        RowOutcome::NotApplied => slot.reread |= call.in_doubt,
-        RowOutcome::InDoubt => {}
+        RowOutcome::NotApplied | RowOutcome::InDoubt => {}
     }
 }
 
