@@ -19,3 +19,4 @@ pub mod channels;
 pub mod daemon;
 pub mod board;
 pub mod ports;
+pub mod cli;
