@@ -148,7 +148,7 @@ fn slot(text: &mut String, slot: &Value) {
         format!("{low} to {high}")
     };
     let terms = format!(
-        "{number} = part {} + own open units {} + unsellable {}, as the channel counts",
+        "{number}; of the target {}, own open units here {}, unsellable here {}",
         cell(&slot["part"]),
         cell(&slot["own"]),
         cell(&slot["unsellable"]),
@@ -213,7 +213,29 @@ mod tests {
 
     #[test]
     fn every_figure_has_its_entry() {
-        assert_snapshot!(account(&explained()), @r"");
+        assert_snapshot!(account(&explained()), @r"
+        listing 101 on shopify-us, as of entry 57
+
+        stands for: 1 × MUG-RED, entry 3
+          stock of MUG-RED:
+            main: available 7, committed 3, unavailable 0, entry 55
+            annex: available 0, committed 0, unavailable 0, never counted, entry 20
+            order #1001 (450) on shopify-us: 3 committed at main, entry 55
+            owed beyond that: 2
+        rules: entry 1
+          MUG-RED: safety stock 2 (sku on channel), share % 100 (default), cap none (default), minimum 0 (default)
+        whole listings beyond safety stock:
+          main: 5
+          together: 5
+          after share, cap and minimum: 5
+          own open units that the channel has not routed yet: 1
+        slots:
+          77@101: 8 to 9; of the target 5, own open units here 3, unsellable here 0
+            believed to hold: 8
+            last confirmed write: 8, entry 40
+            last reading: none yet
+            waits for: the channel to route open orders
+        ");
     }
 
     #[test]
@@ -221,6 +243,11 @@ mod tests {
         let mut unmapped = explained();
         unmapped["no_number"] = json!("not mapped: no SKU MUG-RED was ever booked");
         unmapped["parts"] = json!([]);
-        assert_snapshot!(account(&unmapped), @r"");
+        assert_snapshot!(account(&unmapped), @r"
+        listing 101 on shopify-us, as of entry 57
+
+        stands for: nothing, entry 3
+        no number, so nothing is pushed: not mapped: no SKU MUG-RED was ever booked
+        ");
     }
 }

@@ -80,6 +80,12 @@ mod tests {
                 { "channel": "shopify-eu", "mode": "shadow" },
             ]},
             { "merchant": "beta", "locations": ["a", "b"], "channels": [] },
-        ]})), @r"");
+        ]})), @r"
+        ok
+        merchant acme: 1 location, 2 channels
+          shopify-us  live
+          shopify-eu  shadow: all is computed, nothing is written
+        merchant beta: 2 locations, 0 channels
+        ");
     }
 }

@@ -240,6 +240,20 @@ mod tests {
         ]);
         let facts: Vec<Fact> = serde_json::from_value(facts).unwrap();
         let lines: Vec<String> = facts.iter().map(fact).collect();
-        assert_snapshot!(lines.join("\n"), @r"");
+        assert_snapshot!(lines.join("\n"), @r"
+        listing 101 on us stands for 2 × MUG, by a person
+        listing 102 on us stands for nothing: no SKU BOX
+        order #1001 (450) on us, placed 1970-01-01T00:00:00Z, version 1970-01-01T00:00:01Z, cancelled
+        line 1 of order 450 on us: listing 101 of 2 × MUG, ordered 3, open 2, fulfilled 1, holds 4 MUG at main
+        line 2 of order 450 on us: nothing of stock, ordered 1, open 1
+        parcel s-1 of order 450 on us: 1=2; tracking none
+        orders of us are complete to 1970-01-01T00:01:00Z, newest seen 1970-01-01T00:00:30Z
+        call 00000000-0000-4000-8000-000000000001 ended: applied, refused: unknown item, stale
+        call 00000000-0000-4000-8000-000000000001 may or may not have had its effect
+        slot 77@101 on us moved by -2 on the channel
+        us, read at 1970-01-01T00:00:00Z, shows 77@101=5 (drift +1)
+        short: 1 MUG left main that the books did not have
+        done: r-1
+        ");
     }
 }

@@ -133,6 +133,12 @@ mod tests {
                 Fact::Unparked("a\nb".to_owned()),
             ],
         };
-        assert_snapshot!(text(&entry), @r"");
+        assert_snapshot!(text(&entry), @r"
+        42  2026-11-20T09:00:00Z  webhook shopify-us  delivery-1
+            3 MUG-RED: main/available -> main/committed
+            MUG-RED was counted at main
+            order 450 was found late
+            a�b is no longer parked
+        ");
     }
 }

@@ -111,6 +111,11 @@ mod tests {
             ),
         ];
         let lines = rows.iter().flat_map(|row| (LIST.lines)(row));
-        assert_snapshot!(super::super::table::table(LIST.columns, lines.collect()), @r"");
+        assert_snapshot!(super::super::table::table(LIST.columns, lines.collect()), @r"
+        CHANNEL     LISTING  SKU ON CHANNEL  STANDS FOR         MAPPED BY  REMARKS
+        shopify-us  101      MUG-RED         MUG-RED            sku
+        shopify-us  102      MUG-RED         2 × MUG-RED + BOX  person
+        shopify-us  103      MUG-RED         -                  -          no SKU MUG-RED was ever booked, sells without limit, no longer listed
+        ");
     }
 }

@@ -178,7 +178,15 @@ mod tests {
 
     #[test]
     fn an_order_shows_its_lines() {
-        assert_snapshot!(text(&order()), @r"");
+        assert_snapshot!(text(&order()), @r"
+        order #1001 (450) on shopify-us
+        placed 2026-11-20T09:00:00Z, version 2026-11-20T09:00:01Z, entry 7
+        open
+
+        LINE  LISTING  ORDERED  OPEN  COMMITTED  BACKORDERED  SHIPPED BY US  FULFILLED  RESTOCKED  ENTRY
+        1     101            3     3          2            1              0          0          0      7
+        2     -              1     1          0            0              0          0          0      7
+        ");
     }
 
     #[test]
@@ -191,6 +199,11 @@ mod tests {
         parked["fetch_wanted"] = json!(true);
         let lines = [order(), closed, parked];
         let lines = lines.iter().flat_map(|row| (LIST.lines)(row));
-        assert_snapshot!(table(LIST.columns, lines.collect()), @r"");
+        assert_snapshot!(table(LIST.columns, lines.collect()), @r"
+        CHANNEL     ORDER  NAME   PLACED                STATE                                                  ORDERED  OPEN  COMMITTED  BACKORDERED
+        shopify-us  450    #1001  2026-11-20T09:00:00Z  open                                                         4     4          2            1
+        shopify-us  450    #1001  2026-11-20T09:00:00Z  closed, cancelled                                            4     4          2            1
+        shopify-us  450    #1001  2026-11-20T09:00:00Z  open, parked: a listing is unmapped, to be read again        4     4          2            1
+        ");
     }
 }

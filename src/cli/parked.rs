@@ -161,6 +161,11 @@ mod tests {
             }),
         ];
         let lines = rows.iter().map(line).collect();
-        assert_snapshot!(super::super::table::table(LIST.columns, lines), @r"");
+        assert_snapshot!(super::super::table::table(LIST.columns, lines), @r"
+        KIND      CHANNEL     WHAT                            WHY         RELEASE
+        bytes     shopify-us  orders/create, 12 bytes         no JSON     channelsync parked release d-1
+        unmapped  shopify-us  listing 101, orders waiting: 2  no SKU MUG  channelsync map set shopify-us 101 SKU
+        slot      shopify-us  slot 77@101                     refused     channelsync parked release shopify-us/77@101
+        ");
     }
 }

@@ -61,7 +61,8 @@ fn text(status: &Value) -> String {
     parts.extend(told("needs a person:", &needed));
     parts.extend(told("to be known:", &noted));
     if needed.is_empty() {
-        parts.push("nothing needs a person".to_owned());
+        // Slots and listings that wait for a person are not counted in the status.
+        parts.push("no alarm; `channelsync parked` lists what waits for a person".to_owned());
     }
     parts.join("\n\n")
 }
@@ -216,7 +217,17 @@ mod tests {
             "merchant": "acme", "entry": 42, "unwritable": null, "parked": 0,
             "channels": [channel("shopify-us")],
         });
-        assert_snapshot!(text(&status(&json!([acme]))), @r"");
+        assert_snapshot!(text(&status(&json!([acme]))), @r"
+        channelsync 0.1.0, 2026-11-20T09:00:02Z
+
+        MERCHANT  ENTRY  JOURNAL  PARKED
+        acme         42  written       0
+
+        MERCHANT  CHANNEL     CONNECTOR  MODE  ORDERS KNOWN TO       MAYBE DIRTY  IN FLIGHT  IN DOUBT  TO READ  TO FETCH
+        acme      shopify-us  shopify    live  2026-11-20T09:00:00Z            0          0         0        0         0
+
+        no alarm; `channelsync parked` lists what waits for a person
+        ");
     }
 
     #[test]
@@ -235,6 +246,31 @@ mod tests {
             "merchant": "acme", "entry": 42, "unwritable": "disk is full", "parked": 1,
             "channels": [us, eu],
         });
-        assert_snapshot!(text(&status(&json!([acme]))), @r"");
+        assert_snapshot!(text(&status(&json!([acme]))), @r#"
+        channelsync 0.1.0, 2026-11-20T09:00:02Z
+
+        MERCHANT  ENTRY  JOURNAL      PARKED
+        acme         42  NOT WRITTEN       1
+
+        MERCHANT  CHANNEL     CONNECTOR  MODE    ORDERS KNOWN TO       MAYBE DIRTY  IN FLIGHT  IN DOUBT  TO READ  TO FETCH
+        acme      shopify-us  shopify    live    -                               0          0         2        0         0
+        acme      shopify-eu  shopify    shadow  2026-11-20T09:00:00Z            0          0         0        0         0
+
+        needs a person:
+          acme: the journal cannot be written: disk is full
+            help: make space or mend the disk; the daemon goes on by itself
+          acme: 1 delivery is set aside
+            help: channelsync parked --merchant acme
+          acme/shopify-us: paused: the app was uninstalled on the channel
+            help: mend it, then: channelsync reconcile --merchant acme shopify-us --resume
+
+        to be known:
+          acme/shopify-us: 2 slots are in doubt and will be read back
+          acme/shopify-eu: calls are held back after failures (open): status 503�
+            help: it tries again by itself; see whether the channel is down
+          acme/shopify-eu: poll failed at 2026-11-20T08:59:00Z: status 503
+          acme/shopify-eu: shadow mode: all is computed, nothing is written
+            help: set `mode = "live"` in the merchant's file when the numbers are right
+        "#);
     }
 }

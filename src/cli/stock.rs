@@ -176,6 +176,11 @@ mod tests {
             json!({ "sku": "NEVER-SEEN", "backordered": 0, "locations": [] }),
         ];
         let lines = rows.iter().flat_map(lines).collect();
-        assert_snapshot!(super::super::table::table(LIST.columns, lines), @r"");
+        assert_snapshot!(super::super::table::table(LIST.columns, lines), @r"
+        SKU         LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  COUNTED  BACKORDERED
+        MUG-RED     main            3          0          3            0  yes                2
+        MUG-RED     annex          12         12          0            0  no
+        NEVER-SEEN  -               -          -          -            -  -                  0
+        ");
     }
 }

@@ -82,7 +82,11 @@ mod tests {
             Column::Number("UNITS"),
             Column::Text("COUNTED"),
         ];
-        assert_snapshot!(table(&columns, rows), @r"");
+        assert_snapshot!(table(&columns, rows), @r"
+        SKU       UNITS  COUNTED
+        MUG-RED       7  -
+        a�[2Jb�c  12345  yes
+        ");
     }
 
     #[test]

@@ -234,11 +234,21 @@ mod tests {
         report
             .notes
             .push("12 bytes at the end are unfinished".to_owned());
-        assert_snapshot!(text(&report.json("acme")), @r"");
+        assert_snapshot!(text(&report.json("acme")), @r"
+        acme: 12 bytes at the end are unfinished
+        acme: ok, 3 entries replayed, snapshot of entry 2
+        acme: head 3:00ff
+        ");
         let mut report = Report::default();
         report.broken(&"MUG: units over all places sum to 1, not zero", None);
         report.broken(&"a snapshot differs", Some(SNAPSHOT_HELP));
-        assert_snapshot!(text(&report.json("acme")), @r"");
+        assert_snapshot!(text(&report.json("acme")), @r"
+        acme: BROKEN: MUG: units over all places sum to 1, not zero
+        acme: BROKEN: a snapshot differs
+          help: stop the daemon and move `snapshots` aside: the journal alone is enough to start
+        acme: not ok, 0 entries replayed, no snapshot
+        acme: head
+        ");
     }
 
     #[test]

@@ -112,7 +112,13 @@ fn a_sku_may_be_received_twice_in_one_file() {
 #[test]
 fn all_faults_are_told_and_that_nothing_was_booked() {
     let faults = parse(b"sku,location,units\nA,moon,x\n", &PLACES, true).unwrap_err();
-    insta::assert_snapshot!(told(Path::new("counts.csv"), &faults), @r"");
+    insta::assert_snapshot!(told(Path::new("counts.csv"), &faults), @r"
+        error: nothing was booked: counts.csv has 2 faults
+        line 2, column location: unknown location moon
+          help: the merchant's file has: main, annex
+        line 2, column units: x is no number of units
+          help: units are whole numbers from 0 to 4294967295
+        ");
 }
 
 #[test]
@@ -124,7 +130,10 @@ fn a_file_is_known_again_by_its_bytes_and_kind() {
         "0 rows booked, 1 row of this file was booked before or changed nothing"
     );
     let failure = Failure::new(Exit::TryAgain, "the queue is full", "try again in a moment");
-    insta::assert_snapshot!(halfway(failure, 500, 800), @r"");
+    insta::assert_snapshot!(halfway(failure, 500, 800), @r"
+        error: the queue is full (500 of 800 rows were booked now)
+        help: try again in a moment; then import the same file again: what is booked already is not booked twice
+        ");
 }
 
 proptest::proptest! {
