@@ -26,7 +26,7 @@ use channelsync::store::journal_file::{JournalFile, JournalOptions};
 use channelsync::store::parked::ParkedFiles;
 use channelsync::store::snapshot;
 use channelsync::transport::Paced;
-use channelsync_contract::ports::{Clock as _, Rng};
+use channelsync_contract::ports::{Clock as _, Rng, Spawn as _};
 use channelsync_contract::transport::{CallError, Request, Response, Transport};
 use channelsync_contract::{Counting, Timestamp, Units};
 use clap::Parser as _;
@@ -111,7 +111,8 @@ impl Daemon {
         let start = Ledger::default();
         let (writer, book) = Writer::new(start, journal.clone(), clock.clone(), limits, None);
         let stop = CancellationToken::new();
-        tokio::spawn(writer.run(stop.clone()));
+        let writing = writer.run(stop.clone());
+        TokioSpawn.spawn("writer", Box::pin(async { writing.await.unwrap() }));
         let counting = [
             ("shopify-us", (Counting::Gross, true)),
             ("shopify-eu", (Counting::Gross, true)),
@@ -329,11 +330,7 @@ fn listen(socket: &Path, routes: Router, stop: &CancellationToken) {
         header_bytes_max: 16_384,
         header_timeout: Duration::from_secs(5),
     };
-    tokio::spawn(serve(
-        listener,
-        routes,
-        edge,
-        Arc::new(TokioSpawn),
-        stop.clone(),
-    ));
+    let spawn = Arc::new(TokioSpawn);
+    let serving = serve(listener, routes, edge, spawn, stop.clone());
+    TokioSpawn.spawn("listener", Box::pin(serving));
 }
