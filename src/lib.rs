@@ -20,3 +20,4 @@ pub mod daemon;
 pub mod cli;
 pub mod board;
 pub mod ports;
+pub mod cli;

@@ -1,8 +1,182 @@
 //! The command line: one file per subcommand.
+//!
+//! In: arguments. Out: text or one JSON value on standard output, `error:` and `help:` on standard
+//! error, an exit code. Most commands ask the running daemon over its socket; `check`, `journal` and
+//! `verify` work on files without it. Never here: a decision about the book.
 
-pub mod exit;
-pub mod run;
-pub mod sandbox;
-pub mod demo;
-pub mod audit;
-pub mod probe;
+mod failure;
+mod console;
+mod table;
+mod client;
+mod session;
+mod check;
+mod status;
+mod channels;
+mod listings;
+mod map;
+mod stock;
+mod import;
+mod orders;
+mod ship;
+mod parked;
+mod explain;
+mod account;
+mod reconcile;
+mod journal;
+mod fact;
+mod verify;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use console::Console;
+pub use failure::{Exit, Failure};
+use session::Session;
+
+use crate::ports::{SystemClock, SystemRng};
+use crate::settings;
+
+/// The variable that names the configuration directory.
+const CONFIG_VARIABLE: &str = "CHANNELSYNC_CONFIG";
+const CONFIG_DIR: &str = "/etc/channelsync";
+
+/// Keeps every sales channel of a merchant truthful: no oversell, no stale quantity, no lost order.
+#[derive(Debug, Parser)]
+#[command(name = "channelsync", version, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 found something, 2 usage, 69 unavailable, \
+                        75 try again, 78 configuration."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+struct Common {
+    /// Configuration directory [default: `$CHANNELSYNC_CONFIG`, else /etc/channelsync]
+    #[arg(long, global = true, value_name = "DIR")]
+    config: Option<PathBuf>,
+    /// Whose book; needed only where there are several merchants
+    #[arg(long, global = true, value_name = "ID")]
+    merchant: Option<String>,
+    /// One JSON value on standard output instead of text
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the configuration: every fault at once, without network
+    Check,
+    /// How everything stands, and what needs a person
+    Status,
+    /// The sales channels: mode, progress, what is left to do
+    Channels,
+    /// What the channels sell, and which SKUs it stands for
+    Listings(listings::Args),
+    /// Say by hand what a listing stands for
+    Map(map::Args),
+    /// Show stock, or book receipts, counts and corrections
+    Stock(stock::Args),
+    /// Show orders, or record a parcel that left
+    Orders(orders::Args),
+    /// What was set aside for a person, and how to let it go
+    Parked(parked::Args),
+    /// Why a listing shows the quantity it shows
+    Explain(explain::Args),
+    /// Have a channel polled, scanned or read back now, or let it go on after a pause
+    Reconcile(reconcile::Args),
+    /// Read the journal's files, with or without a daemon
+    Journal(journal::Args),
+    /// Prove the journal's files: hash chain, sums, snapshot, parked bytes
+    Verify,
+}
+
+/// The whole program: arguments in, exit code out.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output, anything else to standard error; a closed one is no panic.
+            drop(error.print());
+            let asked = error.exit_code() == 0;
+            return if asked { Exit::Ok } else { Exit::Usage };
+        }
+    };
+    let mut env = settings::environment();
+    if let Ok(dir) = std::env::var(CONFIG_VARIABLE) {
+        env.insert(CONFIG_VARIABLE.to_owned(), dir);
+    }
+    let (mut out, mut err) = (io::BufWriter::new(io::stdout()), io::stderr());
+    let mut console = Console {
+        out: &mut out,
+        err: &mut err,
+        terminal: io::stderr().is_terminal(),
+        env,
+        clock: Arc::new(SystemClock::new()),
+        rng: Arc::new(SystemRng),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(Box::pin(run(cli, &mut console))),
+        Err(error) => {
+            console.tell(format_args!("error: no threads can be started: {error}\n"));
+            Exit::Unavailable
+        }
+    }
+}
+
+/// Carries out one command; failures are told on the console.
+pub async fn run(cli: Cli, console: &mut Console<'_>) -> Exit {
+    let result = carry_out(cli, console).await;
+    match result.and_then(|exit| console.flush().map(|()| exit)) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            // What was written before the failure comes before its text.
+            drop(console.flush());
+            console.tell(&failure);
+            failure.exit()
+        }
+    }
+}
+
+async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let Cli { common, command } = cli;
+    let variable = console.env.get(CONFIG_VARIABLE).map(PathBuf::from);
+    let dir = common.config.clone().or(variable);
+    let dir = dir.unwrap_or_else(|| PathBuf::from(CONFIG_DIR));
+    let config = settings::load(&dir, &console.env)?;
+    let mut session = Session {
+        config,
+        common,
+        console,
+    };
+    let session = &mut session;
+    match command {
+        Command::Check => check::run(session),
+        Command::Status => status::run(session).await,
+        Command::Channels => channels::run(session).await,
+        Command::Listings(args) => listings::run(&args, session).await,
+        Command::Map(args) => map::run(args, session).await,
+        Command::Stock(args) => stock::run(args, session).await,
+        Command::Orders(args) => orders::run(args, session).await,
+        Command::Parked(args) => parked::run(args, session).await,
+        Command::Explain(args) => explain::run(&args, session).await,
+        Command::Reconcile(args) => reconcile::run(&args, session).await,
+        Command::Journal(args) => journal::run(&args, session),
+        Command::Verify => verify::run(session),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,10 @@ const SPAWNS: &[(&str, &str)] = &[
     ("src/daemon", "starts, supervises and stops every task"),
     ("src/ports", "the system's version of the Spawn port"),
     (
+        "src/edge",
+        "a task for each connection, through the Spawn port, so many at most",
+    ),
+    (
         "src/store",
         "a blocking write leaves the executor; sled is closed in a thread that may hang",
     ),

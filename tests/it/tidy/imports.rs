@@ -41,24 +41,44 @@ const IDS: &[&str] = &[
     "Units",
 ];
 const PORTS: &[&str] = &["ports", "Clock", "Rng", "Spawn"];
+/// What a channel's tasks share; the board is where they leave word for the person on call.
 const BESIDE: &[&str] = &[
     "normalize",
     "catalog",
     "ledger",
     "ats",
     "bookkeeper",
+    "board",
+    "ports",
+];
+/// The admin answers from what is published or read through the bookkeeper, in the words of the
+/// ledger; figures of calls come from transport, the user of a socket from the edge.
+const SHOWN: &[&str] = &[
+    "bookkeeper",
+    "ledger",
+    "catalog",
+    "ats",
+    "board",
+    "edge",
+    "transport",
+    "store::parked",
     "ports",
 ];
 
 /// The table, in the order data flows.
 const ROOMS: &[Room] = &[
     room("src/settings", &[], Contract::All),
+    // Turns settings into connectors, and into the setup that the ledger books.
     room(
         "src/channels",
-        &["settings", "ports", "transport"],
+        &["settings", "ledger", "ports", "transport"],
         Contract::All,
     )
     .with(&["channelsync_shopify"]),
+    // Notes for the person on call: times and texts alone, so that every task may write them.
+    room("src/board", &[], Contract::Words(&[IDS])),
+    // Sockets and their limits; what is served on them is given.
+    room("src/edge", &[], Contract::Words(&[PORTS])),
     room(
         "src/inbox",
         &[
@@ -67,6 +87,7 @@ const ROOMS: &[Room] = &[
             "ledger",
             "ats",
             "bookkeeper",
+            "board",
             "ports",
             "store::parked",
         ],
@@ -85,7 +106,7 @@ const ROOMS: &[Room] = &[
     room("src/reconcile", BESIDE, Contract::All),
     room("src/store", &["ledger"], Contract::All),
     room("src/transport", &["ports"], Contract::All),
-    room("src/admin", &["bookkeeper", "ports"], Contract::All),
+    room("src/admin", SHOWN, Contract::All),
     room("src/ports", &[], Contract::All),
     room("connectors/contract/src", &[], Contract::All),
     room("connectors/shopify/src", &[], Contract::All),

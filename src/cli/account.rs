@@ -1,0 +1,253 @@
+//! The account that `explain` gives: each figure with the entry that set it.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::table::{cell, elements};
+
+/// An explanation, as the daemon gives it, for people.
+pub(super) fn account(explained: &Value) -> String {
+    let mut text = format!(
+        "listing {} on {}, as of entry {}\n\n",
+        cell(&explained["listing"]),
+        cell(&explained["channel"]),
+        cell(&explained["seq"]),
+    );
+    let parts = elements(&explained["parts"]);
+    write(&mut text, 0, "stands for", mapped(parts, explained));
+    for part in parts {
+        stock(&mut text, part);
+    }
+    if let Some(why) = explained["no_number"].as_str() {
+        write(
+            &mut text,
+            0,
+            "no number, so nothing is pushed",
+            cell(&why.into()),
+        );
+        return text.trim_end().to_owned();
+    }
+    write(&mut text, 0, "rules", entry(&explained["rules_by_entry"]));
+    for part in parts {
+        write(&mut text, 1, &cell(&part["sku"]), rules(&part["rules"]));
+    }
+    write(
+        &mut text,
+        0,
+        "whole listings beyond safety stock",
+        String::new(),
+    );
+    for pool in elements(&explained["pools"]) {
+        write(&mut text, 1, &cell(&pool[0]), cell(&pool[1]));
+    }
+    write(&mut text, 1, "together", cell(&explained["pool"]));
+    let target = cell(&explained["target"]);
+    write(&mut text, 1, "after share, cap and minimum", target);
+    let unplaced = explained["own_unplaced"].as_u64().unwrap_or(0);
+    if unplaced > 0 {
+        let what = "own open units that the channel has not routed yet";
+        write(&mut text, 1, what, unplaced.to_string());
+    }
+    write(&mut text, 0, "slots", String::new());
+    for slot in elements(&explained["slots"]) {
+        self::slot(&mut text, slot);
+    }
+    text.trim_end().to_owned()
+}
+
+fn write(text: &mut String, depth: usize, what: &str, value: String) {
+    let indent = "  ".repeat(depth);
+    let value = if value.is_empty() {
+        value
+    } else {
+        format!(" {value}")
+    };
+    let written = writeln!(text, "{indent}{what}:{value}");
+    written.expect("a text takes everything");
+}
+
+fn entry(number: &Value) -> String {
+    format!("entry {}", cell(number))
+}
+
+fn mapped(parts: &[Value], explained: &Value) -> String {
+    let part = |part: &Value| format!("{} × {}", cell(&part["units"]), cell(&part["sku"]));
+    let all: Vec<String> = parts.iter().map(part).collect();
+    let all = if all.is_empty() {
+        "nothing".to_owned()
+    } else {
+        all.join(" + ")
+    };
+    format!("{all}, entry {}", cell(&explained["mapped_by_entry"]))
+}
+
+fn stock(text: &mut String, part: &Value) {
+    write(
+        text,
+        1,
+        &format!("stock of {}", cell(&part["sku"])),
+        String::new(),
+    );
+    for here in elements(&part["stock"]) {
+        let never = if here["counted"] == false {
+            ", never counted"
+        } else {
+            ""
+        };
+        let figures = format!(
+            "available {}, committed {}, unavailable {}{never}, {}",
+            cell(&here["available"]),
+            cell(&here["committed"]),
+            cell(&here["unavailable"]),
+            entry(&here["entry"]),
+        );
+        write(text, 2, &cell(&here["location"]), figures);
+    }
+    for held in elements(&part["committed"]) {
+        let (name, order) = (cell(&held["name"]), cell(&held["order"]));
+        let what = format!("order {name} ({order}) on {}", cell(&held["channel"]));
+        let (units, location) = (cell(&held["units"]), cell(&held["location"]));
+        let figures = format!("{units} committed at {location}, {}", entry(&held["entry"]));
+        write(text, 2, &what, figures);
+    }
+    if part["backordered"].as_u64().unwrap_or(0) > 0 {
+        write(text, 2, "owed beyond that", cell(&part["backordered"]));
+    }
+}
+
+fn rules(rules: &Value) -> String {
+    let rule = |key: &str, name: &str| {
+        let won = &rules[key];
+        let value = match &won["value"] {
+            Value::Null => "none".to_owned(),
+            value => cell(value),
+        };
+        let level = cell(&won["level"]).replace('_', " ");
+        format!("{name} {value} ({level})")
+    };
+    [
+        rule("safety_stock_units", "safety stock"),
+        rule("share_percent", "share %"),
+        rule("cap_units", "cap"),
+        rule("min_units", "minimum"),
+    ]
+    .join(", ")
+}
+
+fn slot(text: &mut String, slot: &Value) {
+    let item = cell(&slot["slot"]["item"]);
+    let name = match slot["slot"]["location"].as_str() {
+        Some(location) => format!("{item}@{}", cell(&location.into())),
+        None => item,
+    };
+    let (low, high) = (cell(&slot["low"]), cell(&slot["high"]));
+    let number = if low == high {
+        low
+    } else {
+        format!("{low} to {high}")
+    };
+    let terms = format!(
+        "{number}; of the target {}, own open units here {}, unsellable here {}",
+        cell(&slot["part"]),
+        cell(&slot["own"]),
+        cell(&slot["unsellable"]),
+    );
+    write(text, 1, &name, terms);
+    write(text, 2, "believed to hold", cell(&slot["expected"]));
+    write(
+        text,
+        2,
+        "last confirmed write",
+        with_entry(&slot["confirmed"]),
+    );
+    write(text, 2, "last reading", with_entry(&slot["shown"]));
+    if let Some(what) = slot["waits"].as_str() {
+        write(text, 2, "waits for", cell(&what.into()));
+    }
+}
+
+fn with_entry(pair: &Value) -> String {
+    match pair {
+        Value::Null => "none yet".to_owned(),
+        pair => format!("{}, {}", cell(&pair[0]), entry(&pair[1])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    fn explained() -> Value {
+        let won = |value: Value, level| json!({ "value": value, "level": level });
+        json!({
+            "channel": "shopify-us", "listing": "101", "seq": 57, "mapped_by_entry": 3,
+            "rules_by_entry": 1, "no_number": null, "pools": [["main", 5]], "pool": 5,
+            "target": 5, "own_unplaced": 1,
+            "parts": [{
+                "sku": "MUG-RED", "units": 1, "backordered": 2,
+                "rules": {
+                    "safety_stock_units": won(json!(2), "sku_on_channel"),
+                    "share_percent": won(json!(100), "default"),
+                    "cap_units": won(json!(null), "default"),
+                    "min_units": won(json!(0), "default"),
+                },
+                "stock": [
+                    { "location": "main", "available": 7, "committed": 3, "unavailable": 0,
+                      "counted": true, "entry": 55 },
+                    { "location": "annex", "available": 0, "committed": 0, "unavailable": 0,
+                      "counted": false, "entry": 20 },
+                ],
+                "committed": [{ "channel": "shopify-us", "order": "450", "name": "#1001",
+                    "location": "main", "units": 3, "entry": 55 }],
+            }],
+            "slots": [{
+                "slot": { "item": "77", "location": "101" }, "part": 5, "own": 3,
+                "unsellable": 0, "low": 8, "high": 9, "expected": 8, "confirmed": [8, 40],
+                "shown": null, "waits": "the channel to route open orders",
+            }],
+        })
+    }
+
+    #[test]
+    fn every_figure_has_its_entry() {
+        assert_snapshot!(account(&explained()), @r"
+        listing 101 on shopify-us, as of entry 57
+
+        stands for: 1 × MUG-RED, entry 3
+          stock of MUG-RED:
+            main: available 7, committed 3, unavailable 0, entry 55
+            annex: available 0, committed 0, unavailable 0, never counted, entry 20
+            order #1001 (450) on shopify-us: 3 committed at main, entry 55
+            owed beyond that: 2
+        rules: entry 1
+          MUG-RED: safety stock 2 (sku on channel), share % 100 (default), cap none (default), minimum 0 (default)
+        whole listings beyond safety stock:
+          main: 5
+          together: 5
+          after share, cap and minimum: 5
+          own open units that the channel has not routed yet: 1
+        slots:
+          77@101: 8 to 9; of the target 5, own open units here 3, unsellable here 0
+            believed to hold: 8
+            last confirmed write: 8, entry 40
+            last reading: none yet
+            waits for: the channel to route open orders
+        ");
+    }
+
+    #[test]
+    fn a_listing_without_number_says_why() {
+        let mut unmapped = explained();
+        unmapped["no_number"] = json!("not mapped: no SKU MUG-RED was ever booked");
+        unmapped["parts"] = json!([]);
+        assert_snapshot!(account(&unmapped), @r"
+        listing 101 on shopify-us, as of entry 57
+
+        stands for: nothing, entry 3
+        no number, so nothing is pushed: not mapped: no SKU MUG-RED was ever booked
+        ");
+    }
+}

@@ -1,0 +1,137 @@
+//! `explain`: why a listing shows what it shows, now or at an earlier time.
+
+use channelsync_contract::Timestamp;
+use serde_json::Value;
+
+use super::account::account;
+use super::client::query;
+use super::failure::{Exit, Failure};
+use super::journal::open_reader;
+use super::session::Session;
+use crate::ats;
+use crate::bookkeeper::{OpenError, load_newest, replay};
+use crate::ledger::Ledger;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// The channel's own id of the listing, as `channelsync listings` shows it
+    listing: String,
+    /// Where it is, if several channels have a listing of that id
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// As it was then (RFC 3339, such as 2026-11-20T09:00:00Z), replayed from the journal's files
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
+}
+
+pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let channels = session.channels(args.channel.as_deref())?;
+    let mut found = match args.at {
+        None => of_now(&args.listing, &channels, session).await?,
+        Some(at) => of_then(&args.listing, &channels, at, session)?,
+    };
+    let many = found.len() > 1;
+    let Some(explained) = found.pop().filter(|_| !many) else {
+        return Err(not_one(&args.listing, many));
+    };
+    if session.common.json {
+        session.console.json(&explained)?;
+    } else {
+        session.console.print(&account(&explained))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn not_one(listing: &str, many: bool) -> Failure {
+    if many {
+        let error = format!("several channels have a listing {listing}");
+        return Failure::usage(error, "say which with --channel");
+    }
+    let error = format!("no channel has a listing {listing}");
+    Failure::usage(error, "`channelsync listings` lists them")
+}
+
+async fn of_now(
+    listing: &str,
+    channels: &[String],
+    session: &Session<'_, '_>,
+) -> Result<Vec<Value>, Failure> {
+    let (client, path) = (session.client(), session.path(&["explain"])?);
+    let mut found = Vec::new();
+    for channel in channels {
+        let path = query(&path, &[("channel", channel), ("listing", listing)]);
+        found.extend(client.find(&path).await?);
+    }
+    Ok(found)
+}
+
+fn of_then(
+    listing: &str,
+    channels: &[String],
+    at: Timestamp,
+    session: &Session<'_, '_>,
+) -> Result<Vec<Value>, Failure> {
+    let ledger = ledger_at(at, session)?;
+    let explained = channels
+        .iter()
+        .filter_map(|channel| ats::explain(&ledger, channel, listing));
+    let values = explained.map(|explained| {
+        serde_json::to_value(explained).map_err(|error| {
+            let error = format!("the account cannot be written: {error}");
+            Failure::new(Exit::Unavailable, error, "this is a bug in channelsync")
+        })
+    });
+    values.collect()
+}
+
+/// The book as of a time: from a snapshot that is not later, else from the first entry.
+fn ledger_at(at: Timestamp, session: &Session<'_, '_>) -> Result<Ledger, Failure> {
+    let dir = session.merchant_dir()?;
+    // A snapshot only saves time here: one that cannot be read is no reason to give up.
+    let newest = load_newest(&dir.join("snapshots")).unwrap_or_default();
+    let start = if newest.ledger.at <= at {
+        newest.ledger
+    } else {
+        Ledger::default()
+    };
+    let reader = open_reader(&dir, start.seq + 1)?;
+    let bar = session.console.bar("entries", reader.head().seq);
+    let read = |from, bytes| reader.read(from, bytes);
+    let replayed = replay(&read, start, |entry| {
+        bar.set_position(entry.seq);
+        entry.at <= at
+    });
+    bar.finish_and_clear();
+    let (ledger, _) = replayed.map_err(|error| damaged(&error))?;
+    Ok(ledger)
+}
+
+/// A journal that cannot be replayed.
+pub(super) fn damaged(error: &OpenError) -> Failure {
+    Failure::advised(Exit::Found, error, error.help().map(ToOwned::to_owned))
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    let help = "it is no time like 2026-11-20T09:00:00Z or 2026-11-20T04:00:00-05:00";
+    Timestamp::parse(text).ok_or_else(|| help.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_an_offset() {
+        assert_eq!(
+            time("2026-11-20T04:00:00-05:00"),
+            time("2026-11-20T09:00:00Z")
+        );
+        assert!(time("2026-11-20").is_err());
+    }
+
+    #[test]
+    fn none_and_several_are_told_apart() {
+        assert!(not_one("101", false).to_string().contains("no channel has"));
+        assert!(not_one("101", true).to_string().contains("--channel"));
+    }
+}

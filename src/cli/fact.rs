@@ -1,0 +1,259 @@
+//! Facts of the journal in words.
+
+use channelsync_contract::{Sku, SlotKey, Units};
+
+use crate::ledger::{Exception, Fact, LineFact, MappedBy, OrderFact, Reading, RowOutcome};
+
+/// A fact in a line.
+pub(super) fn fact(fact: &Fact) -> String {
+    match fact {
+        Fact::Configured(setup) => format!(
+            "settings: {} locations, {} channels",
+            setup.locations.len(),
+            setup.channels.len()
+        ),
+        Fact::Counted(sku, location) => format!("{sku} was counted at {location}"),
+        Fact::Listing(channel, report) => format!(
+            "{channel} lists {} with SKU {:?}, item {}",
+            report.listing,
+            report.sku.as_str(),
+            report.item
+        ),
+        Fact::ListingGone(channel, listing) => format!("{channel} no longer lists {listing}"),
+        Fact::Mapped(channel, listing, parts, by) => {
+            let by = match by {
+                MappedBy::Sku => "by SKU",
+                MappedBy::Person => "by a person",
+            };
+            format!(
+                "listing {listing} on {channel} stands for {}, {by}",
+                parts_text(parts)
+            )
+        }
+        Fact::Unmapped(channel, listing, why) => {
+            format!("listing {listing} on {channel} stands for nothing: {why}")
+        }
+        Fact::Order(known) => order(known),
+        Fact::Line(known) => line(known),
+        Fact::Shipped(shipment) => {
+            let lines = shipment.lines.iter();
+            let lines: Vec<String> = lines.map(|l| format!("{}={}", l.line, l.units)).collect();
+            let (order, channel) = (&shipment.order, &shipment.channel);
+            let tracking = shipment.tracking.as_deref().unwrap_or("none");
+            format!(
+                "parcel {} of order {order} on {channel}: {}; tracking {tracking}",
+                shipment.id,
+                lines.join(" ")
+            )
+        }
+        Fact::Wanted(channel, id, since) => {
+            format!("order {id} on {channel} must be read, since {since}")
+        }
+        Fact::Absent(channel, id) => format!("order {id} is not shown by {channel}"),
+        Fact::Polled(channel, stream, to, newest) => {
+            format!("{stream} of {channel} are complete to {to}, newest seen {newest}")
+        }
+        Fact::Shown(channel, began, readings) => {
+            let readings: Vec<String> = readings.iter().map(reading).collect();
+            format!("{channel}, read at {began}, shows {}", readings.join("; "))
+        }
+        Fact::Parked(bytes) => format!(
+            "parked {}: {} of {}, {} bytes: {}",
+            bytes.id, bytes.what, bytes.channel, bytes.length, bytes.why
+        ),
+        Fact::Unparked(id) => format!("{id} is no longer parked"),
+        Fact::Exception(known) => exception(known),
+        Fact::Done(id) => format!("done: {id}"),
+        Fact::Intent(..)
+        | Fact::Outcome(..)
+        | Fact::InDoubt(_)
+        | Fact::Moved(..)
+        | Fact::Reread(..)
+        | Fact::Released(..) => push(fact),
+    }
+}
+
+/// Facts about calls and slots; others give nothing.
+fn push(fact: &Fact) -> String {
+    let slot_of = |channel: &_, slot: &SlotKey| format!("slot {slot} on {channel}");
+    match fact {
+        Fact::Intent(call, channel, rows) => {
+            let rows = rows.iter().map(|row| {
+                let replacing = row.expected.map(|held| format!(" replacing {held}"));
+                format!(
+                    "{}={}{}",
+                    row.slot,
+                    row.quantity,
+                    replacing.unwrap_or_default()
+                )
+            });
+            let rows: Vec<String> = rows.collect();
+            format!("call {call} to {channel} sets {}", rows.join(" "))
+        }
+        Fact::Outcome(call, outcomes) => {
+            let outcomes: Vec<String> = outcomes.iter().map(outcome).collect();
+            format!("call {call} ended: {}", outcomes.join(", "))
+        }
+        Fact::InDoubt(call) => format!("call {call} may or may not have had its effect"),
+        Fact::Moved(channel, slot, by) => {
+            format!("{} moved by {by:+} on the channel", slot_of(channel, slot))
+        }
+        Fact::Reread(channel, slot) => format!("{} must be read", slot_of(channel, slot)),
+        Fact::Released(channel, slot) => format!("{} may be pushed again", slot_of(channel, slot)),
+        _ => String::new(),
+    }
+}
+
+fn order(order: &OrderFact) -> String {
+    let flags = [(order.test, ", a test"), (order.cancelled, ", cancelled")];
+    let flags: String = flags
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, word)| *word)
+        .collect();
+    let version = order.version.map(|version| format!(", version {version}"));
+    format!(
+        "order {} ({}) on {}, placed {}{}{flags}",
+        order.name,
+        order.order,
+        order.channel,
+        order.placed_at,
+        version.unwrap_or_default()
+    )
+}
+
+fn line(line: &LineFact) -> String {
+    let mut text = format!(
+        "line {} of order {} on {}:",
+        line.line, line.order, line.channel
+    );
+    match (&line.listing, &line.parts) {
+        (None, _) => text.push_str(" nothing of stock"),
+        (Some(listing), None) => text.push_str(&format!(" listing {listing}, unmapped")),
+        (Some(listing), Some(parts)) => {
+            text.push_str(&format!(" listing {listing} of {}", parts_text(parts)));
+        }
+    }
+    text.push_str(&format!(", ordered {}, open {}", line.ordered, line.open));
+    for (units, what) in [
+        (line.fulfilled, "fulfilled"),
+        (line.history, "before the books"),
+        (line.shipped, "shipped by us"),
+        (line.acknowledged, "acknowledged"),
+        (line.restocked, "restocked"),
+    ] {
+        if units > Units::ZERO {
+            text.push_str(&format!(", {what} {units}"));
+        }
+    }
+    for (sku, location, units) in &line.held {
+        text.push_str(&format!(", holds {units} {sku} at {location}"));
+    }
+    text
+}
+
+fn parts_text(parts: &[(Sku, u32)]) -> String {
+    let part = |(sku, units): &(Sku, u32)| format!("{units} × {sku}");
+    parts.iter().map(part).collect::<Vec<_>>().join(" + ")
+}
+
+fn reading(reading: &Reading) -> String {
+    let mut text = match reading.written {
+        Some(written) => format!("{}={written}", reading.slot),
+        None => format!("{} not stocked", reading.slot),
+    };
+    if let Some(drift) = reading.drift {
+        text.push_str(&format!(" (drift {drift:+})"));
+    }
+    if let Some(recheck) = &reading.recheck {
+        text.push_str(&format!(
+            " (differs by {:+}, perhaps an order)",
+            recheck.difference
+        ));
+    }
+    if let Some(why) = &reading.park {
+        text.push_str(&format!(" (parked: {why})"));
+    }
+    text
+}
+
+fn outcome(outcome: &RowOutcome) -> String {
+    match outcome {
+        RowOutcome::Applied => "applied".to_owned(),
+        RowOutcome::Accepted(ticket) => format!("accepted as {ticket}"),
+        RowOutcome::Stale => "stale".to_owned(),
+        RowOutcome::Refused(why) => format!("refused: {why}"),
+        RowOutcome::NotApplied => "not applied".to_owned(),
+        RowOutcome::InDoubt => "in doubt".to_owned(),
+    }
+}
+
+fn exception(exception: &Exception) -> String {
+    match exception {
+        Exception::Short {
+            sku,
+            location,
+            units,
+        } => format!("short: {units} {sku} left {location} that the books did not have"),
+        Exception::Displaced {
+            sku,
+            location,
+            units,
+        } => format!("displaced: {units} {sku} at {location} were taken from orders"),
+        Exception::RestockExcess { order, line, units } => {
+            format!("line {line} of order {order}: {units} more put back than shipped")
+        }
+        Exception::LateDiscovery { order } => format!("order {order} was found late"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    #[test]
+    fn facts_read_like_sentences() {
+        let call = "00000000-0000-4000-8000-000000000001";
+        let slot = json!({ "item": "77", "location": "101" });
+        let facts = json!([
+            { "mapped": ["us", "101", [["MUG", 2]], "person"] },
+            { "unmapped": ["us", "102", "no SKU BOX"] },
+            { "order": { "channel": "us", "order": "450", "name": "#1001", "placed_at": 0,
+                "version": 1_000_000, "began": 0, "source": "webhook", "cancelled": true } },
+            { "line": { "channel": "us", "order": "450", "line": "1", "listing": "101",
+                "parts": [["MUG", 2]], "ordered": 3, "open": 2, "fulfilled": 1,
+                "held": [["MUG", "main", 4]], "routes": null } },
+            { "line": { "channel": "us", "order": "450", "line": "2", "listing": null,
+                "parts": null, "ordered": 1, "open": 1, "fulfilled": 0, "routes": null } },
+            { "shipped": { "id": "s-1", "channel": "us", "order": "450",
+                "lines": [{ "line": "1", "units": 2 }], "tracking": null } },
+            { "polled": ["us", "orders", 60_000_000, 30_000_000] },
+            { "outcome": [call, ["applied", { "refused": "unknown item" }, "stale"]] },
+            { "in_doubt": call },
+            { "moved": ["us", slot, -2] },
+            { "shown": ["us", 0, [{ "slot": slot, "written": 5, "sellable": 5, "unsellable": 0,
+                "adopt": true, "drift": 1, "recheck": null, "park": null }]] },
+            { "exception": { "short": { "sku": "MUG", "location": "main", "units": 1 } } },
+            { "done": "r-1" },
+        ]);
+        let facts: Vec<Fact> = serde_json::from_value(facts).unwrap();
+        let lines: Vec<String> = facts.iter().map(fact).collect();
+        assert_snapshot!(lines.join("\n"), @r"
+        listing 101 on us stands for 2 × MUG, by a person
+        listing 102 on us stands for nothing: no SKU BOX
+        order #1001 (450) on us, placed 1970-01-01T00:00:00Z, version 1970-01-01T00:00:01Z, cancelled
+        line 1 of order 450 on us: listing 101 of 2 × MUG, ordered 3, open 2, fulfilled 1, holds 4 MUG at main
+        line 2 of order 450 on us: nothing of stock, ordered 1, open 1
+        parcel s-1 of order 450 on us: 1=2; tracking none
+        orders of us are complete to 1970-01-01T00:01:00Z, newest seen 1970-01-01T00:00:30Z
+        call 00000000-0000-4000-8000-000000000001 ended: applied, refused: unknown item, stale
+        call 00000000-0000-4000-8000-000000000001 may or may not have had its effect
+        slot 77@101 on us moved by -2 on the channel
+        us, read at 1970-01-01T00:00:00Z, shows 77@101=5 (drift +1)
+        short: 1 MUG left main that the books did not have
+        done: r-1
+        ");
+    }
+}

@@ -1,0 +1,160 @@
+//! One command at work: the configuration, the merchant meant, the way to the daemon.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::Common;
+use super::client::{Client, path};
+use super::console::Console;
+use super::failure::Failure;
+use super::table::{Column, table};
+use crate::settings::{Config, Merchant};
+
+/// What a command works with.
+pub(super) struct Session<'c, 'o> {
+    pub(super) config: Config,
+    pub(super) common: Common,
+    pub(super) console: &'c mut Console<'o>,
+}
+
+/// How the rows of a list look.
+pub(super) struct List {
+    pub(super) columns: &'static [Column],
+    /// The lines of a row.
+    pub(super) lines: fn(&Value) -> Vec<Vec<String>>,
+    /// What is said of no rows.
+    pub(super) nothing: &'static str,
+}
+
+impl Session<'_, '_> {
+    /// The merchant that is meant.
+    pub(super) fn merchant(&self) -> Result<&Merchant, Failure> {
+        let known = &self.config.merchants;
+        let names = || {
+            let names = known.iter().map(|merchant| merchant.id.as_str());
+            names.collect::<Vec<_>>().join(", ")
+        };
+        match (&self.common.merchant, known.as_slice()) {
+            (Some(id), _) => known
+                .iter()
+                .find(|merchant| merchant.id.as_str() == id)
+                .ok_or_else(|| {
+                    let error = format!("unknown merchant {id}");
+                    Failure::usage(error, format!("the configuration has: {}", names()))
+                }),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Failure::usage(
+                "there are several merchants",
+                format!("say which with --merchant: {}", names()),
+            )),
+        }
+    }
+
+    /// The merchants that are meant: all, unless one was named.
+    pub(super) fn merchants(&self) -> Result<Vec<&Merchant>, Failure> {
+        match self.common.merchant {
+            Some(_) => self.merchant().map(|merchant| vec![merchant]),
+            None => Ok(self.config.merchants.iter().collect()),
+        }
+    }
+
+    /// The channels of the merchant that are meant: all, unless one is named.
+    pub(super) fn channels(&self, named: Option<&str>) -> Result<Vec<String>, Failure> {
+        let merchant = self.merchant()?;
+        let known = merchant.channels.iter().map(|channel| channel.id.as_str());
+        let Some(named) = named else {
+            return Ok(known.map(ToOwned::to_owned).collect());
+        };
+        if known.clone().any(|channel| channel == named) {
+            return Ok(vec![named.to_owned()]);
+        }
+        let known: Vec<&str> = known.collect();
+        let error = format!("merchant {} has no channel {named}", merchant.id);
+        Err(Failure::usage(
+            error,
+            format!("it has: {}", known.join(", ")),
+        ))
+    }
+
+    /// The merchant's directory of journal, snapshots and parked bytes.
+    pub(super) fn merchant_dir(&self) -> Result<PathBuf, Failure> {
+        let id = &self.merchant()?.id;
+        Ok(self.config.state_dir.join(id.as_str()))
+    }
+
+    /// The way to the daemon.
+    pub(super) fn client(&self) -> Client {
+        Client::new(&self.config.listen.admin_socket, self.console.clock.clone())
+    }
+
+    /// A path of the merchant.
+    pub(super) fn path(&self, names: &[&str]) -> Result<String, Failure> {
+        let mut all = vec![self.merchant()?.id.as_str()];
+        all.extend(names);
+        Ok(path(&all))
+    }
+
+    /// The id given, or a fresh one under which a command happens once.
+    pub(super) fn id(&self, given: Option<String>) -> String {
+        given.unwrap_or_else(|| self.console.rng.uuid().to_string())
+    }
+
+    /// Has the daemon book a command.
+    pub(super) async fn order(&self, command: &Value) -> Result<Value, Failure> {
+        let path = self.path(&["commands"])?;
+        self.client().post(&path, command).await
+    }
+
+    /// Has a command booked that happens once per id, and tells what became of it.
+    pub(super) async fn order_once(&mut self, command: &Value, id: &str) -> Result<(), Failure> {
+        let answer = self.order(command).await;
+        let answer = answer.map_err(|failure| failure.repeatable(id))?;
+        let entry = answer["entry"].as_u64();
+        if self.common.json {
+            return self.console.json(&json!({ "entry": entry, "id": id }));
+        }
+        self.console.print(&match entry {
+            Some(entry) => format!("booked as entry {entry}"),
+            None => format!("nothing changed: {id} was booked before"),
+        })
+    }
+
+    /// Shows all rows of lists, one after the other.
+    pub(super) async fn list(&mut self, paths: &[String], list: &List) -> Result<(), Failure> {
+        if self.common.json {
+            return self.list_json(paths).await;
+        }
+        let client = self.client();
+        let mut lines = Vec::new();
+        for path in paths {
+            let each = |rows: Vec<Value>| {
+                lines.extend(rows.iter().flat_map(|row| (list.lines)(row)));
+                Ok(())
+            };
+            client.pages(path, each).await?;
+        }
+        if lines.is_empty() {
+            return self.console.print(list.nothing);
+        }
+        self.console.print(&table(list.columns, lines))
+    }
+
+    /// Rows as they come, so that a long list needs no memory.
+    async fn list_json(&mut self, paths: &[String]) -> Result<(), Failure> {
+        let client = self.client();
+        let mut between = "[";
+        for path in paths {
+            let each = |rows: Vec<Value>| {
+                for row in rows {
+                    self.console.bytes(between.as_bytes())?;
+                    self.console.bytes(row.to_string().as_bytes())?;
+                    between = ",\n";
+                }
+                Ok(())
+            };
+            client.pages(path, each).await?;
+        }
+        self.console.print(if between == "[" { "[]" } else { "]" })
+    }
+}

@@ -1,0 +1,110 @@
+//! `orders ship`: a parcel left.
+
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::session::Session;
+use super::table::cell;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// The channel's id of the order, or its name such as `#1001`
+    order: String,
+    /// Where the order is, if several channels have one of that name
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// What was in the parcel [default: everything still open]
+    #[arg(long = "line", value_name = "LINE=UNITS", value_parser = line)]
+    lines: Vec<(String, u32)>,
+    /// The carrier's number
+    #[arg(long)]
+    tracking: Option<String>,
+    /// Book it once under this id [default: a fresh one]
+    #[arg(long)]
+    id: Option<String>,
+}
+
+pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let id = session.id(args.id.clone());
+    let found = find(&args, session).await;
+    let (channel, order) = found.map_err(|failure| failure.repeatable(&id))?;
+    let command = json!({
+        "kind": "ship",
+        "id": id,
+        "channel": channel,
+        "order": order,
+        "lines": args.lines,
+        "tracking": args.tracking,
+    });
+    session.order_once(&command, &id).await
+}
+
+/// The channel and id of the one order that is meant.
+async fn find(args: &Args, session: &Session<'_, '_>) -> Result<(String, Value), Failure> {
+    let client = session.client();
+    let mut found = Vec::new();
+    for channel in session.channels(args.channel.as_deref())? {
+        let path = session.path(&["orders", &channel, &args.order])?;
+        if let Some(order) = client.find(&path).await? {
+            found.push((channel, order["order"].clone()));
+        }
+    }
+    let many = found.len() > 1;
+    match found.pop() {
+        Some(one) if !many => Ok(one),
+        Some(last) => {
+            found.push(last);
+            Err(ambiguous(&args.order, &found))
+        }
+        None => {
+            let error = format!("no channel knows an order {}", args.order);
+            let help = "`channelsync orders` lists them; quote names that begin with #";
+            Err(Failure::usage(error, help))
+        }
+    }
+}
+
+fn ambiguous(order: &str, found: &[(String, Value)]) -> Failure {
+    let places = found
+        .iter()
+        .map(|(channel, id)| format!("{channel} ({})", cell(id)));
+    let places = places.collect::<Vec<_>>().join(", ");
+    let error = format!("order {order} is on several channels: {places}");
+    Failure::usage(error, "say which with --channel")
+}
+
+/// `LINE=UNITS`.
+fn line(text: &str) -> Result<(String, u32), String> {
+    let (line, units) = text.rsplit_once('=').ok_or("it is LINE=UNITS")?;
+    match units.parse() {
+        Ok(units) if units > 0 && !line.is_empty() => Ok((line.to_owned(), units)),
+        _ => Err("it is LINE=UNITS, with at least 1 unit".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_an_id_and_units() {
+        assert_eq!(line("7=2"), Ok(("7".to_owned(), 2)));
+        assert_eq!(line("a=b=2"), Ok(("a=b".to_owned(), 2)));
+        for text in ["7", "7=", "7=0", "7=-1", "=1", "7=4294967296"] {
+            assert!(line(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_ambiguous_name_tells_where_it_was_found() {
+        let found = [
+            ("shopify-eu".to_owned(), json!("9")),
+            ("shopify-us".to_owned(), json!("450")),
+        ];
+        assert_eq!(
+            ambiguous("#1001", &found).to_string(),
+            "error: order #1001 is on several channels: shopify-eu (9), shopify-us (450)\n\
+             help: say which with --channel\n"
+        );
+    }
+}

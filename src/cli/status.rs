@@ -1,0 +1,276 @@
+//! `status`: how everything stands, and what needs a person.
+
+use serde_json::Value;
+
+use super::failure::{Exit, Failure};
+use super::session::Session;
+use super::table::{Column, cell, count, elements, printable, table};
+
+pub(super) async fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let status = fetch(session).await?;
+    if session.common.json {
+        session.console.json(&status)?;
+    } else {
+        session.console.print(&text(&status))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The daemon's status, of one merchant if one was named.
+pub(super) async fn fetch(session: &Session<'_, '_>) -> Result<Value, Failure> {
+    let mut status = session.client().get("/v1/status").await?;
+    if let Some(named) = &session.common.merchant {
+        session.merchant()?;
+        if let Some(merchants) = status["merchants"].as_array_mut() {
+            merchants.retain(|merchant| merchant["merchant"] == named.as_str());
+        }
+    }
+    Ok(status)
+}
+
+fn text(status: &Value) -> String {
+    let merchants = elements(&status["merchants"]);
+    let rows = merchants.iter().map(|merchant| {
+        let writable = merchant["unwritable"].is_null();
+        vec![
+            cell(&merchant["merchant"]),
+            cell(&merchant["entry"]),
+            if writable { "written" } else { "NOT WRITTEN" }.to_owned(),
+            cell(&merchant["parked"]),
+        ]
+    });
+    let columns = [
+        Column::Text("MERCHANT"),
+        Column::Number("ENTRY"),
+        Column::Text("JOURNAL"),
+        Column::Number("PARKED"),
+    ];
+    let mut parts = vec![
+        format!(
+            "channelsync {}, {}",
+            cell(&status["version"]),
+            cell(&status["now"])
+        ),
+        table(&columns, rows.collect()),
+        channel_table(merchants),
+    ];
+    let (needed, noted): (Vec<Remark>, Vec<Remark>) = merchants
+        .iter()
+        .flat_map(remarks)
+        .partition(|remark| remark.person);
+    parts.extend(told("needs a person:", &needed));
+    parts.extend(told("to be known:", &noted));
+    if needed.is_empty() {
+        // Slots and listings that wait for a person are not counted in the status.
+        parts.push("no alarm; `channelsync parked` lists what waits for a person".to_owned());
+    }
+    parts.join("\n\n")
+}
+
+/// All channels of these merchants as a table.
+pub(super) fn channel_table(merchants: &[Value]) -> String {
+    let rows = merchants.iter().flat_map(|merchant| {
+        let channels = elements(&merchant["channels"]).iter();
+        channels.map(move |channel| {
+            vec![
+                cell(&merchant["merchant"]),
+                cell(&channel["channel"]),
+                cell(&channel["connector"]),
+                cell(&channel["mode"]),
+                cell(&channel["orders_complete_to"]),
+                cell(&channel["dirty"]),
+                cell(&channel["in_flight"]),
+                cell(&channel["in_doubt"]),
+                cell(&channel["to_read"]),
+                cell(&channel["fetch_wanted"]),
+            ]
+        })
+    });
+    let columns = [
+        Column::Text("MERCHANT"),
+        Column::Text("CHANNEL"),
+        Column::Text("CONNECTOR"),
+        Column::Text("MODE"),
+        Column::Text("ORDERS KNOWN TO"),
+        Column::Number("MAYBE DIRTY"),
+        Column::Number("IN FLIGHT"),
+        Column::Number("IN DOUBT"),
+        Column::Number("TO READ"),
+        Column::Number("TO FETCH"),
+    ];
+    table(&columns, rows.collect())
+}
+
+/// Something to say about a merchant or a channel.
+struct Remark {
+    /// Whether it waits until somebody acts.
+    person: bool,
+    of: String,
+    what: String,
+    help: Option<String>,
+}
+
+fn told(title: &str, remarks: &[Remark]) -> Option<String> {
+    let mut text = title.to_owned();
+    for remark in remarks {
+        text.push_str(&format!("\n  {}: {}", remark.of, printable(&remark.what)));
+        if let Some(help) = &remark.help {
+            text.push_str(&format!("\n    help: {help}"));
+        }
+    }
+    (!remarks.is_empty()).then_some(text)
+}
+
+fn remarks(merchant: &Value) -> Vec<Remark> {
+    let id = cell(&merchant["merchant"]);
+    let remark = |what: String, help: String| Remark {
+        person: true,
+        of: id.clone(),
+        what,
+        help: Some(help),
+    };
+    let mut remarks = Vec::new();
+    if let Some(why) = merchant["unwritable"].as_str() {
+        let what = format!("the journal cannot be written: {why}");
+        let help = "make space or mend the disk; the daemon goes on by itself";
+        remarks.push(remark(what, help.to_owned()));
+    }
+    if let Some(parked @ 1..) = merchant["parked"].as_u64() {
+        let things = count(parked, "delivery is", "deliveries are");
+        let help = format!("channelsync parked --merchant {id}");
+        remarks.push(remark(format!("{things} set aside"), help));
+    }
+    for channel in elements(&merchant["channels"]) {
+        remarks.extend(channel_remarks(&id, channel));
+    }
+    remarks
+}
+
+fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
+    let name = cell(&channel["channel"]);
+    let of = format!("{merchant}/{name}");
+    let mut remarks = Vec::new();
+    let mut add = |person, what: String, help: Option<String>| {
+        let of = of.clone();
+        remarks.push(Remark {
+            person,
+            of,
+            what,
+            help,
+        });
+    };
+    if let Some(why) = channel["paused"].as_str() {
+        let resume = format!("channelsync reconcile --merchant {merchant} {name} --resume");
+        let help = format!("mend it, then: {resume}");
+        add(true, format!("paused: {why}"), Some(help));
+    }
+    if let Some(doubt @ 1..) = channel["in_doubt"].as_u64() {
+        let slots = count(doubt, "slot is", "slots are");
+        add(
+            false,
+            format!("{slots} in doubt and will be read back"),
+            None,
+        );
+    }
+    let breaker = cell(&channel["breaker"]);
+    if !breaker.starts_with("closed") {
+        let last = channel["last_error"].as_str().unwrap_or("no answer");
+        let what = format!("calls are held back after failures ({breaker}): {last}");
+        let help = "it tries again by itself; see whether the channel is down".to_owned();
+        add(false, what, Some(help));
+    }
+    for error in elements(&channel["errors"]) {
+        let (activity, at) = (cell(&error["activity"]), cell(&error["at"]));
+        let what = format!("{activity} failed at {at}: {}", cell(&error["error"]));
+        add(false, what, None);
+    }
+    if channel["mode"] == "shadow" {
+        let help = "set `mode = \"live\"` in the merchant's file when the numbers are right";
+        let what = "shadow mode: all is computed, nothing is written".to_owned();
+        add(false, what, Some(help.to_owned()));
+    }
+    remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+    use serde_json::json;
+
+    fn channel(name: &str) -> Value {
+        json!({
+            "channel": name, "connector": "shopify", "mode": "live", "paused": null,
+            "dirty": 0, "in_flight": 0, "in_doubt": 0, "to_read": 0, "fetch_wanted": 0,
+            "orders_complete_to": "2026-11-20T09:00:00Z", "errors": [], "breaker": "closed",
+            "last_error": null,
+        })
+    }
+
+    fn status(merchants: &Value) -> Value {
+        json!({ "version": "0.1.0", "now": "2026-11-20T09:00:02Z", "merchants": merchants })
+    }
+
+    #[test]
+    fn a_quiet_day_is_short() {
+        let acme = json!({
+            "merchant": "acme", "entry": 42, "unwritable": null, "parked": 0,
+            "channels": [channel("shopify-us")],
+        });
+        assert_snapshot!(text(&status(&json!([acme]))), @r"
+        channelsync 0.1.0, 2026-11-20T09:00:02Z
+
+        MERCHANT  ENTRY  JOURNAL  PARKED
+        acme         42  written       0
+
+        MERCHANT  CHANNEL     CONNECTOR  MODE  ORDERS KNOWN TO       MAYBE DIRTY  IN FLIGHT  IN DOUBT  TO READ  TO FETCH
+        acme      shopify-us  shopify    live  2026-11-20T09:00:00Z            0          0         0        0         0
+
+        no alarm; `channelsync parked` lists what waits for a person
+        ");
+    }
+
+    #[test]
+    fn what_needs_a_person_is_said_in_words() {
+        let mut us = channel("shopify-us");
+        us["paused"] = json!("the app was uninstalled on the channel");
+        us["orders_complete_to"] = json!(null);
+        us["in_doubt"] = json!(2);
+        let mut eu = channel("shopify-eu");
+        eu["mode"] = json!("shadow");
+        eu["breaker"] = json!("open");
+        eu["last_error"] = json!("status 503\u{7}");
+        eu["errors"] =
+            json!([{ "activity": "poll", "at": "2026-11-20T08:59:00Z", "error": "status 503" }]);
+        let acme = json!({
+            "merchant": "acme", "entry": 42, "unwritable": "disk is full", "parked": 1,
+            "channels": [us, eu],
+        });
+        assert_snapshot!(text(&status(&json!([acme]))), @r#"
+        channelsync 0.1.0, 2026-11-20T09:00:02Z
+
+        MERCHANT  ENTRY  JOURNAL      PARKED
+        acme         42  NOT WRITTEN       1
+
+        MERCHANT  CHANNEL     CONNECTOR  MODE    ORDERS KNOWN TO       MAYBE DIRTY  IN FLIGHT  IN DOUBT  TO READ  TO FETCH
+        acme      shopify-us  shopify    live    -                               0          0         2        0         0
+        acme      shopify-eu  shopify    shadow  2026-11-20T09:00:00Z            0          0         0        0         0
+
+        needs a person:
+          acme: the journal cannot be written: disk is full
+            help: make space or mend the disk; the daemon goes on by itself
+          acme: 1 delivery is set aside
+            help: channelsync parked --merchant acme
+          acme/shopify-us: paused: the app was uninstalled on the channel
+            help: mend it, then: channelsync reconcile --merchant acme shopify-us --resume
+
+        to be known:
+          acme/shopify-us: 2 slots are in doubt and will be read back
+          acme/shopify-eu: calls are held back after failures (open): status 503�
+            help: it tries again by itself; see whether the channel is down
+          acme/shopify-eu: poll failed at 2026-11-20T08:59:00Z: status 503
+          acme/shopify-eu: shadow mode: all is computed, nothing is written
+            help: set `mode = "live"` in the merchant's file when the numbers are right
+        "#);
+    }
+}

@@ -1,0 +1,186 @@
+//! `stock`: what is there, and what people book about it.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::client::query;
+use super::failure::{Exit, Failure};
+use super::import;
+use super::session::{List, Session};
+use super::table::{Column, cell, elements};
+
+#[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Args {
+    /// Show only this SKU
+    sku: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Book goods that came in
+    Receive(Line),
+    /// Book what is physically there, committed units included; the difference is found or missing
+    Count(Line),
+    /// Book units found (+) or lost (-)
+    Adjust {
+        /// Which
+        sku: String,
+        /// How many, signed
+        #[arg(allow_negative_numbers = true)]
+        by: i64,
+        /// The location
+        #[arg(long, value_name = "LOCATION")]
+        at: String,
+        /// Book it once under this id [default: a fresh one]
+        #[arg(long)]
+        id: Option<String>,
+    },
+    /// Book a CSV file with the header `sku,location,units`: all of it, and the same file only once
+    Import {
+        /// The file
+        file: PathBuf,
+        #[command(flatten)]
+        kind: Kind,
+    },
+}
+
+#[derive(clap::Args, Debug)]
+struct Line {
+    /// Which
+    sku: String,
+    /// How many
+    units: u32,
+    /// The location
+    #[arg(long, value_name = "LOCATION")]
+    at: String,
+    /// Book it once under this id [default: a fresh one]
+    #[arg(long)]
+    id: Option<String>,
+}
+
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Kind {
+    /// Its rows are counts
+    #[arg(long)]
+    counts: bool,
+    /// Its rows are receipts
+    #[arg(long)]
+    receipts: bool,
+}
+
+const LIST: List = List {
+    columns: &[
+        Column::Text("SKU"),
+        Column::Text("LOCATION"),
+        Column::Number("ON HAND"),
+        Column::Number("AVAILABLE"),
+        Column::Number("COMMITTED"),
+        Column::Number("UNAVAILABLE"),
+        Column::Text("COUNTED"),
+        Column::Number("BACKORDERED"),
+    ],
+    lines,
+    nothing: "no stock was ever booked",
+};
+
+pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    match args.command {
+        None => show(args.sku.as_deref(), session).await?,
+        Some(Command::Receive(line)) => book("receive", line, session).await?,
+        Some(Command::Count(line)) => book("count", line, session).await?,
+        Some(Command::Adjust { sku, by, at, id }) => {
+            let id = session.id(id);
+            let order = json!({ "kind": "adjust", "id": id, "sku": sku, "location": at, "by": by });
+            session.order_once(&order, &id).await?;
+        }
+        Some(Command::Import { file, kind }) => import::run(&file, kind.counts, session).await?,
+    }
+    Ok(Exit::Ok)
+}
+
+async fn show(sku: Option<&str>, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let all = session.path(&["stock"])?;
+    let Some(sku) = sku else {
+        return session.list(&[all], &LIST).await;
+    };
+    let path = query(&all, &[("sku", sku)]);
+    let answer = session.client().get(&path).await?;
+    if elements(&answer["rows"]).is_empty() {
+        let error = format!("no stock was ever booked under SKU {sku}");
+        return Err(Failure::usage(
+            error,
+            "`channelsync stock` lists all SKUs; case matters",
+        ));
+    }
+    session.list(&[path], &LIST).await
+}
+
+async fn book(kind: &str, line: Line, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let Line { sku, units, at, id } = line;
+    let id = session.id(id);
+    let order = json!({ "kind": kind, "id": id, "sku": sku, "location": at, "units": units });
+    session.order_once(&order, &id).await
+}
+
+/// A line for each location; units owed are of no location and stand in the first.
+fn lines(row: &Value) -> Vec<Vec<String>> {
+    let sku = cell(&row["sku"]);
+    let none = [json!({})];
+    let locations = match elements(&row["locations"]) {
+        [] => &none,
+        locations => locations,
+    };
+    let line = |(at, here): (usize, &Value)| {
+        let owed = if at == 0 {
+            cell(&row["backordered"])
+        } else {
+            String::new()
+        };
+        vec![
+            sku.clone(),
+            cell(&here["location"]),
+            cell(&here["on_hand"]),
+            cell(&here["available"]),
+            cell(&here["committed"]),
+            cell(&here["unavailable"]),
+            cell(&here["counted"]),
+            owed,
+        ]
+    };
+    locations.iter().enumerate().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+
+    #[test]
+    fn stock_has_a_line_for_each_location() {
+        let here = |location, available: u32, committed: u32, counted| {
+            json!({
+                "location": location, "available": available, "committed": committed,
+                "unavailable": 0, "on_hand": available + committed, "counted": counted,
+            })
+        };
+        let rows = [
+            json!({
+                "sku": "MUG-RED", "backordered": 2,
+                "locations": [here("main", 0, 3, true), here("annex", 12, 0, false)],
+            }),
+            json!({ "sku": "NEVER-SEEN", "backordered": 0, "locations": [] }),
+        ];
+        let lines = rows.iter().flat_map(lines).collect();
+        assert_snapshot!(super::super::table::table(LIST.columns, lines), @r"
+        SKU         LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  COUNTED  BACKORDERED
+        MUG-RED     main            3          0          3            0  yes                2
+        MUG-RED     annex          12         12          0            0  no
+        NEVER-SEEN  -               -          -          -            -  -                  0
+        ");
+    }
+}

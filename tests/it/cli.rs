@@ -1,0 +1,329 @@
+//! The command line against a real daemon's socket, book and files.
+
+use channelsync::cli::Exit;
+use channelsync_contract::Timestamp;
+
+mod daemon;
+mod metrics;
+
+pub(crate) use daemon::Daemon;
+
+fn head(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn stock_is_booked_once_per_id_and_listed_over_all_pages() {
+    let daemon = Daemon::start().await;
+    let receive = "stock receive MUG-RED 10 --at main --id r-1";
+    assert!(daemon.ok(receive).await.starts_with("booked as entry "));
+    assert_eq!(
+        daemon.ok(receive).await,
+        "nothing changed: r-1 was booked before\n"
+    );
+    daemon.ok("stock count MUG-BLUE 4 --at annex").await;
+    daemon.ok("stock adjust MUG-BLUE -1 --at annex").await;
+    for sku in ["A", "B", "C"] {
+        let line = format!("stock receive {sku} 1 --at main --json");
+        let booked: serde_json::Value = serde_json::from_str(&daemon.ok(&line).await).unwrap();
+        assert_eq!(
+            booked["id"].as_str().unwrap().len(),
+            36,
+            "a fresh id is told"
+        );
+    }
+    insta::assert_snapshot!(daemon.ok("stock").await, @r"
+        SKU       LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  COUNTED  BACKORDERED
+        MUG-RED   main           10         10          0            0  no                 0
+        MUG-BLUE  annex           3          3          0            0  yes                0
+        A         main            1          1          0            0  no                 0
+        B         main            1          1          0            0  no                 0
+        C         main            1          1          0            0  no                 0
+        ");
+    let rows: serde_json::Value = serde_json::from_str(&daemon.ok("stock --json").await).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 5);
+    assert!(
+        daemon
+            .ok("stock MUG-BLUE")
+            .await
+            .contains("annex           3")
+    );
+    for (line, said) in [
+        (
+            "stock MUG-GREEN",
+            "error: no stock was ever booked under SKU MUG-GREEN",
+        ),
+        (
+            "stock receive X 1 --at moon",
+            "error: unknown location moon",
+        ),
+        (
+            "stock adjust MUG-RED -11 --at main",
+            "error: MUG-RED at main: 11 to be taken off, 10 there",
+        ),
+        ("orders show shopify-us 1", "error: no order 1"),
+        (
+            "orders --channel amazon",
+            "error: merchant acme has no channel amazon",
+        ),
+    ] {
+        let (exit, out, err) = daemon.run(line).await;
+        assert_eq!((exit, out.as_str()), (Exit::Usage, ""), "{line}");
+        assert!(
+            err.starts_with(said) && err.contains("\nhelp: "),
+            "{line}: {err}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_with_a_broken_row_books_nothing_and_a_good_one_once() {
+    let daemon = Daemon::start().await;
+    let rows: String = (0..1_200).map(|n| format!("SKU-{n},main,{n}\n")).collect();
+    let file = |name: &str, text: String| {
+        let path = daemon.dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let header = "sku,location,units\n";
+    let bad = file("bad.csv", format!("{header}{rows}X,main,-1\nY,moon,1\n"));
+    let (exit, out, err) = daemon.run(&format!("stock import {bad} --counts")).await;
+    assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
+    for fault in [
+        "line 1202, column units: -1 is no number of units",
+        "line 1203, column location: unknown location moon",
+    ] {
+        assert!(err.contains(fault), "{err}");
+    }
+    assert_eq!(daemon.ok("stock").await, "no stock was ever booked\n");
+    let good = file("good.csv", format!("{header}{rows}"));
+    let import = format!("stock import {good} --counts");
+    assert_eq!(daemon.ok(&import).await, "1200 rows booked\n");
+    assert_eq!(
+        daemon.ok(&import).await,
+        "0 rows booked, 1200 rows of this file were booked before or changed nothing\n"
+    );
+    // The same file means something else as receipts.
+    let again = daemon.run(&format!("stock import {good} --receipts")).await;
+    assert_eq!(
+        again.0,
+        Exit::Usage,
+        "the row of 0 units cannot be received: {again:?}"
+    );
+    assert!(daemon.ok("stock SKU-7").await.contains("main            7"));
+}
+
+#[tokio::test]
+async fn listings_are_mapped_by_hand_and_back() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock receive MUG-RED 10 --at main").await;
+    daemon.list_mugs().await;
+    insta::assert_snapshot!(daemon.ok("listings --unmapped").await, @r"
+        CHANNEL     LISTING  SKU ON CHANNEL  STANDS FOR  MAPPED BY  REMARKS
+        shopify-us  102      GIFT            -           -          no stock was ever booked under SKU GIFT
+        ");
+    let set = daemon.ok("map set shopify-us 102 MUG-RED=2").await;
+    assert!(set.starts_with("mapped by entry "), "{set}");
+    insta::assert_snapshot!(daemon.ok("listings").await, @r"
+        CHANNEL     LISTING  SKU ON CHANNEL  STANDS FOR   MAPPED BY  REMARKS
+        shopify-eu  101      MUG-RED         MUG-RED      sku
+        shopify-us  101      MUG-RED         MUG-RED      sku
+        shopify-us  102      GIFT            2 × MUG-RED  person
+        ");
+    daemon.ok("map auto shopify-us 102").await;
+    let unmapped = daemon.ok("listings --unmapped --json").await;
+    let unmapped: serde_json::Value = serde_json::from_str(&unmapped).unwrap();
+    assert_eq!(unmapped[0]["listing"], "102");
+    let (exit, _, err) = daemon.run("map set shopify-us 999 MUG-RED").await;
+    assert_eq!(exit, Exit::Usage);
+    assert_eq!(head(&err), "error: unknown listing 999 on shopify-us");
+}
+
+#[tokio::test]
+async fn an_order_is_shipped_by_its_name_where_that_is_clear() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock receive MUG-RED 10 --at main").await;
+    daemon.list_mugs().await;
+    daemon.buy("shopify-us", "450", "#1001", 3).await;
+    daemon.buy("shopify-eu", "9", "#1001", 1).await;
+    daemon.buy("shopify-eu", "10", "#1002", 1).await;
+    let (exit, _, err) = daemon.run("orders ship #1001").await;
+    assert_eq!(exit, Exit::Usage);
+    assert_eq!(
+        head(&err),
+        "error: order #1001 is on several channels: shopify-eu (9), shopify-us (450)"
+    );
+    let ship = "orders ship #1001 --channel shopify-us --line 1=2 --tracking T1 --id s-1";
+    assert!(daemon.ok(ship).await.starts_with("booked as entry "));
+    assert!(daemon.ok(ship).await.starts_with("nothing changed"));
+    assert!(
+        daemon
+            .ok("orders ship #1002")
+            .await
+            .starts_with("booked as entry ")
+    );
+    let (exit, _, err) = daemon.run("orders ship #1003").await;
+    assert_eq!(exit, Exit::Usage);
+    assert_eq!(head(&err), "error: no channel knows an order #1003");
+    insta::assert_snapshot!(daemon.ok("orders show shopify-us #1001").await, @r"
+        order #1001 (450) on shopify-us
+        placed 2026-11-20T09:00:00Z, version 2026-11-20T09:00:01Z, entry 8
+        open
+
+        LINE  LISTING  ORDERED  OPEN  COMMITTED  BACKORDERED  SHIPPED BY US  FULFILLED  RESTOCKED  ENTRY
+        1     101            3     3          1            0              2          0          0      8
+        ");
+    let orders = daemon.ok("orders --json").await;
+    let orders: serde_json::Value = serde_json::from_str(&orders).unwrap();
+    assert_eq!(orders.as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_number_is_explained_now_and_as_it_was() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock count MUG-RED 10 --at main").await;
+    daemon.list_mugs().await;
+    let before = daemon.now();
+    daemon.buy("shopify-us", "450", "#1001", 3).await;
+    let (exit, _, err) = daemon.run("explain 101").await;
+    assert_eq!(exit, Exit::Usage);
+    assert_eq!(head(&err), "error: several channels have a listing 101");
+    let now = daemon.ok("explain 101 --channel shopify-us").await;
+    assert!(now.contains("main: available 7, committed 3"), "{now}");
+    assert!(
+        now.contains("order #1001 (450) on shopify-us: 3 committed at main"),
+        "{now}"
+    );
+    let line = format!("explain 101 --channel shopify-us --at {before}");
+    let then = daemon.ok(&line).await;
+    assert!(then.contains("main: available 10, committed 0"), "{then}");
+    let early = format!("explain 101 --at {}", Timestamp(0));
+    let (exit, _, err) = daemon.run(&early).await;
+    assert_eq!(exit, Exit::Usage);
+    assert_eq!(head(&err), "error: no channel has a listing 101");
+}
+
+#[tokio::test]
+async fn parked_bytes_are_shown_as_received_and_let_go() {
+    let daemon = Daemon::start().await;
+    assert_eq!(daemon.ok("parked").await, "nothing is parked\n");
+    daemon.park("d-1", b"{\"cut off").await;
+    insta::assert_snapshot!(daemon.ok("parked list").await, @r"
+        KIND   CHANNEL     WHAT                    WHY      RELEASE
+        bytes  shopify-us  orders/create, 9 bytes  no JSON  channelsync parked --merchant acme release d-1
+        ");
+    assert_eq!(daemon.ok("parked show d-1").await, "{\"cut off");
+    for (line, said) in [
+        ("parked show d-2", "error: no bytes are parked as d-2"),
+        (
+            "parked show ../acme",
+            "error: \"../acme\" is no id of parked bytes",
+        ),
+        ("parked release d-2", "error: nothing is parked as d-2"),
+        (
+            "parked release shopify-us/77@101",
+            "error: nothing is parked as 77@101",
+        ),
+    ] {
+        let (exit, _, err) = daemon.run(line).await;
+        assert_eq!(exit, Exit::Usage, "{line}");
+        assert!(err.starts_with(said), "{line}: {err}");
+    }
+    assert_eq!(daemon.ok("verify").await.lines().count(), 2);
+    assert_eq!(daemon.ok("parked release d-1").await, "released d-1\n");
+    let (exit, ..) = daemon.run("parked show d-1").await;
+    assert_eq!(exit, Exit::Usage);
+}
+
+#[tokio::test]
+async fn status_and_channels_tell_what_is_wrong() {
+    let daemon = Daemon::start().await;
+    daemon.pause("shopify-us", "the app was uninstalled");
+    let status = daemon.ok("status").await;
+    assert!(
+        status.contains("acme/shopify-us: paused: the app was uninstalled"),
+        "{status}"
+    );
+    assert!(status.contains("acme/shopify-eu: shadow mode"), "{status}");
+    let channels = daemon.ok("channels --json").await;
+    let channels: serde_json::Value = serde_json::from_str(&channels).unwrap();
+    assert_eq!(channels[1]["channel"], "shopify-us");
+    assert_eq!(channels[1]["merchant"], "acme");
+    let resumed = daemon.ok("reconcile shopify-us --resume --scan").await;
+    assert!(resumed.starts_with("started: resume, scan; "), "{resumed}");
+    daemon.ok("reconcile shopify-us").await;
+    let status = daemon.ok("status").await;
+    assert!(status.contains("no alarm"), "{status}");
+}
+
+#[tokio::test]
+async fn the_journal_is_read_and_proved_beside_the_daemon() {
+    let daemon = Daemon::start().await;
+    for units in 1..=30 {
+        let line = format!("stock receive MUG-RED {units} --at main --id r-{units}");
+        daemon.ok(&line).await;
+    }
+    let newest = daemon.ok("journal").await;
+    assert!(
+        newest.contains("    30 MUG-RED: supplier -> main/available"),
+        "{newest}"
+    );
+    assert!(
+        !newest.contains("  r-10\n") && newest.contains("  r-11\n"),
+        "{newest}"
+    );
+    let entries = daemon.ok("journal --from 2 --limit 3 --json").await;
+    let entries: serde_json::Value = serde_json::from_str(&entries).unwrap();
+    let seqs: Vec<u64> = entries
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seqs, [2, 3, 4]);
+    assert_eq!(daemon.ok("journal --from 99 --json").await, "[]\n");
+
+    daemon.snapshot();
+    daemon.ok("stock receive MUG-RED 1 --at main").await;
+    let proved = daemon.ok("verify --json").await;
+    let proved: serde_json::Value = serde_json::from_str(&proved).unwrap();
+    assert_eq!(proved["ok"], true, "{proved}");
+    assert_eq!(proved["merchants"][0]["head"], daemon.head());
+    assert_eq!(proved["merchants"][0]["snapshot"], 31);
+    assert_eq!(proved["merchants"][0]["entries"], 32);
+
+    daemon.damage("journal", 300);
+    let (exit, out, err) = daemon.run("verify").await;
+    assert_eq!((exit, err.as_str()), (Exit::Found, ""));
+    assert!(
+        out.starts_with("acme: BROKEN: journal is damaged: "),
+        "{out}"
+    );
+    assert!(
+        out.contains("\n  help: ") && out.contains("acme: not ok"),
+        "{out}"
+    );
+    let (exit, _, err) = daemon.run("journal --from 1").await;
+    assert_eq!(exit, Exit::Found);
+    assert!(err.starts_with("error: journal is damaged: "), "{err}");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_differs_or_is_damaged_is_found() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock receive MUG-RED 1 --at main").await;
+    daemon.false_snapshot();
+    let (exit, out, _) = daemon.run("verify").await;
+    assert_eq!(exit, Exit::Found);
+    assert!(
+        out.contains("BROKEN: the snapshot of entry 2 differs from a replay"),
+        "{out}"
+    );
+    daemon.damage("snapshots", 90);
+    let (exit, out, _) = daemon.run("verify").await;
+    assert_eq!(exit, Exit::Found);
+    assert!(
+        out.contains("the payload's checksum does not match"),
+        "{out}"
+    );
+}

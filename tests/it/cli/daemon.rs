@@ -1,0 +1,336 @@
+//! A daemon as the command line sees it: a socket, a book on files, two channels without tasks.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use channelsync::admin::{Admin, AdminChannel, AdminMerchant, routes};
+use channelsync::board::Board;
+use channelsync::bookkeeper::{Handle, Origin, Writer, WriterLimits, take_snapshot};
+use channelsync::channels;
+use channelsync::cli::{self, Cli, Console, Exit};
+use channelsync::edge::{Edge, serve};
+use channelsync::ledger::{
+    Change, Command, Happened, Ledger, ListingReport, OrderReport, ParkedBytes, ReportLine, Source,
+};
+use channelsync::ports::{SeededRng, SystemClock, TokioSpawn};
+use channelsync::settings::{self, Config};
+use channelsync::store::Journal;
+use channelsync::store::journal_file::{JournalFile, JournalOptions};
+use channelsync::store::parked::ParkedFiles;
+use channelsync::store::snapshot;
+use channelsync::transport::Paced;
+use channelsync_contract::ports::{Clock as _, Rng, Spawn as _};
+use channelsync_contract::transport::{CallError, Request, Response, Transport};
+use channelsync_contract::{Counting, Timestamp, Units};
+use clap::Parser as _;
+use tempfile::TempDir;
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+const ACME: &str = r#"locations = ["main", "annex"]
+[channels.shopify-us]
+connector = "shopify"
+mode = "live"
+shop = "acme-us.myshopify.com"
+book_from = "2020-01-01T00:00:00Z"
+subscriptions = false
+locations = [{ ours = "main", theirs = "101" }]
+[channels.shopify-us.credentials]
+access_token_file = "secret"
+[channels.shopify-eu]
+connector = "shopify"
+shop = "acme-eu.myshopify.com"
+book_from = "2020-01-01T00:00:00Z"
+subscriptions = false
+locations = [{ ours = "main", theirs = "202" }]
+[channels.shopify-eu.credentials]
+access_token_file = "secret"
+"#;
+
+/// A channel that nobody calls here.
+struct Nobody;
+
+#[async_trait]
+impl Transport for Nobody {
+    async fn call(&self, _: Request) -> Result<Response, CallError> {
+        panic!("no task runs that could call a channel")
+    }
+}
+
+/// It runs until it is dropped.
+pub(crate) struct Daemon {
+    dir: TempDir,
+    config: Config,
+    book: Handle,
+    journal: Arc<dyn Journal>,
+    parked: Arc<ParkedFiles>,
+    pub(crate) admin: Arc<Admin>,
+    clock: Arc<SystemClock>,
+    rng: Arc<SeededRng>,
+    stop: CancellationToken,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn configure() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir_all(path("merchants.d")).unwrap();
+    fs::create_dir_all(path("state")).unwrap();
+    fs::write(path("channelsync.toml"), "state_dir = \"state\"\n").unwrap();
+    fs::write(path("merchants.d/acme.toml"), ACME).unwrap();
+    fs::write(path("secret"), "shpat_1\n").unwrap();
+    fs::set_permissions(path("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+    dir
+}
+
+impl Daemon {
+    pub(crate) async fn start() -> Self {
+        let dir = configure();
+        let config = settings::load(dir.path(), &BTreeMap::new()).unwrap();
+        let (clock, rng) = (Arc::new(SystemClock::new()), Arc::new(SeededRng::new(1)));
+        let state = config.state_dir.join("acme");
+        let opened = JournalFile::open(&JournalOptions::new(state.join("journal"))).unwrap();
+        let journal: Arc<dyn Journal> = Arc::new(opened.journal);
+        let parked = Arc::new(ParkedFiles::open(&state.join("parked"), 1 << 20).unwrap());
+        let limits = WriterLimits {
+            queue_commands_max: 16,
+            group_entries_max: 16,
+        };
+        let start = Ledger::default();
+        let (writer, book) = Writer::new(start, journal.clone(), clock.clone(), limits, None);
+        let stop = CancellationToken::new();
+        let writing = writer.run(stop.clone());
+        TokioSpawn.spawn("writer", Box::pin(async { writing.await.unwrap() }));
+        let counting = [
+            ("shopify-us", (Counting::Gross, true)),
+            ("shopify-eu", (Counting::Gross, true)),
+        ];
+        let setup = channels::setup(&config.merchants[0], &BTreeMap::from(counting));
+        let configured = Command::Configure(Box::new(setup));
+        book.book(configured, Origin::new("daemon", "start"))
+            .await
+            .unwrap();
+        let channels = config.merchants[0].channels.iter().map(|channel| {
+            let (clock, rng) = (clock.clone(), rng.clone());
+            let name = channel.id.to_string();
+            let account = channels::account(channel);
+            let admin = AdminChannel {
+                connector: "shopify",
+                live: channel.mode == settings::Mode::Live,
+                board: Board::default(),
+                transport: Paced::new(account, &name, Arc::new(Nobody), clock, rng),
+                streams: &["orders"],
+                poll_now: Arc::default(),
+                scan_now: Arc::default(),
+            };
+            (name, admin)
+        });
+        let merchant = AdminMerchant {
+            book: book.clone(),
+            parked: parked.clone(),
+            channels: channels.collect(),
+        };
+        let admin = Arc::new(Admin {
+            merchants: BTreeMap::from([("acme".to_owned(), merchant)]),
+            clock: clock.clone(),
+            rng: rng.clone() as Arc<dyn Rng>,
+            // Few, so that lists have several pages.
+            read_rows_max: 2,
+        });
+        listen(&config.listen.admin_socket, routes(admin.clone()), &stop);
+        Self {
+            dir,
+            config,
+            book,
+            journal,
+            parked,
+            admin,
+            clock,
+            rng,
+            stop,
+        }
+    }
+
+    /// Exit, standard output, standard error of one command line.
+    pub(crate) async fn run(&self, line: &str) -> (Exit, String, String) {
+        let dir = self.dir.path().to_str().unwrap();
+        let words = ["channelsync", "--config", dir].into_iter();
+        let cli = Cli::try_parse_from(words.chain(line.split_whitespace())).unwrap();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut console = Console {
+            out: &mut out,
+            err: &mut err,
+            terminal: false,
+            env: BTreeMap::new(),
+            clock: self.clock.clone(),
+            rng: self.rng.clone(),
+        };
+        let exit = cli::run(cli, &mut console).await;
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (exit, text(out), text(err))
+    }
+
+    /// Standard output of a command that must succeed.
+    pub(crate) async fn ok(&self, line: &str) -> String {
+        let (exit, out, err) = self.run(line).await;
+        assert_eq!((exit, err.as_str()), (Exit::Ok, ""), "{line}");
+        out
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn head(&self) -> String {
+        self.journal.head().to_string()
+    }
+
+    pub(crate) fn pause(&self, channel: &str, why: &str) {
+        let board = &self.admin.merchants["acme"].channels[channel].board;
+        board.pause(Some(why.to_owned()));
+    }
+
+    async fn book(&self, command: Command) {
+        let booked = self.book.book(command, Origin::new("test", "test")).await;
+        booked.unwrap();
+    }
+
+    /// Both channels list the red mug as 101; one lists something unknown too.
+    pub(crate) async fn list_mugs(&self) {
+        for (channel, listed) in [
+            (
+                "shopify-us",
+                [("101", "77", "MUG-RED"), ("102", "78", "GIFT")].as_slice(),
+            ),
+            ("shopify-eu", &[("101", "88", "MUG-RED")]),
+        ] {
+            let report = |(listing, item, sku): &(&str, &str, &str)| ListingReport {
+                listing: (*listing).into(),
+                item: (*item).into(),
+                sku: (*sku).into(),
+                unpushable: false,
+                sells_without_limit: false,
+            };
+            self.book(Command::Listings {
+                channel: channel.into(),
+                listings: listed.iter().map(report).collect(),
+                complete: None,
+            })
+            .await;
+        }
+    }
+
+    /// A buyer orders red mugs.
+    pub(crate) async fn buy(&self, channel: &str, order: &str, name: &str, units: u32) {
+        let now = self.now();
+        let line = ReportLine {
+            line: "1".into(),
+            listing: Some("101".into()),
+            ordered: Units(units),
+            open: Units(units),
+            fulfilled: Units::ZERO,
+            price: None,
+        };
+        let report = OrderReport {
+            order: order.into(),
+            name: name.to_owned(),
+            placed_at: Timestamp::parse("2026-11-20T09:00:00Z").unwrap(),
+            version: Timestamp::parse("2026-11-20T09:00:01Z"),
+            test: false,
+            cancelled: false,
+            lines: Some(vec![line]),
+            routes: None,
+            shipments: None,
+            restocks: None,
+        };
+        self.book(Command::Report(Happened {
+            channel: channel.into(),
+            source: Source::Webhook,
+            began: now,
+            changes: vec![Change::Order(Box::new(report))],
+            polled: None,
+        }))
+        .await;
+    }
+
+    pub(crate) async fn park(&self, id: &str, bytes: &[u8]) {
+        let stored = self.parked.store(id, bytes).unwrap();
+        let sha256 = stored.sha256.iter().map(|byte| format!("{byte:02x}"));
+        self.book(Command::Park(Box::new(ParkedBytes {
+            id: id.to_owned(),
+            channel: "shopify-us".into(),
+            what: "orders/create".to_owned(),
+            why: "no JSON".to_owned(),
+            length: stored.bytes,
+            sha256: sha256.collect(),
+        })))
+        .await;
+    }
+
+    fn merchant_dir(&self) -> PathBuf {
+        self.config.state_dir.join("acme")
+    }
+
+    pub(crate) fn snapshot(&self) {
+        let read = |from, bytes| self.journal.read(from, bytes);
+        let taken = take_snapshot(&self.merchant_dir().join("snapshots"), &read);
+        assert!(taken.unwrap().is_some());
+    }
+
+    /// A snapshot of the present head that holds an empty ledger.
+    pub(crate) fn false_snapshot(&self) {
+        let empty = postcard::to_stdvec(&Ledger::default()).unwrap();
+        let dir = self.merchant_dir().join("snapshots");
+        snapshot::write(&dir, &self.journal.head(), |file| file.write_all(&empty)).unwrap();
+    }
+
+    /// Turns a byte of the first file of a directory.
+    pub(crate) fn damage(&self, dir: &str, at: u64) {
+        let files = fs::read_dir(self.merchant_dir().join(dir)).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        let stored = |path: &PathBuf| {
+            path.extension()
+                .is_some_and(|end| end == "seg" || end == "snap")
+        };
+        let path = paths.into_iter().find(stored).unwrap();
+        let mut file = fs::File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap();
+        let mut byte = [0];
+        file.seek(SeekFrom::Start(at)).unwrap();
+        file.read_exact(&mut byte).unwrap();
+        file.seek(SeekFrom::Start(at)).unwrap();
+        file.write_all(&[byte[0] ^ 1]).unwrap();
+    }
+}
+
+fn listen(socket: &Path, routes: Router, stop: &CancellationToken) {
+    let listener = UnixListener::bind(socket).unwrap();
+    let edge = Edge {
+        connections_max: 8,
+        connections_per_ip_max: 8,
+        header_bytes_max: 16_384,
+        header_timeout: Duration::from_secs(5),
+    };
+    let spawn = Arc::new(TokioSpawn);
+    let serving = serve(listener, routes, edge, spawn, stop.clone());
+    TokioSpawn.spawn("listener", Box::pin(serving));
+}
