@@ -17,7 +17,6 @@ pub mod edge;
 pub mod admin;
 pub mod channels;
 pub mod daemon;
-pub mod cli;
 pub mod board;
 pub mod ports;
 pub mod cli;

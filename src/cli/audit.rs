@@ -15,38 +15,38 @@ use channelsync_sandbox::{LevelTruth, OrderTruth, SetRecord, ShopInfo, Truth};
 
 /// What an audit found; the object that `--json` prints.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Summary {
+pub(super) struct Summary {
     /// Orders that buyers placed, without tests.
-    pub orders_placed: u64,
+    pub(super) orders_placed: u64,
     /// Of these, in the ledger with the same quantities on every line.
-    pub orders_booked: u64,
+    pub(super) orders_booked: u64,
     /// Of these, not in the ledger or with other quantities.
-    pub orders_missing: u64,
+    pub(super) orders_missing: u64,
     /// Orders in the ledger twice, or that no shop has.
-    pub orders_doubled: u64,
+    pub(super) orders_doubled: u64,
     /// Every SKU: received and found = on hand + shipped by the shops' own record.
-    pub units_conserved: bool,
+    pub(super) units_conserved: bool,
     /// The journal replays to the ledger and all invariants hold.
-    pub journal_verified: bool,
+    pub(super) journal_verified: bool,
     /// Listings that stand for stock.
-    pub listings: u64,
+    pub(super) listings: u64,
     /// Slots where a shop shows something else than the ledger's number.
-    pub slots_wrong_at_rest: u64,
+    pub(super) slots_wrong_at_rest: u64,
     /// Units sold that were not there.
-    pub oversold_units: i64,
+    pub(super) oversold_units: i64,
     /// Answers 429 that we caused.
-    pub throttled_by_limit: u64,
+    pub(super) throttled_by_limit: u64,
     /// Answers 429 injected as a fault.
-    pub throttled_injected: u64,
+    pub(super) throttled_injected: u64,
     /// From an order to the next quantity set for its SKU on another shop.
-    pub order_to_push_ms: Spread,
+    pub(super) order_to_push_ms: Spread,
     /// How long shops waited for an answer to a webhook.
-    pub webhook_ack_ms: Spread,
+    pub(super) webhook_ack_ms: Spread,
 }
 
 /// Two percentiles in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Spread {
+pub(super) struct Spread {
     /// Half took at most this.
     pub p50: f64,
     /// 99 of 100 took at most this.
@@ -55,7 +55,7 @@ pub struct Spread {
 
 impl Summary {
     /// Whether nothing is missing, doubled, wrong, throttled by our own fault or unverified.
-    pub fn is_clean(&self) -> bool {
+    pub(super) fn is_clean(&self) -> bool {
         self.orders_missing == 0
             && self.orders_doubled == 0
             && self.units_conserved
@@ -67,15 +67,15 @@ impl Summary {
 
 /// A summary and, for people, what is behind each fault.
 #[derive(Clone, Debug, Default)]
-pub struct Audit {
+pub(super) struct Audit {
     /// The figures.
-    pub summary: Summary,
+    pub(super) summary: Summary,
     /// One line for each thing found, at most [`FINDINGS_MAX`].
-    pub findings: Vec<String>,
+    pub(super) findings: Vec<String>,
 }
 
 /// Findings told one by one.
-pub const FINDINGS_MAX: usize = 20;
+pub(super) const FINDINGS_MAX: usize = 20;
 
 impl Audit {
     fn find(&mut self, finding: String) {
@@ -89,7 +89,7 @@ impl Audit {
 ///
 /// # Errors
 /// When one of both cannot be asked.
-pub async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeError> {
+pub(super) async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeError> {
     let mut audit = Audit::default();
     audit.summary.journal_verified = verified;
     audit.summary.units_conserved = true;

@@ -5,23 +5,23 @@
     reason = "it is watched by a person"
 )]
 
-use std::io::IsTerminal as _;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use channelsync_contract::ports::Rng as _;
 use channelsync_contract::{MerchantId, Sku, Units};
-use channelsync_sandbox::{Faults, ShopInfo};
+use channelsync_sandbox::{Faults, ShopInfo, TruthPage};
 use serde_json::Value;
 
 use super::audit::{Audit, audit};
-use super::exit;
+use super::console::Console;
+use super::failure::{Exit, Failure};
 use super::probe::Probe;
 use super::sandbox::{Doubles, Written, free_port, start, start_traffic, write_config};
-use crate::bookkeeper::{self, Origin};
-use crate::daemon::{self, Daemon, StartError, World};
+use super::verify;
+use crate::bookkeeper::Origin;
+use crate::daemon::{self, Daemon, World};
 use crate::edge::Listener;
-use crate::ledger::{Command, Ledger, StockLine, verify};
+use crate::ledger::{Command, StockLine};
 use crate::ports::SeededRng;
 use crate::settings;
 
@@ -36,98 +36,89 @@ const OPENING_SPREAD: u64 = 60;
 
 /// How the demo runs.
 #[derive(clap::Args, Clone, Debug)]
-pub struct DemoArgs {
+pub(super) struct Args {
     /// How long shoppers buy.
     #[arg(long, default_value_t = 20)]
-    pub seconds: u64,
+    pub(super) seconds: u64,
     /// Orders over all shops.
     #[arg(long, default_value_t = 10.0)]
-    pub orders_per_second: f64,
+    pub(super) orders_per_second: f64,
     /// Everything random follows from it.
     #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    pub(super) seed: u64,
     /// What goes wrong, as NAME[=RATE]; may be repeated.
     #[arg(long = "fault", value_name = "NAME[=RATE]")]
-    pub faults: Vec<String>,
+    pub(super) faults: Vec<String>,
     /// Leave the state directory behind and say where it is.
     #[arg(long)]
-    pub keep: bool,
-    /// Print one JSON object and nothing else on stdout.
-    #[arg(long)]
-    pub json: bool,
+    pub(super) keep: bool,
 }
 
-/// Why the demo could not be carried through.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}")]
-struct Trouble {
-    what: String,
-    help: Option<String>,
-}
-
-impl From<StartError> for Trouble {
-    fn from(error: StartError) -> Self {
-        Self {
-            what: error.what,
-            help: error.help,
-        }
-    }
-}
-
-fn trouble(error: impl std::fmt::Display) -> Trouble {
-    Trouble {
-        what: error.to_string(),
-        help: None,
-    }
+fn trouble(error: impl std::fmt::Display) -> Failure {
+    Failure::advised(Exit::Found, error, None)
 }
 
 /// Runs the demo.
-pub async fn run(args: DemoArgs) -> ExitCode {
-    let faults = match Faults::parse(&args.faults) {
-        Ok(faults) => faults,
-        Err(error) => {
-            exit::error(&error.to_string(), None);
-            return ExitCode::from(exit::USAGE);
-        }
-    };
+pub(super) async fn run(
+    args: &Args,
+    json: bool,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let faults = super::sandbox::parse_faults(&args.faults)?;
     let dir = std::env::temp_dir().join(format!("channelsync-demo-{}", std::process::id()));
-    let ended = play(&args, faults, &dir).await;
+    let mut view = View {
+        live: !json && console.terminal,
+        lines: 0,
+        console,
+    };
+    let ended = Box::pin(play(args, faults, &dir, &mut view)).await;
     if args.keep {
-        eprintln!("state kept in {}", dir.display());
+        console.tell(format_args!("state kept in {}\n", dir.display()));
     } else if let Err(error) = std::fs::remove_dir_all(&dir) {
-        eprintln!("{} was not removed: {error}", dir.display());
+        console.tell(format_args!("{} was not removed: {error}\n", dir.display()));
     }
-    match ended {
-        Ok((audit, rested)) => {
-            for finding in &audit.findings {
-                eprintln!("found: {finding}");
-            }
-            if args.json {
-                println!("{}", serde_json::json!(audit.summary));
-            } else {
-                print_summary(&audit);
-            }
-            if !rested {
-                exit::error("the daemon did not come to rest in time", None);
-            }
-            if rested && audit.summary.is_clean() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(exit::FOUND)
-            }
-        }
-        Err(error) => {
-            exit::error(&error.what, error.help.as_deref());
-            ExitCode::from(exit::FOUND)
-        }
+    let (found, rested) = ended?;
+    report(&found, json, console)?;
+    if !rested {
+        let minutes = REST_WITHIN.as_secs() / 60;
+        return Err(trouble(format!(
+            "the daemon did not come to rest within {minutes} minutes"
+        )));
     }
+    Ok(if found.summary.is_clean() {
+        Exit::Ok
+    } else {
+        Exit::Found
+    })
+}
+
+/// Findings for people, then the summary.
+pub(super) fn report(found: &Audit, json: bool, console: &mut Console<'_>) -> Result<(), Failure> {
+    for finding in &found.findings {
+        console.tell(format_args!("found: {finding}\n"));
+    }
+    let summary = serde_json::json!(found.summary);
+    if json {
+        return console.json(&summary);
+    }
+    let clean = if found.summary.is_clean() {
+        "clean"
+    } else {
+        "NOT clean"
+    };
+    console.print(&format!("audit: {clean}"))?;
+    for (what, value) in summary.as_object().into_iter().flatten() {
+        console.print(&format!("  {what:<22} {value}"))?;
+    }
+    Ok(())
 }
 
 async fn play(
-    args: &DemoArgs,
+    args: &Args,
     faults: Faults,
     dir: &std::path::Path,
-) -> Result<(Audit, bool), Trouble> {
+    view: &mut View<'_, '_>,
+) -> Result<(Audit, bool), Failure> {
     let world = daemon::system_world();
     let loopback = ([127, 0, 0, 1], 0).into();
     let doubles = start(&world, args.seed, faults, loopback)
@@ -153,9 +144,8 @@ async fn play(
         spawn: world.spawn.clone(),
     };
     count_in(&serving.daemon, &shops, args.seed).await?;
-    let mut view = View::new(args.json);
     view.say("stock is counted, quantities are on their way to the shops");
-    let settled = wait_for_rest(&world, &doubles, &probe, &mut view).await?;
+    let settled = wait_for_rest(&world, &doubles, &probe, view).await?;
     let mut rested = settled;
     if settled {
         view.say("shoppers buy and cancel, a clerk ships");
@@ -167,10 +157,9 @@ async fn play(
         }
         traffic.stop();
         view.say("shoppers are gone, waiting for rest");
-        rested = wait_for_rest(&world, &doubles, &probe, &mut view).await?;
+        rested = wait_for_rest(&world, &doubles, &probe, view).await?;
     }
-    view.end();
-    let verified = verified(&serving.daemon);
+    let verified = verify::is_whole(&config, view.console);
     let found = audit(&probe, verified).await.map_err(trouble)?;
     serving.daemon.stop(config.limits.shutdown).await;
     doubles.stop.cancel();
@@ -179,7 +168,7 @@ async fn play(
 }
 
 /// Counts the opening stock of every SKU at every location.
-async fn count_in(daemon: &Daemon, shops: &[ShopInfo], seed: u64) -> Result<(), Trouble> {
+async fn count_in(daemon: &Daemon, shops: &[ShopInfo], seed: u64) -> Result<(), Failure> {
     let merchant = daemon.merchants.get(&MerchantId::new("demo"));
     let merchant = merchant.ok_or_else(|| trouble("the demo's merchant is missing"))?;
     let dice = SeededRng::new(seed);
@@ -221,8 +210,8 @@ async fn wait_for_rest(
     world: &World,
     doubles: &Doubles,
     probe: &Probe,
-    view: &mut View,
-) -> Result<bool, Trouble> {
+    view: &mut View<'_, '_>,
+) -> Result<bool, Failure> {
     let until = world.clock.uptime() + REST_WITHIN;
     while world.clock.uptime() < until {
         view.show(doubles, probe).await?;
@@ -234,16 +223,16 @@ async fn wait_for_rest(
         world.clock.sleep(LOOK_EVERY).await;
     }
     let status = probe.status().await.map_err(trouble)?;
-    eprintln!("not at rest: {status}");
+    view.console.tell(format_args!(
+        "not at rest: {status}
+"
+    ));
     Ok(false)
 }
 
 /// Whether a daemon has nothing left to do and knows all orders up to an instant (microseconds).
 pub(super) fn is_at_rest(status: &Value, last_event_us: i64) -> bool {
-    let merchants = status["merchants"].as_array().into_iter().flatten();
-    let mut channels =
-        merchants.flat_map(|merchant| merchant["channels"].as_array().into_iter().flatten());
-    channels.all(|channel| {
+    channels(status).into_iter().all(|channel| {
         let left = ["dirty", "in_flight", "in_doubt", "to_read", "fetch_wanted"];
         let idle = left.iter().all(|what| channel[*what].as_u64() == Some(0));
         let known = channel["orders_complete_to_us"]
@@ -253,90 +242,59 @@ pub(super) fn is_at_rest(status: &Value, last_event_us: i64) -> bool {
     })
 }
 
-/// Replays the journal and compares it with its own invariants.
-fn verified(daemon: &Daemon) -> bool {
-    daemon.merchants.values().all(|merchant| {
-        let read = |from, bytes| merchant.journal.read(from, bytes);
-        match bookkeeper::open(&read, merchant.journal.head(), Ledger::default()) {
-            Ok(ledger) => verify(&ledger).is_empty(),
-            Err(error) => {
-                eprintln!("journal: {error}");
-                false
-            }
-        }
-    })
-}
-
-fn print_summary(audit: &Audit) {
-    let summary = &audit.summary;
-    let good = if summary.is_clean() {
-        "clean"
-    } else {
-        "NOT clean"
-    };
-    println!("audit: {good}");
-    let rows = serde_json::json!(summary);
-    for (what, value) in rows.as_object().into_iter().flatten() {
-        println!("  {what:<22} {value}");
-    }
-}
-
 /// The live view: one line per shop, on a terminal only.
-struct View {
+struct View<'v, 'c> {
     live: bool,
     lines: usize,
+    console: &'v mut Console<'c>,
 }
 
-impl View {
-    fn new(json: bool) -> Self {
-        Self {
-            live: !json && std::io::stderr().is_terminal(),
-            lines: 0,
-        }
-    }
-
+impl View<'_, '_> {
     fn say(&mut self, what: &str) {
         if self.live {
-            eprintln!("{what}");
+            self.console.tell(format_args!("{what}\n"));
             self.lines = 0;
         }
     }
 
-    fn end(&mut self) {
-        self.lines = 0;
-    }
-
-    async fn show(&mut self, doubles: &Doubles, probe: &Probe) -> Result<(), Trouble> {
+    async fn show(&mut self, doubles: &Doubles, probe: &Probe) -> Result<(), Failure> {
         if !self.live {
             return Ok(());
         }
         let status = probe.status().await.map_err(trouble)?;
         if self.lines > 0 {
-            eprint!("\x1b[{}A", self.lines);
+            self.console.tell(format_args!("\x1b[{}A", self.lines));
         }
-        let merchants = status["merchants"].as_array().into_iter().flatten();
-        let channels: Vec<&Value> = merchants
-            .flat_map(|merchant| merchant["channels"].as_array().into_iter().flatten())
-            .collect();
+        let channels = channels(&status);
         self.lines = channels.len();
         for channel in channels {
             let name = channel["channel"].as_str().unwrap_or_default();
-            let page = channelsync_sandbox::TruthPage {
+            let page = TruthPage {
                 orders_max: 0,
                 orders_after: 0,
                 sets_from: usize::MAX,
             };
             let truth = doubles.sandbox.truth(name, page).map_err(trouble)?;
             let shown: i64 = truth.levels.iter().map(|level| level.available).sum();
-            eprintln!(
-                "\x1b[2K  {name:<8} orders {:>6}   for sale {shown:>7}   to push {:>4}   under way {:>4}   in doubt {:>3}   to fetch {:>4}",
+            let left = |what: &str| channel[what].as_u64().unwrap_or(0);
+            self.console.tell(format_args!(
+                "\x1b[2K  {name:<8} orders {:>6}   for sale {shown:>7}   to push {:>4}   \
+                 under way {:>3}   in doubt {:>3}   to fetch {:>4}\n",
                 truth.counters.orders_placed,
-                channel["dirty"],
-                channel["in_flight"],
-                channel["in_doubt"],
-                channel["fetch_wanted"],
-            );
+                left("dirty"),
+                left("in_flight"),
+                left("in_doubt"),
+                left("fetch_wanted"),
+            ));
         }
         Ok(())
     }
+}
+
+/// All channels of a status.
+fn channels(status: &Value) -> Vec<&Value> {
+    let merchants = status["merchants"].as_array().into_iter().flatten();
+    merchants
+        .flat_map(|merchant| merchant["channels"].as_array().into_iter().flatten())
+        .collect()
 }

@@ -200,6 +200,12 @@ fn exception(exception: &Exception) -> String {
             location,
             units,
         } => format!("displaced: {units} {sku} at {location} were taken from orders"),
+        Exception::Withheld {
+            order,
+            sku,
+            location,
+            units,
+        } => format!("withheld: {units} {sku} at {location}, cancelled in order {order} unstocked"),
         Exception::RestockExcess { order, line, units } => {
             format!("line {line} of order {order}: {units} more put back than shipped")
         }

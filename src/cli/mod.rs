@@ -25,6 +25,11 @@ mod reconcile;
 mod journal;
 mod fact;
 mod verify;
+mod run;
+mod sandbox;
+mod demo;
+mod audit;
+mod probe;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -74,6 +79,12 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the daemon until it is told to stop
+    Run,
+    /// Watch orders flow: doubles, daemon, shoppers and an audit, with nothing but this program
+    Demo(demo::Args),
+    /// Serve doubles of the channels on this machine, or audit a running pair
+    Sandbox(sandbox::Args),
     /// Check the configuration: every fault at once, without network
     Check,
     /// How everything stands, and what needs a person
@@ -152,6 +163,11 @@ pub async fn run(cli: Cli, console: &mut Console<'_>) -> Exit {
 
 async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let Cli { common, command } = cli;
+    match &command {
+        Command::Demo(args) => return demo::run(args, common.json, console).await,
+        Command::Sandbox(args) if !args.is_audit() => return sandbox::run(args, console).await,
+        _ => {}
+    }
     let variable = console.env.get(CONFIG_VARIABLE).map(PathBuf::from);
     let dir = common.config.clone().or(variable);
     let dir = dir.unwrap_or_else(|| PathBuf::from(CONFIG_DIR));
@@ -163,6 +179,10 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
     };
     let session = &mut session;
     match command {
+        Command::Run => run::run(&session.config).await,
+        Command::Demo(_) | Command::Sandbox(_) => {
+            sandbox::run_audit(&session.config, session.common.json, session.console).await
+        }
         Command::Check => check::run(session),
         Command::Status => status::run(session).await,
         Command::Channels => channels::run(session).await,

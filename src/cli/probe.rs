@@ -23,25 +23,25 @@ const ORDERS_PAGE: usize = 5_000;
 /// Why something could not be asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {why}")]
-pub struct ProbeError {
+pub(super) struct ProbeError {
     /// What was asked.
-    pub what: String,
+    pub(super) what: String,
     /// What happened.
-    pub why: String,
+    pub(super) why: String,
 }
 
 /// The way to one pair of doubles and daemon.
-pub struct Probe {
+pub(super) struct Probe {
     /// Where the doubles listen.
-    pub doubles: SocketAddr,
+    pub(super) doubles: SocketAddr,
     /// The daemon's admin socket.
-    pub socket: PathBuf,
+    pub(super) socket: PathBuf,
     /// The merchant that sells on the doubles.
-    pub merchant: String,
+    pub(super) merchant: String,
     /// Time.
-    pub clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Tasks.
-    pub spawn: Arc<dyn Spawn>,
+    pub(super) spawn: Arc<dyn Spawn>,
 }
 
 impl Probe {
@@ -49,7 +49,7 @@ impl Probe {
     ///
     /// # Errors
     /// [`ProbeError`].
-    pub async fn shops(&self) -> Result<Vec<ShopInfo>, ProbeError> {
+    pub(super) async fn shops(&self) -> Result<Vec<ShopInfo>, ProbeError> {
         self.control("/control/shops").await
     }
 
@@ -57,7 +57,7 @@ impl Probe {
     ///
     /// # Errors
     /// [`ProbeError`].
-    pub async fn truth(&self, shop: &str) -> Result<Truth, ProbeError> {
+    pub(super) async fn truth(&self, shop: &str) -> Result<Truth, ProbeError> {
         let path = |after: u64, sets: usize| {
             format!(
                 "/control/shops/{shop}/truth?orders_after={after}&orders_max={ORDERS_PAGE}&sets_from={sets}"
@@ -76,7 +76,7 @@ impl Probe {
     ///
     /// # Errors
     /// [`ProbeError`].
-    pub async fn status(&self) -> Result<Value, ProbeError> {
+    pub(super) async fn status(&self) -> Result<Value, ProbeError> {
         self.admin("/v1/status").await
     }
 
@@ -84,7 +84,7 @@ impl Probe {
     ///
     /// # Errors
     /// [`ProbeError`].
-    pub async fn ledger(&self, list: &str) -> Result<Vec<Value>, ProbeError> {
+    pub(super) async fn ledger(&self, list: &str) -> Result<Vec<Value>, ProbeError> {
         let (mut rows, mut from) = (Vec::new(), 0);
         loop {
             let path = format!("/v1/{}/{list}from={from}", self.merchant);

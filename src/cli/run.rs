@@ -1,30 +1,26 @@
 //! `run`: the daemon, until it is told to stop.
 
-use std::path::Path;
-use std::process::ExitCode;
-
 use channelsync_contract::ports::Clock as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::exit;
+use super::failure::{Exit, Failure};
 use crate::daemon::{self, Serving, StartError};
 use crate::ports::SystemClock;
-use crate::settings::{self, Config, Log, LogFormat};
+use crate::settings::{Config, Log, LogFormat};
 
-/// Runs the daemon of a configuration directory.
-pub async fn run(dir: &Path) -> ExitCode {
-    let config = match settings::load(dir, &settings::environment()) {
-        Ok(config) => config,
-        Err(faults) => return exit::configuration(&faults),
-    };
-    log_to_stderr(config.log);
-    match serve(&config).await {
-        Ok(code) => code,
-        Err(error) => exit::start(&error),
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::advised(Exit::Unavailable, error.what, error.help)
     }
 }
 
-async fn serve(config: &Config) -> Result<ExitCode, StartError> {
+/// Runs the daemon.
+pub(super) async fn run(config: &Config) -> Result<Exit, Failure> {
+    log_to_stderr(config.log);
+    Ok(Box::pin(serve(config)).await?)
+}
+
+async fn serve(config: &Config) -> Result<Exit, StartError> {
     let world = daemon::system_world();
     let listener = daemon::listen(config).await?;
     let address = daemon::address_of(&listener);
@@ -43,7 +39,7 @@ async fn serve(config: &Config) -> Result<ExitCode, StartError> {
 }
 
 /// Waits for a signal or a failure, then stops. The head of each book is logged hourly.
-async fn until_stopped(serving: &Serving, config: &Config) -> ExitCode {
+async fn until_stopped(serving: &Serving, config: &Config) -> Exit {
     let clock = SystemClock::new();
     let signals = (
         signal(SignalKind::terminate()),
@@ -51,7 +47,7 @@ async fn until_stopped(serving: &Serving, config: &Config) -> ExitCode {
     );
     let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
         tracing::error!("signals cannot be received");
-        return ExitCode::from(exit::UNAVAILABLE);
+        return Exit::Unavailable;
     };
     loop {
         tokio::select! {
@@ -83,11 +79,11 @@ async fn until_stopped(serving: &Serving, config: &Config) -> ExitCode {
     match fatal {
         Some(why) => {
             tracing::error!(error = why, "stopped because of an error");
-            ExitCode::from(exit::UNAVAILABLE)
+            Exit::Unavailable
         }
         None => {
             tracing::info!(in_time, "stopped");
-            ExitCode::SUCCESS
+            Exit::Ok
         }
     }
 }

@@ -9,7 +9,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,41 +18,47 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::exit;
+use super::audit::audit;
+use super::console::Console;
+use super::failure::{Exit, Failure};
+use super::probe::Probe;
+use super::verify;
 use crate::daemon::World;
 use crate::edge::{self, Edge};
 
 /// What the doubles are made from.
 #[derive(clap::Args, Clone, Debug)]
-pub struct SandboxArgs {
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Address to listen on, on this machine.
     #[arg(long, default_value = "127.0.0.1:9090")]
-    pub listen: SocketAddr,
+    pub(super) listen: SocketAddr,
     /// Everything random follows from it.
     #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    pub(super) seed: u64,
     /// What goes wrong, as NAME[=RATE]; may be repeated.
     #[arg(long = "fault", value_name = "NAME[=RATE]")]
-    pub faults: Vec<String>,
+    pub(super) faults: Vec<String>,
     /// Write a configuration for `run` into this directory.
     #[arg(long, value_name = "DIR")]
-    pub write_config: Option<PathBuf>,
+    pub(super) write_config: Option<PathBuf>,
     /// Let shoppers and a clerk act at this rate.
     #[arg(long, value_name = "RATE")]
-    pub orders_per_second: Option<f64>,
+    pub(super) orders_per_second: Option<f64>,
     /// For so long; without it until the end.
     #[arg(long, value_name = "SECONDS")]
-    pub seconds: Option<u64>,
+    pub(super) seconds: Option<u64>,
 }
 
 /// Doubles that are being served.
-pub struct Doubles {
+pub(super) struct Doubles {
     /// The doubles.
-    pub sandbox: Arc<Sandbox>,
+    pub(super) sandbox: Arc<Sandbox>,
     /// Where they listen.
-    pub address: SocketAddr,
+    pub(super) address: SocketAddr,
     /// Ends them.
-    pub stop: CancellationToken,
+    pub(super) stop: CancellationToken,
 }
 
 /// Limits of the doubles' listener; its clients are on this machine.
@@ -68,7 +73,7 @@ const EDGE: Edge = Edge {
 ///
 /// # Errors
 /// When the address cannot be bound, or is not on this machine.
-pub async fn start(
+pub(super) async fn start(
     world: &World,
     seed: u64,
     faults: Faults,
@@ -107,7 +112,11 @@ pub async fn start(
 }
 
 /// Starts shoppers and a clerk.
-pub fn start_traffic(world: &World, doubles: &Doubles, orders_per_second: f64) -> Arc<Traffic> {
+pub(super) fn start_traffic(
+    world: &World,
+    doubles: &Doubles,
+    orders_per_second: f64,
+) -> Arc<Traffic> {
     let gap = Duration::from_secs(1).div_f64(orders_per_second.clamp(0.001, 10_000.0));
     let traffic = Arc::new(Traffic::new(doubles.sandbox.clone(), gap));
     let acting = traffic.clone();
@@ -119,22 +128,22 @@ pub fn start_traffic(world: &World, doubles: &Doubles, orders_per_second: f64) -
 
 /// Where the daemon of a written configuration listens, and when its books open.
 #[derive(Clone, Debug)]
-pub struct Written<'a> {
+pub(super) struct Written<'a> {
     /// Where the doubles listen.
-    pub doubles: SocketAddr,
+    pub(super) doubles: SocketAddr,
     /// Where the daemon listens for webhooks.
-    pub webhooks: SocketAddr,
+    pub(super) webhooks: SocketAddr,
     /// When the opening stock is counted.
-    pub book_from: Timestamp,
+    pub(super) book_from: Timestamp,
     /// The shops.
-    pub shops: &'a [ShopInfo],
+    pub(super) shops: &'a [ShopInfo],
 }
 
 /// Writes a configuration with which `run` works against the doubles as it is.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write_config(dir: &Path, written: &Written<'_>) -> io::Result<()> {
+pub(super) fn write_config(dir: &Path, written: &Written<'_>) -> io::Result<()> {
     fs::create_dir_all(dir.join("merchants.d"))?;
     fs::create_dir_all(dir.join("credentials"))?;
     let webhooks = written.webhooks;
@@ -195,30 +204,25 @@ fn secret(path: &Path, text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// When there is none.
-pub async fn free_port() -> io::Result<SocketAddr> {
+pub(super) async fn free_port() -> io::Result<SocketAddr> {
     TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()
 }
 
 /// `sandbox`: serves until it is told to stop.
-pub async fn run(args: SandboxArgs) -> ExitCode {
-    let faults = match Faults::parse(&args.faults) {
-        Ok(faults) => faults,
-        Err(error) => {
-            exit::error(&error.to_string(), None);
-            return ExitCode::from(exit::USAGE);
-        }
-    };
-    match serve(&args, faults).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let help = "choose another --listen address or --write-config directory";
-            exit::error(&error.to_string(), Some(help));
-            ExitCode::from(exit::UNAVAILABLE)
-        }
-    }
+pub(super) async fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let faults = parse_faults(&args.faults)?;
+    let served = serve(args, faults, console).await;
+    let help = "choose another --listen address or --write-config directory";
+    served.map_err(|error| Failure::new(Exit::Unavailable, error, help))?;
+    Ok(Exit::Ok)
 }
 
-async fn serve(args: &SandboxArgs, faults: Faults) -> io::Result<()> {
+/// Faults as written on the command line.
+pub(super) fn parse_faults(faults: &[String]) -> Result<Faults, Failure> {
+    Faults::parse(faults).map_err(|error| Failure::usage(error, "see `channelsync demo --help`"))
+}
+
+async fn serve(args: &Args, faults: Faults, console: &mut Console<'_>) -> io::Result<()> {
     let world = crate::daemon::system_world();
     let doubles = start(&world, args.seed, faults, args.listen).await?;
     let shops = doubles.sandbox.shops();
@@ -246,28 +250,96 @@ async fn serve(args: &SandboxArgs, faults: Faults) -> io::Result<()> {
             "webhook_secret": shop.webhook_secret,
         })
     });
-    println!("{}", json!({ "shops": rows.collect::<Vec<_>>() }));
+    let line = json!({ "shops": rows.collect::<Vec<_>>() });
+    let told = console.json(&line).and_then(|()| console.flush());
+    told.map_err(|failure| io::Error::other(failure.to_string()))?;
     let traffic = args
         .orders_per_second
         .map(|rate| start_traffic(&world, &doubles, rate));
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let pause = Duration::from_secs(args.seconds.unwrap_or(u64::from(u32::MAX)));
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        () = world.clock.sleep(pause) => {
-            if let Some(traffic) = &traffic {
-                traffic.stop();
-            }
-            tokio::select! {
-                biased;
-                _ = terminate.recv() => {}
-                interrupted = tokio::signal::ctrl_c() => interrupted?,
-            }
+    let mut ended = std::pin::pin!(signalled());
+    if let (Some(traffic), Some(seconds)) = (&traffic, args.seconds) {
+        tokio::select! {
+            biased;
+            () = ended.as_mut() => {}
+            () = world.clock.sleep(Duration::from_secs(seconds)) => traffic.stop(),
         }
     }
+    ended.await;
     doubles.stop.cancel();
     doubles.sandbox.stop();
     Ok(())
+}
+
+/// Returns when the process is told to end.
+async fn signalled() {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    let Ok(mut terminate) = terminate else { return };
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// What else can be done with doubles.
+#[derive(clap::Subcommand, Clone, Copy, Debug)]
+enum Command {
+    /// Compare doubles and daemon of `--config` from outside; the summary is that of `demo`.
+    Audit,
+}
+
+impl Args {
+    /// Whether a running pair is to be audited, which needs its configuration.
+    pub(super) fn is_audit(&self) -> bool {
+        matches!(self.command, Some(Command::Audit))
+    }
+}
+
+/// `sandbox audit`: the doubles' truth against the ledger of a running daemon.
+pub(super) async fn run_audit(
+    config: &crate::settings::Config,
+    json: bool,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let world = crate::daemon::system_world();
+    let merchant = config.merchants.first();
+    let channel = merchant.and_then(|merchant| merchant.channels.first());
+    let address = channel.and_then(|channel| {
+        let crate::settings::ConnectorSettings::Shopify { base_url, .. } = &channel.connector;
+        base_url
+            .strip_prefix("http://")?
+            .split('/')
+            .next()?
+            .parse()
+            .ok()
+    });
+    let (Some(merchant), Some(doubles)) = (merchant, address) else {
+        let help = "use a configuration that `sandbox --write-config` wrote";
+        return Err(Failure::usage(
+            "the first channel is not on a loopback double",
+            help,
+        ));
+    };
+    let probe = Probe {
+        doubles,
+        socket: config.listen.admin_socket.clone(),
+        merchant: merchant.id.to_string(),
+        clock: world.clock.clone(),
+        spawn: world.spawn.clone(),
+    };
+    let found = audit(&probe, verify::is_whole(config, console))
+        .await
+        .map_err(|error| {
+            Failure::new(
+                Exit::Unavailable,
+                error,
+                "start `sandbox` and `run` with this configuration",
+            )
+        })?;
+    super::demo::report(&found, json, console)?;
+    Ok(if found.summary.is_clean() {
+        Exit::Ok
+    } else {
+        Exit::Found
+    })
 }

@@ -15,6 +15,7 @@ use super::session::Session;
 use super::table::{cell, count, elements};
 use crate::bookkeeper::{OpenError, replay};
 use crate::ledger::{self, Ledger};
+use crate::settings::Config;
 use crate::store::journal_file::{JournalOptions, JournalReader};
 use crate::store::snapshot::{self, Snapshot};
 
@@ -39,6 +40,21 @@ pub(super) fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
         }
     }
     Ok(if all_well { Exit::Ok } else { Exit::Found })
+}
+
+/// Whether the files of all merchants are proved; what is broken is told.
+pub(super) fn is_whole(config: &Config, console: &mut Console<'_>) -> bool {
+    config.merchants.iter().all(|merchant| {
+        let dir = config.state_dir.join(merchant.id.as_str());
+        let mut report = Report::default();
+        if let Err(error) = verify(&dir, &mut report, console) {
+            report.broken(&error, error.help());
+        }
+        for broken in &report.broken {
+            console.tell(format_args!("verify: {}\n", cell(&broken["what"])));
+        }
+        report.broken.is_empty()
+    })
 }
 
 /// What was found.

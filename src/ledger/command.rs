@@ -210,7 +210,7 @@ pub struct OrderReport {
     pub routes: ReportFacet<ReportRoute>,
     /// Parcels.
     pub shipments: ReportFacet<ReportShipment>,
-    /// Units put back after shipping.
+    /// Units that came back or were never shipped.
     pub restocks: ReportFacet<ReportRestock>,
 }
 
@@ -255,11 +255,24 @@ pub struct ReportShipment {
     pub at: Option<Timestamp>,
 }
 
-/// Shipped units of a line that were put back.
+/// What a channel did with units that came back or were never shipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutBack {
+    /// Unshipped units, free to be sold again.
+    Released,
+    /// Shipped units, put back into stock.
+    Returned,
+    /// Unshipped or shipped units that were not put back into stock.
+    Withheld,
+}
+
+/// Units of a line that came back or were never shipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportRestock {
     /// The line.
     pub line: LineId,
+    /// What became of them.
+    pub kind: PutBack,
     /// Where to, if the channel says.
     pub location: Option<ChannelLocationId>,
     /// How many.

@@ -217,6 +217,9 @@ pub struct LineFact {
     /// Put back into stock after shipping.
     #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
     pub restocked: Units,
+    /// Never shipped and not put back: out of sale until a person looks.
+    #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
+    pub withheld: Units,
     /// Committed units: SKU, location, how many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<(Sku, LocationId, Units)>,
@@ -290,6 +293,17 @@ pub enum Exception {
     },
     /// A count, damage or shipment took units from orders that had them.
     Displaced {
+        /// What.
+        sku: Sku,
+        /// Where.
+        location: LocationId,
+        /// How many.
+        units: Units,
+    },
+    /// A channel cancelled unshipped units without putting them back: they are out of sale.
+    Withheld {
+        /// Which order.
+        order: OrderId,
         /// What.
         sku: Sku,
         /// Where.

@@ -22,9 +22,9 @@ mod verify;
 pub use balance::{Balance, Stock};
 pub use channel::{Channel, Item, Stream, Wanted};
 pub use command::{
-    Change, Command, Happened, Hint, ListingReport, OrderReport, ParkedBytes, Polled, Refusal,
-    ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome, ShipLine,
-    ShownReport, Source, StockLine,
+    Change, Command, Happened, Hint, ListingReport, OrderReport, ParkedBytes, Polled, PutBack,
+    Refusal, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome,
+    ShipLine, ShownReport, Source, StockLine,
 };
 pub use decide::{Draft, decide};
 pub use entry::{

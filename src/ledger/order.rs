@@ -104,6 +104,8 @@ pub struct Line {
     pub acknowledged: Units,
     /// Put back after shipping.
     pub restocked: Units,
+    /// Never shipped and not put back.
+    pub withheld: Units,
     /// Committed units.
     pub held: SmallVec<[Held; 1]>,
     /// Where the channel wants open units shipped from; none while it has not said.

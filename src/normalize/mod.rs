@@ -11,8 +11,8 @@ use channelsync_contract::quantity::{PushOutcome, PushRow, Shown, ShownQuantity}
 use channelsync_contract::{Facet, Sku, Units};
 
 use crate::ledger::{
-    self, ListingReport, OrderReport, ReportLine, ReportRestock, ReportRoute, ReportShipment, Row,
-    RowOutcome, ShownReport,
+    self, ListingReport, OrderReport, PutBack, ReportLine, ReportRestock, ReportRoute,
+    ReportShipment, Row, RowOutcome, ShownReport,
 };
 
 /// An order snapshot as a report.
@@ -35,7 +35,7 @@ pub fn order(snapshot: OrderSnapshot) -> OrderReport {
             })
         }),
         shipments: parcels(snapshot.shipments),
-        restocks: each(snapshot.restocks, put_back),
+        restocks: each(snapshot.restocks, |restock| Some(put_back(restock))),
     }
 }
 
@@ -79,17 +79,17 @@ fn parcels(facet: Facet<Vec<SnapshotShipment>>) -> Option<Vec<ReportShipment>> {
     Some(lines)
 }
 
-/// Only units that came back after shipping move stock by themselves: unshipped ones are released
-/// with the line's open figure.
-fn put_back(restock: Restock) -> Option<ReportRestock> {
-    match restock.kind {
-        RestockKind::Return => Some(ReportRestock {
-            line: restock.line,
-            location: restock.location,
-            units: restock.units,
-            at: restock.at,
-        }),
-        RestockKind::Cancel | RestockKind::None => None,
+fn put_back(restock: Restock) -> ReportRestock {
+    ReportRestock {
+        line: restock.line,
+        kind: match restock.kind {
+            RestockKind::Cancel => PutBack::Released,
+            RestockKind::Return => PutBack::Returned,
+            RestockKind::None => PutBack::Withheld,
+        },
+        location: restock.location,
+        units: restock.units,
+        at: restock.at,
     }
 }
 

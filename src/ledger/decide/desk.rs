@@ -423,6 +423,7 @@ impl<'a> Desk<'a> {
             shipped: line.shipped,
             acknowledged: line.acknowledged,
             restocked: line.restocked,
+            withheld: line.withheld,
             held: line.held.iter().map(held).collect(),
             routes: line
                 .routes

@@ -9,6 +9,7 @@ mod desk;
 mod push;
 mod report;
 mod shipments;
+mod withheld;
 mod stock;
 
 use channelsync_contract::time::Timestamp;

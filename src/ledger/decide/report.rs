@@ -17,6 +17,7 @@ use super::super::entry::Fact;
 use super::super::order::{Line, Order, SETTLED_AFTER};
 use super::desk::{Desk, LineAt};
 use super::shipments;
+use super::withheld;
 
 /// Word of one order that comes in a burst causes one read after this.
 const COALESCE: Duration = Duration::from_secs(2);
@@ -133,6 +134,7 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
             Some(line) => shipments::book(desk, at, line, report),
             None => vanished(desk, at, report),
         }
+        withheld::withhold(desk, at, report);
     }
     desk.allocate(work);
     // Before the next order of the page: what this one freed belongs to those who wait.
@@ -237,6 +239,7 @@ fn find_line(desk: &mut Desk<'_>, work: usize, reported: &ReportLine) -> LineAt 
         shipped: Units::ZERO,
         acknowledged: Units::ZERO,
         restocked: Units::ZERO,
+        withheld: Units::ZERO,
         held: Default::default(),
         routes: None,
         left: Default::default(),

@@ -11,7 +11,7 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::channel::Channel;
-use super::super::command::{OrderReport, ReportLine, ReportRestock, ReportShipment};
+use super::super::command::{OrderReport, PutBack, ReportLine, ReportRestock, ReportShipment};
 use super::super::entry::{Exception, Fact};
 use super::super::order::{Line, PlaceIx, total};
 use super::super::state::LocIx;
@@ -49,7 +49,12 @@ fn opened(channel: &Channel) -> Timestamp {
 
 /// Whether something happened before the books opened; where the channel does not say when, an order
 /// that changed since tells nothing.
-fn is_history(desk: &Desk<'_>, at: LineAt, report: &OrderReport, when: Option<Timestamp>) -> bool {
+pub(super) fn is_history(
+    desk: &Desk<'_>,
+    at: LineAt,
+    report: &OrderReport,
+    when: Option<Timestamp>,
+) -> bool {
     let opened = opened(desk.channel_of(at.work));
     let changed = report.version.unwrap_or(report.placed_at);
     report.placed_at < opened && when.unwrap_or(changed) < opened
@@ -251,8 +256,9 @@ fn restock(
 ) {
     let line = desk.line(at).id.clone();
     let restocks = report.restocks.iter().flatten();
-    let mut restocks: Vec<&ReportRestock> =
-        restocks.filter(|restock| restock.line == line).collect();
+    let mut restocks: Vec<&ReportRestock> = restocks
+        .filter(|one| one.line == line && one.kind == PutBack::Returned)
+        .collect();
     restocks.sort_by_key(|restock| restock.at);
     let mut known = desk.line(at).restocked;
     let mut history = Units::ZERO;
@@ -310,7 +316,13 @@ fn put_back(
 /// A known act changed what the channel holds for the line's item at a place.
 ///
 /// A slot whose present figure was taken from a reading about that time is read again instead.
-fn moved(desk: &mut Desk<'_>, at: LineAt, place: PlaceIx, by: i64, when: Option<Timestamp>) {
+pub(super) fn moved(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    place: PlaceIx,
+    by: i64,
+    when: Option<Timestamp>,
+) {
     let channel = desk.channel_of(at.work);
     let Some(slot) = slot_of(desk, at, Some(place)) else {
         return;
@@ -340,7 +352,7 @@ fn slot_of(desk: &Desk<'_>, at: LineAt, place: Option<PlaceIx>) -> Option<SlotKe
 }
 
 /// Something changed at the channel and it is not known where: all slots of the item are read.
-fn reread_all(desk: &mut Desk<'_>, at: LineAt) {
+pub(super) fn reread_all(desk: &mut Desk<'_>, at: LineAt) {
     let channel = desk.channel_of(at.work);
     for (_, place) in channel.places_served() {
         if let Some(slot) = slot_of(desk, at, place)

@@ -140,6 +140,7 @@ fn line_of(ledger: &mut Ledger, at: u16, fact: &LineFact) -> Line {
         shipped: fact.shipped,
         acknowledged: fact.acknowledged,
         restocked: fact.restocked,
+        withheld: fact.withheld,
         held: fact
             .held
             .iter()

@@ -178,6 +178,10 @@ fn settle(
             slot.expected = Some(row.quantity.signed().saturating_add(moved));
             slot.changed_at = confirmed.at;
             slot.confirmed = Some(confirmed);
+            // Whether a correction lasted is seen by reading once more.
+            if slot.corrections > 0 {
+                must_read(slot, confirmed.at);
+            }
         }
         RowOutcome::Accepted(_) | RowOutcome::Stale => must_read(slot, confirmed.at),
         RowOutcome::Refused(why) => slot.state = SlotState::Parked(why.clone()),
