@@ -1,9 +1,4 @@
 //! `demo`: doubles and daemon on loopback, shoppers and a clerk, and an audit at the end.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "it is watched by a person"
-)]
 
 use std::time::Duration;
 

@@ -1,8 +1,4 @@
 //! `sandbox`: the doubles alone, and a configuration that fits them.
-#![expect(
-    clippy::print_stdout,
-    reason = "the first line on stdout tells what is served"
-)]
 
 use std::fs;
 use std::io;

@@ -103,7 +103,8 @@ impl Feed {
         let doubled = PAUSE_FIRST.saturating_mul(2_u32.saturating_pow(failures.min(10)));
         let pause = doubled.min(PAUSE_MAX) + Duration::from_millis(self.rng.below(250));
         match error.next_step() {
-            NextStep::RetryAfter(least) => pause.max(least),
+            // Transport holds back the whole account by itself.
+            NextStep::RetryAfter(least) => least + Duration::from_millis(self.rng.below(250)),
             NextStep::PauseChannel => PAUSE_MAX,
             NextStep::RetryWithBackoff | NextStep::ReadBack | NextStep::Park => pause,
         }

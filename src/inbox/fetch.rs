@@ -1,10 +1,13 @@
 //! Reads orders that somebody said have changed: one read per order under way, several in a call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use channelsync_contract::connector::ConnectorError;
 use channelsync_contract::order::Fetched;
 use channelsync_contract::{OrderId, Timestamp};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::feed::Feed;
@@ -18,66 +21,110 @@ const AGAIN_MAX: Duration = Duration::from_secs(300);
 /// Looks for due orders at least this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Reads under way at once: waits of one do not hold up the others.
+const READS_MAX: usize = 4;
+
 /// Orders that were read and are still wanted: not before, and how often.
 type Again = BTreeMap<OrderId, (Timestamp, u32)>;
+
+/// A read that came back.
+struct Ended {
+    orders: Vec<OrderId>,
+    result: Result<(), ConnectorError>,
+}
 
 /// Reads wanted orders until `stop`.
 ///
 /// # Errors
 /// When the bookkeeper is gone.
 pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> {
+    let mut under_way: FuturesUnordered<BoxFuture<'_, Result<Ended, BookError>>> =
+        FuturesUnordered::new();
+    let mut busy: BTreeSet<OrderId> = BTreeSet::new();
     let mut again = Again::new();
     let mut failures = 0_u32;
+    let mut not_before = Duration::ZERO;
     let mut published = feed.book.watch();
     loop {
         published.mark_unchanged();
-        // After failures orders are asked for singly: one of them may be what fails.
-        let most = if failures > 1 {
-            1
-        } else {
-            feed.connector.capabilities.fetch_max
-        };
-        let (due, left) = due(feed, std::mem::take(&mut again), most).await?;
-        again = left;
-        if due.is_empty() {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(()),
-                () = feed.clock.sleep(LOOK_EVERY) => {}
-                changed = published.changed() => changed.map_err(|_| BookError::Stopped)?,
+        let rested = feed.clock.uptime() >= not_before;
+        if rested && under_way.len() < READS_MAX && !stop.is_cancelled() {
+            // After failures orders are asked for singly: one of them may be what fails.
+            let most = if failures > 1 {
+                1
+            } else {
+                feed.connector.capabilities.fetch_max
+            };
+            let (due, left) = due(feed, std::mem::take(&mut again), busy.clone(), most).await?;
+            again = left;
+            if !due.is_empty() {
+                busy.extend(due.iter().cloned());
+                under_way.push(Box::pin(read(feed, due)));
+                continue;
             }
-            continue;
         }
-        let began = feed.clock.now();
-        match feed.connector.orders.fetch(&due).await {
-            Ok(fetched) => {
-                failures = 0;
-                feed.succeeded("fetch");
-                note(&mut again, &due, feed.clock.now());
-                match changes(feed, fetched) {
-                    Ok(changes) => book(feed, began, changes).await?,
+        if stop.is_cancelled() && under_way.is_empty() {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            Some(ended) = under_way.next(), if !under_way.is_empty() => {
+                let ended = ended?;
+                for order in &ended.orders {
+                    busy.remove(order);
+                }
+                note(&mut again, &ended.orders, feed.clock.now());
+                match ended.result {
+                    Ok(()) => {
+                        failures = 0;
+                        feed.succeeded("fetch");
+                    }
                     Err(error) => {
-                        feed.board
-                            .ended("fetch", feed.clock.now(), Some(error.to_string()));
+                        not_before = feed.clock.uptime() + feed.failed("fetch", &error, failures);
+                        let throttled = matches!(error, ConnectorError::Throttled { .. });
+                        failures = if throttled { failures } else { failures.saturating_add(1) };
                     }
                 }
             }
-            Err(error) => {
-                let pause = feed.failed("fetch", &error, failures);
-                failures = failures.saturating_add(1);
-                note(&mut again, &due, feed.clock.now());
-                if !feed.rest(pause, None, &stop).await {
-                    return Ok(());
-                }
+            () = stop.cancelled(), if !stop.is_cancelled() => {}
+            changed = published.changed(), if rested && under_way.len() < READS_MAX => {
+                changed.map_err(|_| BookError::Stopped)?;
             }
-        }
-        if stop.is_cancelled() {
-            return Ok(());
+            () = feed.clock.sleep(LOOK_EVERY) => {}
         }
     }
 }
 
-async fn due(feed: &Feed, again: Again, most: usize) -> Result<(Vec<OrderId>, Again), BookError> {
+async fn read(feed: &Feed, orders: Vec<OrderId>) -> Result<Ended, BookError> {
+    let began = feed.clock.now();
+    let fetched = match feed.connector.orders.fetch(&orders).await {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            return Ok(Ended {
+                orders,
+                result: Err(error),
+            });
+        }
+    };
+    match changes(feed, fetched) {
+        Ok(changes) => book(feed, began, changes).await?,
+        Err(error) => {
+            feed.board
+                .ended("fetch", feed.clock.now(), Some(error.to_string()));
+        }
+    }
+    Ok(Ended {
+        orders,
+        result: Ok(()),
+    })
+}
+
+async fn due(
+    feed: &Feed,
+    again: Again,
+    busy: BTreeSet<OrderId>,
+    most: usize,
+) -> Result<(Vec<OrderId>, Again), BookError> {
     let (channel, now, rows_max) = (feed.channel.clone(), feed.clock.now(), feed.read_rows_max);
     let read = feed.book.read(move |ledger| {
         let mut again = again;
@@ -86,8 +133,9 @@ async fn due(feed: &Feed, again: Again, most: usize) -> Result<(Vec<OrderId>, Ag
         };
         again.retain(|order, _| known.wanted.contains_key(order));
         let rested = |order: &OrderId| again.get(order).is_none_or(|(at, _)| *at <= now);
+        let free = |order: &OrderId| !busy.contains(order) && rested(order);
         let wanted = known.wanted.iter().take(rows_max);
-        let due = wanted.filter(|(order, wanted)| wanted.since <= now && rested(order));
+        let due = wanted.filter(|(order, wanted)| wanted.since <= now && free(order));
         let due: Vec<OrderId> = due.map(|(order, _)| order.clone()).take(most).collect();
         (due, again)
     });

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use channelsync_contract::connector::{ConnectorError, Webhooks};
+use channelsync_contract::webhook::Subscription;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::Feed;
@@ -36,20 +37,23 @@ pub async fn run(feed: &Feed, address: String, stop: CancellationToken) {
 
 async fn keep(feed: &Feed, webhooks: &dyn Webhooks, address: &str) -> Result<(), ConnectorError> {
     let standing = webhooks.subscriptions().await?;
-    let mut created = 0;
-    for topic in webhooks.topics() {
-        let stands = standing
-            .iter()
-            .any(|own| own.topic == *topic && own.address == address);
-        if !stands {
-            webhooks.subscribe(topic, address).await?;
-            created += 1;
+    let (mut created, mut failed) = (0, None);
+    let mut missing = Vec::from(webhooks.topics());
+    missing.retain(|topic| {
+        let stands = |own: &Subscription| own.topic == *topic && own.address == address;
+        !standing.iter().any(stands)
+    });
+    for topic in &missing {
+        match webhooks.subscribe(topic, address).await {
+            Ok(()) => created += 1,
+            Err(error) => failed = Some(error),
         }
     }
-    feed.board.subscribed(webhooks.topics().len());
+    feed.board
+        .subscribed(webhooks.topics().len() - missing.len() + created);
     if created > 0 {
         tracing::info!(channel = %feed.channel, created, "webhook subscriptions created");
         feed.poll_now.notify_one();
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }

@@ -318,10 +318,15 @@ impl Dispatcher {
                 halves.extend([rows, second]);
                 0
             }
-            After::Wait(least) => {
+            // Transport holds back the whole account by itself.
+            After::Wait(least) if !least.is_zero() => {
+                *resting = Some(least + Duration::from_millis(self.rng.below(250)));
+                failures
+            }
+            After::Wait(_) => {
                 let doubled = PAUSE_FIRST.saturating_mul(2_u32.saturating_pow(failures.min(10)));
                 let jitter = Duration::from_millis(self.rng.below(250));
-                *resting = Some(doubled.min(PAUSE_MAX).max(least) + jitter);
+                *resting = Some(doubled.min(PAUSE_MAX) + jitter);
                 failures.saturating_add(1)
             }
             After::Pause(why) => {
