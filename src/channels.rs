@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use channelsync_contract::transport::Account;
+use channelsync_contract::transport::{Account, Patience};
 use channelsync_contract::{Connector, Counting, Transport};
 
 use crate::ledger::{self, ChannelSetup, Rules, Setup};
@@ -11,8 +11,18 @@ use crate::settings::{Channel, ConnectorSettings, Credentials, Merchant, Mode, R
 
 /// What transport must know of a channel's account.
 pub fn account(channel: &Channel) -> Account {
-    match &channel.connector {
+    let account = match &channel.connector {
         ConnectorSettings::Shopify { .. } => channelsync_shopify::account(&shopify(channel)),
+    };
+    let breaker = channel.breaker;
+    let patience = Patience {
+        failures_max: breaker.failures_max,
+        pause: breaker.pause,
+        pause_max: breaker.pause_max,
+    };
+    Account {
+        patience,
+        ..account
     }
 }
 

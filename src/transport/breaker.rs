@@ -1,20 +1,18 @@
 //! Whether an account answers at all: a circuit breaker as a pure value.
 //!
-//! In: how calls ended, uptime. Out: whether the next one may leave. After `FAILURES_MAX` failures
+//! In: how calls ended, uptime. Out: whether the next one may leave. After so many failures
 //! in a row it opens, so that a dead channel costs nothing; after a pause one call is let through
-//! to try. If that fails the pause doubles, up to a minute. It always tries again: nothing disables
+//! to try. If that fails the pause doubles, up to a limit. It always tries again: nothing disables
 //! a channel for good.
 
 use std::time::Duration;
 
-/// Failures in a row that open it.
-const FAILURES_MAX: u32 = 5;
-const PAUSE_MIN: Duration = Duration::from_secs(1);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+use channelsync_contract::transport::Patience;
 
 /// One account's breaker.
 #[derive(Clone, Debug)]
 pub struct Breaker {
+    patience: Patience,
     state: State,
     failures: u32,
     pause: Duration,
@@ -59,11 +57,12 @@ pub enum Change {
 
 impl Breaker {
     /// A closed one.
-    pub fn new() -> Self {
+    pub fn new(patience: Patience) -> Self {
         Self {
+            patience,
             state: State::Closed,
             failures: 0,
-            pause: PAUSE_MIN,
+            pause: patience.pause,
         }
     }
 
@@ -106,7 +105,7 @@ impl Breaker {
             State::Closed => Change::None,
             State::Open { .. } | State::Trying => Change::Closed,
         };
-        *self = Self::new();
+        *self = Self::new(self.patience);
         change
     }
 
@@ -114,9 +113,9 @@ impl Breaker {
     pub fn failed(&mut self, leave: Leave, now: Duration) -> Change {
         self.failures = self.failures.saturating_add(1);
         match (self.state, leave) {
-            (State::Closed, _) if self.failures >= FAILURES_MAX => self.open(now),
+            (State::Closed, _) if self.failures >= self.patience.failures_max => self.open(now),
             (State::Trying, Leave::Trial) => {
-                self.pause = self.pause.saturating_mul(2).min(PAUSE_MAX);
+                self.pause = self.pause.saturating_mul(2).min(self.patience.pause_max);
                 self.open(now)
             }
             // Calls that left before it opened say nothing new.
@@ -139,12 +138,6 @@ impl Breaker {
     }
 }
 
-impl Default for Breaker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -157,8 +150,8 @@ mod tests {
 
     /// Fails as often as it takes to open.
     fn opened(now: Duration) -> Breaker {
-        let mut breaker = Breaker::new();
-        for _ in 1..FAILURES_MAX {
+        let mut breaker = Breaker::new(Patience::default());
+        for _ in 1..Patience::default().failures_max {
             assert_eq!(breaker.failed(Leave::Ordinary, now), Change::None);
         }
         let change = breaker.failed(Leave::Ordinary, now);
@@ -168,9 +161,9 @@ mod tests {
 
     #[test]
     fn an_answer_between_failures_keeps_it_closed() {
-        let mut breaker = Breaker::new();
+        let mut breaker = Breaker::new(Patience::default());
         for _ in 0..20 {
-            for _ in 1..FAILURES_MAX {
+            for _ in 1..Patience::default().failures_max {
                 assert_eq!(breaker.failed(Leave::Ordinary, secs(0)), Change::None);
             }
             assert_eq!(breaker.answered(), Change::None);
@@ -197,7 +190,7 @@ mod tests {
             now += secs(pause);
             assert_eq!(breaker.leave(now), Some(Leave::Trial));
             assert_eq!(breaker.leave(now), None, "one at a time");
-            let next = secs(pause * 2).min(PAUSE_MAX);
+            let next = secs(pause * 2).min(Patience::default().pause_max);
             assert_eq!(
                 breaker.failed(Leave::Trial, now),
                 Change::Opened { pause: next }
@@ -233,7 +226,7 @@ mod tests {
         fn after_any_history_a_call_may_leave_within_the_longest_pause(
             events in proptest::collection::vec((0..4_u8, 0..90_u64), 0..60),
         ) {
-            let mut breaker = Breaker::new();
+            let mut breaker = Breaker::new(Patience::default());
             let mut now = Duration::ZERO;
             let mut under_way = Vec::new();
             for (event, pause) in events {
@@ -256,7 +249,7 @@ mod tests {
             for leave in under_way {
                 breaker.abandoned(leave, now);
             }
-            prop_assert!(breaker.leave(now + PAUSE_MAX).is_some());
+            prop_assert!(breaker.leave(now + Patience::default().pause_max).is_some());
         }
     }
 }

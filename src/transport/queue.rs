@@ -104,7 +104,7 @@ impl Queue {
         };
         Self {
             buckets: account.buckets.iter().map(bucket).collect(),
-            breaker: Breaker::new(),
+            breaker: Breaker::new(account.patience),
             under_way: 0,
             calls_max: account.calls_max.max(1),
             waiting_max,

@@ -146,6 +146,7 @@ pub(super) fn account(token: TokenSource) -> Account {
         calls_max: 4,
         timeout: Duration::from_secs(30),
         response_bytes_max: 1 << 20,
+        patience: channelsync_contract::transport::Patience::default(),
     }
 }
 

@@ -225,4 +225,28 @@ pub struct Account {
     pub timeout: Duration,
     /// Largest answer in bytes.
     pub response_bytes_max: usize,
+    /// When the account is left alone for a while.
+    pub patience: Patience,
+}
+
+/// How many failures in a row are borne before an account is left alone, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Failures in a row.
+    pub failures_max: u32,
+    /// The first pause; each further one doubles.
+    pub pause: Duration,
+    /// The longest pause.
+    pub pause_max: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let (pause, pause_max) = (Duration::from_secs(1), Duration::from_secs(60));
+        Self {
+            failures_max: 5,
+            pause,
+            pause_max,
+        }
+    }
 }

@@ -121,6 +121,7 @@ pub fn account(settings: &Settings) -> Account {
         calls_max: 6,
         timeout: Duration::from_secs(30),
         response_bytes_max: 8 * 1024 * 1024,
+        patience: channelsync_contract::transport::Patience::default(),
     }
 }
 

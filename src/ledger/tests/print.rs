@@ -155,6 +155,12 @@ pub(super) fn exception(exception: &Exception) -> String {
             location,
             units,
         } => format!("{units} {sku} at {location} taken from orders"),
+        Exception::Withheld {
+            order,
+            sku,
+            location,
+            units,
+        } => format!("order {order}: {units} {sku} withheld at {location}"),
         Exception::RestockExcess { order, line, units } => {
             format!("order {order} line {line}: {units} more put back than shipped")
         }

@@ -4,7 +4,9 @@ use channelsync_contract::ids::{ChannelLocationId, LineId, ListingId, OrderId};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
-use super::super::command::{OrderReport, ReportLine, ReportRestock, ReportRoute, ReportShipment};
+use super::super::command::{
+    OrderReport, PutBack, ReportLine, ReportRestock, ReportRoute, ReportShipment,
+};
 
 /// One line: `MUG`, or `MUG#2` where a listing stands twice in an order.
 #[derive(Clone, Debug)]
@@ -157,6 +159,7 @@ impl ShopOrder {
         };
         let restock = |parcel: &Parcel| ReportRestock {
             line: LineId::new(&parcel.line),
+            kind: PutBack::Returned,
             location: parcel.place.as_ref().map(ChannelLocationId::new),
             units: Units(parcel.units),
             at: Some(parcel.at),
