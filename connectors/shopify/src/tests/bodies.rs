@@ -113,6 +113,7 @@ fn captured_test_deliveries_decode_and_are_test_orders() {
     }
 }
 
+/// R16
 #[test]
 fn the_test_header_alone_makes_a_test_order() {
     let mut headers = HeaderMap::new();
