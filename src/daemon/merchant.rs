@@ -19,7 +19,7 @@ use crate::inbox::{self, Feed, Hook, Park};
 use crate::ledger::Command;
 use crate::outbox::{self, Dispatcher};
 use crate::reconcile::{self, Reader};
-use crate::settings::{Channel, Config, Merchant};
+use crate::settings::{Channel, Config, Merchant, Mode};
 use crate::store::Journal;
 use crate::transport::Paced;
 
@@ -332,6 +332,7 @@ fn start_pushes(
         clock: world.clock.clone(),
         rng: world.rng.clone(),
         board: connected.board.clone(),
+        live: settings.mode == Mode::Live,
         read_rows_max: config.limits.read_rows_max,
     });
     let task = (dispatcher, tasks.stop.clone());

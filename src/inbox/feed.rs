@@ -117,6 +117,14 @@ impl Feed {
         }
     }
 
+    /// A channel that answers is not paused: what a person had to do is done.
+    pub(super) fn resume(&self) {
+        if let Some(why) = self.board.paused() {
+            tracing::info!(channel = %self.channel, was = why, "the channel answers, going on");
+            self.board.pause(None);
+        }
+    }
+
     /// Waits for a while, a call, or the end; false at the end.
     pub(super) async fn rest(
         &self,

@@ -47,6 +47,7 @@ pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> 
                 Ok(()) => {
                     failures = 0;
                     feed.succeeded("poll");
+                    feed.resume();
                 }
                 Err(Broken::Channel(error)) => {
                     pause = feed

@@ -45,6 +45,8 @@ pub struct Dispatcher {
     pub rng: Arc<dyn Rng>,
     /// Where to tell what happens.
     pub board: Board,
+    /// Whether anything may be written.
+    pub live: bool,
     /// Items looked at in one plan.
     pub read_rows_max: usize,
 }
@@ -197,7 +199,7 @@ impl Dispatcher {
         tries: u32,
     ) -> Result<Option<Outgoing>, BookError> {
         let begun = call_age(self, call).await?;
-        if tries < SAME_KEY_TRIES_MAX && begun.is_none_or(|age| age < SAME_KEY_FOR) {
+        if self.live && tries < SAME_KEY_TRIES_MAX && begun.is_none_or(|age| age < SAME_KEY_FOR) {
             return Ok(Some(Outgoing { call, rows }));
         }
         let slots: Vec<SlotKey> = rows.into_iter().map(|row| row.slot).collect();
@@ -248,7 +250,13 @@ impl Dispatcher {
             };
             (Some(command), Some(Outgoing { call, rows }))
         };
-        self.book.plan(self.origin(call), make).await
+        match self.book.plan(self.origin(call), make).await {
+            Err(BookError::Refused(refusal)) => {
+                tracing::error!(channel = %self.channel, %refusal, "a planned push was refused");
+                Ok(None)
+            }
+            planned => planned,
+        }
     }
 
     async fn send(&self, outgoing: Outgoing) -> Result<Ended, BookError> {
