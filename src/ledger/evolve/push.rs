@@ -12,15 +12,14 @@ use super::{Touched, channel_number};
 
 pub(super) fn intend(
     ledger: &mut Ledger,
-    (call, channel, rows): (CallId, &ChannelId, &[Row]),
-    at: Timestamp,
+    call: CallId,
+    channel: &ChannelId,
+    rows: &[Row],
     touched: &mut Touched,
 ) {
     let number = channel_number(ledger, channel);
     for row in rows {
-        let slot = slot(ledger, number, &row.slot, touched);
-        slot.state = SlotState::InFlight(call);
-        slot.changed_at = at;
+        slot(ledger, number, &row.slot, touched).state = SlotState::InFlight(call);
     }
     let seq = ledger.seq;
     let under_way = Call {
