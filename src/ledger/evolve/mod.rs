@@ -194,7 +194,7 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
                 .insert(stream.clone(), stream_now);
         }
         Fact::Intent(call, channel, rows) => {
-            push::intend(ledger, (*call, channel, rows), at, touched);
+            push::intend(ledger, *call, channel, rows, touched);
         }
         Fact::Outcome(call, outcomes) => push::came_back(ledger, *call, outcomes, at, touched),
         Fact::InDoubt(call) => push::doubt(ledger, *call, at, touched),

@@ -12,15 +12,15 @@ use super::{Touched, channel_number};
 
 pub(super) fn intend(
     ledger: &mut Ledger,
-    (call, channel, rows): (CallId, &ChannelId, &[Row]),
-    at: Timestamp,
+    call: CallId,
+    channel: &ChannelId,
+    rows: &[Row],
     touched: &mut Touched,
 ) {
     let number = channel_number(ledger, channel);
     for row in rows {
         change(ledger, number, &row.slot, touched, |slot| {
             slot.state = SlotState::InFlight(call);
-            slot.changed_at = at;
         });
     }
     let seq = ledger.seq;

@@ -198,17 +198,16 @@ fn what_a_count_takes_from_an_order_is_refilled_from_another_location() {
 #[test]
 fn of_orders_placed_in_one_instant_the_later_arrival_loses() {
     assert_snapshot!(replay("
-        receive MUG 2
+        receive MUG 3
         order A1 MUG 1 placed=0
         order A2 MUG 1 placed=-60
-        ship A1 MUG 1
-        order A3 MUG 1 placed=-180
+        order A3 MUG 1 placed=-120
         adjust MUG -1
     "), @r"
-    line 6 notes: 1 MUG at main taken from orders
-    MUG  main  empty
-    A1 MUG  open 1  shipped 1
-    A2 MUG  open 1  owed MUG 1
+    line 5 notes: 1 MUG at main taken from orders
+    MUG  main  committed 2
+    A1 MUG  open 1  held main 1
+    A2 MUG  open 1  held main 1
     A3 MUG  open 1  owed MUG 1
     ");
 }
