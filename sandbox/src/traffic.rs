@@ -243,14 +243,16 @@ impl Traffic {
         })
     }
 
+    /// One shipped unit is refunded and put back at the first location.
     fn return_one(&self, shop: &ShopInfo, truth: &OrderTruth) -> Option<Action> {
         let kept = |line: &&LineTruth| line.fulfilled > line.returned;
         let line = truth.lines.iter().find(kept)?.id;
-        Some(Action::Return {
+        Some(Action::Refund {
             order: truth.id,
             lines: vec![LineUnits { line, units: 1 }],
+            restock: Restock::Return,
             location: shop.locations.first().map(|place| place.id),
-            refund: self.one_in(2),
+            amount_minor: None,
         })
     }
 

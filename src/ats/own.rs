@@ -66,15 +66,29 @@ pub(super) fn own(ledger: &Ledger, number: u16, listing: &ListingId, parts: &Par
 fn add_line(channel: &Channel, line: &Line, own: &mut Own) {
     let mut left = line.committed().plus(line.unreported_open());
     let mut places = channel.places_served();
-    match (places.next(), places.next(), &line.routes) {
-        (Some((_, only)), None, _) => own.add(only, left),
-        (_, _, None) => own.unplaced = own.unplaced.plus(left),
-        (_, _, Some(routes)) => {
-            for (place, open) in routes {
-                let here = left.min(*open);
-                own.add(Some(*place), here);
-                left = left.minus(here);
-            }
+    if let (Some((_, only)), None) = (places.next(), places.next()) {
+        return own.add(only, left);
+    }
+    for (place, open) in line.routes.iter().flatten() {
+        let here = left.min(*open);
+        own.add(Some(*place), here);
+        left = left.minus(here);
+    }
+    if line.routes.is_some() {
+        return;
+    }
+    // The channel will say; until then they count where we committed them, so that the sum over the
+    // places is right from the first moment.
+    for part in line.parts.iter().flatten().take(1) {
+        for held in line.held.iter().filter(|held| held.sku == part.sku) {
+            let mut served = channel.places_served();
+            let Some((_, place)) = served.find(|(ours, _)| *ours == held.location) else {
+                continue;
+            };
+            let here = left.min(Units(held.units.0.checked_div(part.per).unwrap_or(0)));
+            own.add(place, here);
+            left = left.minus(here);
         }
     }
+    own.unplaced = own.unplaced.plus(left);
 }
