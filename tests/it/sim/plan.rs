@@ -1,0 +1,138 @@
+//! What a seed decides before anything happens.
+//!
+//! Each fault is off, low or extreme on its own draw, so that some seeds see one fault alone and at
+//! its worst: evenly mixed faults hide each other's bugs.
+
+use std::time::Duration;
+
+use channelsync::ports::SeededRng;
+use channelsync_contract::Rng;
+use channelsync_sandbox::Faults;
+
+/// How a run goes.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Everything follows from it.
+    pub(super) seed: u64,
+    /// What goes wrong in the shops.
+    pub(super) shops: Faults,
+    /// What still goes wrong in them after the traffic.
+    pub(super) healed: Faults,
+    /// What goes wrong on the way there.
+    pub(super) network: Network,
+    /// When the daemon dies.
+    pub(super) crashes: Crashes,
+    /// Appends in a thousand whose write or sync fails.
+    pub(super) disk_fails: u64,
+    /// Seconds that the disk is full at a time; 0 for never.
+    pub(super) disk_full_secs: u64,
+    /// How long shoppers, clerks and the merchant act.
+    pub(super) busy: Duration,
+    /// Between two buyers, on average.
+    pub(super) buyer_gap: Duration,
+    /// Between two commands of the merchant, at most.
+    pub(super) command_gap: Duration,
+    /// Units counted in of a SKU at a location, at most.
+    pub(super) opening_units: u64,
+    /// Units that shops claim to have at the start.
+    pub(super) shelf_units: i64,
+    /// Seconds between polls.
+    pub(super) poll_secs: u64,
+    /// Seconds in which all slots are read back once.
+    pub(super) read_back_secs: u64,
+    /// How long a shop takes to answer.
+    pub(super) answer_delay: Duration,
+    /// The merchant's rules, as in its file.
+    pub(super) rules: &'static str,
+}
+
+/// Requests in a thousand that go wrong between the daemon and a shop.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Network {
+    /// Never arrive.
+    pub(super) lost: u64,
+    /// Arrive up to a minute and a half late, when the caller has long given up.
+    pub(super) late: u64,
+}
+
+/// When the daemon dies.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Crashes {
+    /// After so many polls of its tasks at most; 0 for never.
+    pub(super) polls_max: u64,
+    /// Commits in a thousand that are the last.
+    pub(super) commits: u64,
+    /// How long it stays down, at most.
+    pub(super) down_max: Duration,
+}
+
+/// Names of catalogue rules that a file may hold.
+const RULES: [&str; 4] = [
+    "",
+    "safety_stock_units = 2\n",
+    "share_percent = 60\n",
+    "cap_units = 3\nmin_units = 2\n",
+];
+
+/// Randomness of a seed for one purpose.
+pub(super) fn dice(seed: u64, purpose: u64) -> SeededRng {
+    SeededRng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ purpose)
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub(super) fn of(seed: u64) -> Self {
+        let dice = dice(seed, 1);
+        let pick = |choices: [u64; 4]| {
+            let at = usize::try_from(dice.below(4)).unwrap();
+            choices[at]
+        };
+        let mut shops = Faults::default();
+        let mut healed = Faults::default();
+        let rates: [(&str, [&str; 4]); 6] = [
+            ("webhooks-lost", ["0", "0.1", "1", "1"]),
+            ("webhooks-doubled", ["0", "0", "0.1", "1"]),
+            ("webhooks-reordered", ["0", "0", "0.1", "1"]),
+            ("answer-429", ["0", "0", "0.03", "0.3"]),
+            ("answer-5xx", ["0", "0", "0.03", "0.3"]),
+            ("applied-then-timeout", ["0", "0", "0.03", "0.4"]),
+        ];
+        for (name, choices) in rates {
+            let rate = choices[usize::try_from(dice.below(4)).unwrap()];
+            shops.add(&format!("{name}={rate}")).unwrap();
+            if name == "webhooks-lost" {
+                healed.add(&format!("{name}={rate}")).unwrap();
+            }
+        }
+        shops.away = match dice.below(4) {
+            0 => Some(Duration::from_secs(5 + dice.below(20))),
+            1 => Some(Duration::from_secs(60 + dice.below(120))),
+            _ => None,
+        };
+        Self {
+            seed,
+            shops,
+            healed,
+            network: Network {
+                lost: pick([0, 0, 10, 150]),
+                late: pick([0, 0, 10, 100]),
+            },
+            crashes: Crashes {
+                polls_max: pick([0, 40_000, 10_000, 1_500]),
+                commits: pick([0, 2, 10, 60]),
+                down_max: Duration::from_secs(pick([1, 5, 5, 90])),
+            },
+            disk_fails: pick([0, 0, 20, 200]),
+            disk_full_secs: pick([0, 0, 3, 45]),
+            busy: Duration::from_secs(pick([60, 240, 420, 600])),
+            buyer_gap: Duration::from_millis(pick([700, 1_500, 3_000, 8_000])),
+            command_gap: Duration::from_secs(pick([5, 20, 60, 60])),
+            opening_units: pick([2, 5, 9, 40]),
+            shelf_units: i64::try_from(pick([0, 0, 3, 30])).unwrap(),
+            poll_secs: pick([5, 5, 10, 30]),
+            read_back_secs: pick([20, 60, 600, 86_400]),
+            answer_delay: Duration::from_millis(pick([0, 0, 120, 2_000])),
+            rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
+        }
+    }
+}
