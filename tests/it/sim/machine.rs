@@ -157,7 +157,8 @@ impl Machine {
     /// Lets the daemon live, die and live again.
     pub(super) async fn lives(self: Arc<Self>) {
         loop {
-            let queue = Queue::new(self.trace.clone(), self.life_polls());
+            let dice = SeededRng::new(self.doom.dice.next_u64());
+            let queue = Queue::new(self.trace.clone(), dice, self.life_polls());
             let book = match self.open_book() {
                 Ok(book) => book,
                 Err(error) => return self.find(format!("the book cannot be opened: {error}")),
@@ -259,7 +260,8 @@ impl Machine {
             let (fate, form, fills) = (dice.below(1_000), dice.below(2), dice.below(100));
             if fate < fails {
                 self.trace.count("write failed");
-                self.disk.fail([if form == 0 { Fault::Write } else { Fault::Sync }]);
+                self.disk
+                    .fail([if form == 0 { Fault::Write } else { Fault::Sync }]);
             }
             if full_secs > 0 && fills == 0 {
                 self.trace.count("disk full");
@@ -285,7 +287,8 @@ fn watch_commits(
         trace.note(clock.now(), "commit", &line);
         *doom.committed.lock().unwrap() = head.seq;
         let strikes = doom.dice.below(1_000) < fatal;
-        if strikes && *doom.mortal.lock().unwrap()
+        if strikes
+            && *doom.mortal.lock().unwrap()
             && let Some(life) = &*doom.life.lock().unwrap()
         {
             trace.count("crash after a commit");

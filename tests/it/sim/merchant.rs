@@ -101,13 +101,19 @@ impl Merchant {
         let Some(book) = self.machine.book() else {
             return;
         };
-        match book.book(command, Origin::new("merchant", id.clone())).await {
+        match book
+            .book(command, Origin::new("merchant", id.clone()))
+            .await
+        {
             Ok(booked) if booked.entry.is_none() => {
                 self.machine.trace.count("command repeated without effect");
             }
-            Ok(booked) => self.machine.find(format!("{id} was booked twice: {booked:?}")),
+            Ok(booked) => self
+                .machine
+                .find(format!("{id} was booked twice: {booked:?}")),
             Err(BookError::Refused(refusal)) => {
-                self.machine.find(format!("{id} was booked, then refused: {refusal}"));
+                self.machine
+                    .find(format!("{id} was booked, then refused: {refusal}"));
             }
             Err(_) => {}
         }

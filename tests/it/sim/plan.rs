@@ -130,7 +130,7 @@ impl Plan {
             opening_units: pick([2, 5, 9, 40]),
             shelf_units: i64::try_from(pick([0, 0, 3, 30])).unwrap(),
             poll_secs: pick([5, 5, 10, 30]),
-            read_back_secs: pick([20, 60, 600, 86_400]),
+            read_back_secs: pick([10, 20, 60, 120]),
             answer_delay: Duration::from_millis(pick([0, 0, 120, 2_000])),
             rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
         }

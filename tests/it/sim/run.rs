@@ -12,7 +12,7 @@ use futures_util::future::{Either, select};
 use super::audit::{audit, replays};
 use super::machine::Machine;
 use super::merchant::Merchant;
-use super::plan::{Network, Plan};
+use super::plan::{Network, Plan, dice};
 use super::tasks::{Queue, Tree};
 use super::trace::Trace;
 
@@ -40,7 +40,7 @@ pub(super) fn play(plan: Plan) -> Report {
         .unwrap();
     runtime.block_on(async {
         let trace = Arc::new(Trace::new());
-        let outside = Queue::new(trace.clone(), u64::MAX);
+        let outside = Queue::new(trace.clone(), dice(plan.seed, 7), u64::MAX);
         let machine = Machine::new(plan, outside.clone(), trace.clone());
         let story = std::pin::pin!(story(machine.clone(), outside.clone()));
         match select(story, Tree::of(outside)).await {
@@ -59,7 +59,10 @@ pub(super) fn play(plan: Plan) -> Report {
 }
 
 async fn story(machine: Arc<Machine>, outside: Arc<Queue>) {
-    let traffic = Arc::new(Traffic::new(machine.sandbox.clone(), machine.plan.buyer_gap));
+    let traffic = Arc::new(Traffic::new(
+        machine.sandbox.clone(),
+        machine.plan.buyer_gap,
+    ));
     let merchant = Merchant::new(machine.clone());
     let (shops, acting) = (machine.sandbox.clone(), traffic.clone());
     outside.spawn("shops", Box::pin(async move { shops.run().await }));
@@ -91,8 +94,13 @@ async fn story(machine: Arc<Machine>, outside: Arc<Queue>) {
 }
 
 /// Waits for rest and audits; whether all is well.
+///
+/// All slots are read back once more first: what a request did that came after its caller was gone
+/// shows in no answer.
 async fn judge(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bool {
-    let until = machine.clock.uptime() + REST_WITHIN;
+    let sweep = Duration::from_secs(2 * machine.plan.read_back_secs);
+    let until = machine.clock.uptime() + sweep + REST_WITHIN;
+    machine.clock.sleep(sweep).await;
     loop {
         if !machine.found().is_empty() {
             return false;
@@ -146,7 +154,8 @@ fn unrest(machine: &Machine, merchant: &Merchant) -> Option<String> {
             .position(|known| known == name.as_str())
             .and_then(|at| published.channels.get(at).copied())
             .unwrap_or_default();
-        let left = counts.dirty + counts.in_flight + counts.in_doubt + counts.to_read + counts.wanted;
+        let left =
+            counts.dirty + counts.in_flight + counts.in_doubt + counts.to_read + counts.wanted;
         let notes = connected.board.read();
         if left > 0 || notes.scanned_at.is_none() {
             return Some(format!("{name}: {counts:?} {notes:?}"));
@@ -154,7 +163,9 @@ fn unrest(machine: &Machine, merchant: &Merchant) -> Option<String> {
         let streams = connected.connector.capabilities.streams;
         let complete_to = connected.board.complete_to(streams);
         if last.is_some_and(|last| complete_to.is_none_or(|to| to <= last.plus(SETTLED))) {
-            return Some(format!("{name}: orders are known to {complete_to:?} {notes:?}"));
+            return Some(format!(
+                "{name}: orders are known to {complete_to:?} {notes:?}"
+            ));
         }
     }
     None
@@ -171,7 +182,10 @@ async fn look(machine: &Machine, merchant: &Merchant) {
         let counters = machine.sandbox.truth(&shop.name, page).unwrap().counters;
         let throttled = counters.throttled_by_limit + counters.refused_too_costly;
         if throttled > 0 {
-            machine.find(format!("{}: {throttled} requests beyond the limit", shop.name));
+            machine.find(format!(
+                "{}: {throttled} requests beyond the limit",
+                shop.name
+            ));
         }
     }
     let panics = super::panics();
@@ -181,11 +195,17 @@ async fn look(machine: &Machine, merchant: &Merchant) {
     let Some(daemon) = machine.daemon() else {
         return;
     };
-    for why in [daemon.tasks.fatal(), daemon.books.fatal()].into_iter().flatten() {
+    for why in [daemon.tasks.fatal(), daemon.books.fatal()]
+        .into_iter()
+        .flatten()
+    {
         machine.find(format!("the daemon gave up: {why}"));
     }
     let Some(book) = machine.book() else { return };
-    let (promised, accepted) = (merchant.promised(), machine.accepted.lock().unwrap().clone());
+    let (promised, accepted) = (
+        merchant.promised(),
+        machine.accepted.lock().unwrap().clone(),
+    );
     let asked = book.read(move |ledger| {
         let mut broken = Vec::new();
         for (id, seq) in promised {
@@ -211,7 +231,10 @@ async fn look(machine: &Machine, merchant: &Merchant) {
 /// Rows that were set to something else than they held.
 fn changed_rows(machine: &Machine) -> usize {
     let rows = |shop: &ShopInfo| {
-        let truth = machine.sandbox.truth(&shop.name, TruthPage::default()).unwrap();
+        let truth = machine
+            .sandbox
+            .truth(&shop.name, TruthPage::default())
+            .unwrap();
         truth.sets.iter().filter(|set| set.changed).count()
     };
     machine.shops.iter().map(rows).sum()
@@ -220,7 +243,11 @@ fn changed_rows(machine: &Machine) -> usize {
 /// What the shops counted, under the names of the batch.
 fn count_faults(machine: &Machine) {
     for shop in &machine.shops {
-        let counters = machine.sandbox.truth(&shop.name, TruthPage::default()).unwrap().counters;
+        let counters = machine
+            .sandbox
+            .truth(&shop.name, TruthPage::default())
+            .unwrap()
+            .counters;
         for (what, count) in [
             ("order placed", counters.orders_placed),
             ("order cancelled", counters.orders_cancelled),

@@ -1,13 +1,14 @@
 //! Tasks as one tree of futures that can be dropped between any two polls.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
-use channelsync_contract::Spawn;
+use channelsync::ports::SeededRng;
+use channelsync_contract::{Rng, Spawn};
 use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, Stream};
 
 use super::trace::Trace;
 
@@ -15,6 +16,7 @@ use super::trace::Trace;
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     trace: Arc<Trace>,
+    dice: SeededRng,
     /// Polls that are left to its tasks.
     polls: AtomicU64,
     struck: AtomicBool,
@@ -33,10 +35,11 @@ struct Task {
 
 impl Queue {
     /// A queue whose tasks are polled `polls` times altogether.
-    pub(super) fn new(trace: Arc<Trace>, polls: u64) -> Arc<Self> {
+    pub(super) fn new(trace: Arc<Trace>, dice: SeededRng, polls: u64) -> Arc<Self> {
         Arc::new(Self {
             waiting: Mutex::default(),
             trace,
+            dice,
             polls: AtomicU64::new(polls),
             struck: AtomicBool::new(false),
         })
@@ -91,32 +94,86 @@ impl Spawn for Queue {
 }
 
 /// All tasks of a queue. Ends when it is struck; whoever holds it drops them all.
+///
+/// Which of the woken tasks goes next is drawn from the seed, never taken from the order of wakes:
+/// some primitives wake their waiters in an order of their own randomness.
 pub(super) struct Tree {
     queue: Arc<Queue>,
-    running: FuturesUnordered<Guarded>,
+    tasks: BTreeMap<u64, Running>,
+    next: u64,
+    woken: Arc<Woken>,
 }
 
-struct Guarded {
-    queue: Arc<Queue>,
+struct Running {
     task: Task,
+    waker: Waker,
+}
+
+/// Tasks that want to be polled.
+#[derive(Default)]
+struct Woken {
+    tasks: Mutex<BTreeSet<u64>>,
+    root: Mutex<Option<Waker>>,
+}
+
+struct Alarm {
+    task: u64,
+    woken: Arc<Woken>,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.woken.tasks.lock().unwrap().insert(self.task);
+        let root = self.woken.root.lock().unwrap().clone();
+        if let Some(root) = root {
+            root.wake();
+        }
+    }
 }
 
 impl Tree {
     pub(super) fn of(queue: Arc<Queue>) -> Self {
         Self {
             queue,
-            running: FuturesUnordered::new(),
+            tasks: BTreeMap::new(),
+            next: 0,
+            woken: Arc::default(),
         }
     }
 
-    fn take_in(&self) -> bool {
+    fn take_in(&mut self) {
         let tasks = std::mem::take(&mut self.queue.waiting.lock().unwrap().tasks);
-        let any = !tasks.is_empty();
         for task in tasks {
-            let queue = self.queue.clone();
-            self.running.push(Guarded { queue, task });
+            self.next += 1;
+            let alarm = Arc::new(Alarm {
+                task: self.next,
+                woken: self.woken.clone(),
+            });
+            self.woken.tasks.lock().unwrap().insert(self.next);
+            let waker = Waker::from(alarm);
+            self.tasks.insert(self.next, Running { task, waker });
         }
-        any
+    }
+
+    /// Any of the woken tasks.
+    fn draw(&self) -> Option<u64> {
+        let mut woken = self.woken.tasks.lock().unwrap();
+        let count = u64::try_from(woken.len()).unwrap();
+        let at = usize::try_from(self.queue.dice.below(count)).unwrap();
+        let task = woken.iter().nth(at).copied()?;
+        woken.remove(&task);
+        Some(task)
+    }
+
+    fn run(&mut self, number: u64) {
+        let Some(running) = self.tasks.get_mut(&number) else {
+            return;
+        };
+        self.queue.trace.enter(running.task.name);
+        let mut context = Context::from_waker(&running.waker);
+        if running.task.work.as_mut().poll(&mut context).is_ready() {
+            self.tasks.remove(&number);
+        }
     }
 }
 
@@ -124,31 +181,25 @@ impl Future for Tree {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.queue.waiting.lock().unwrap().waker = Some(context.waker().clone());
+        let root = context.waker().clone();
+        self.queue.waiting.lock().unwrap().waker = Some(root.clone());
+        *self.woken.root.lock().unwrap() = Some(root);
         loop {
-            self.take_in();
-            let polled = Pin::new(&mut self.running).poll_next(context);
             if self.queue.is_struck() {
                 return Poll::Ready(());
             }
-            let more = self.take_in();
-            match polled {
-                Poll::Ready(Some(())) => {}
-                Poll::Ready(None) | Poll::Pending if more => {}
-                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            self.take_in();
+            let Some(task) = self.draw() else {
+                return Poll::Pending;
+            };
+            if self.queue.may_poll() {
+                self.run(task);
+            }
+            // Others may come in between.
+            if self.queue.dice.below(4) == 0 {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
         }
-    }
-}
-
-impl Future for Guarded {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if !self.queue.may_poll() {
-            return Poll::Pending;
-        }
-        self.queue.trace.enter(self.task.name);
-        self.task.work.as_mut().poll(context)
     }
 }

@@ -107,7 +107,13 @@ impl Net {
     }
 }
 
-async fn exchange(net: Arc<Net>, shops: Router, request: Request, task: &'static str, reply: Reply) {
+async fn exchange(
+    net: Arc<Net>,
+    shops: Router,
+    request: Request,
+    task: &'static str,
+    reply: Reply,
+) {
     let name = name(&request);
     net.note(task, &format!("sends {name}"));
     let (way, out, back) = net.draw();
