@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::poll_fn;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use channelsync::bookkeeper::{self, Handle};
 use channelsync::daemon::{self, Book, Daemon, World};
 use channelsync::inbox;
 use channelsync::ledger::Ledger;
 use channelsync::ports::SeededRng;
 use channelsync::settings::{self, Config};
-use channelsync::store::Journal;
 use channelsync::store::memory::{Fate, Fault, MemoryDisk};
 use channelsync::store::parked::ParkedFiles;
+use channelsync::store::{Group, Head, Journal, JournalError};
 use channelsync_contract::{Clock, MerchantId, Rng, Spawn, Transport};
 use channelsync_sandbox::{Options, Sandbox, ShopInfo};
 use tempfile::TempDir;
@@ -56,7 +59,7 @@ struct Now {
     known: Ledger,
 }
 
-/// Ends lives after commits.
+/// Ends lives.
 struct Doom {
     dice: SeededRng,
     mortal: Mutex<bool>,
@@ -95,7 +98,7 @@ impl Machine {
             life: Mutex::default(),
         });
         let disk = MemoryDisk::new();
-        watch_commits(&disk, &plan, &doom, &trace, &clock);
+        watch_commits(&disk, &doom, &trace, &clock);
         Arc::new(Self {
             rng: Arc::new(dice(plan.seed, 4)),
             plan,
@@ -215,9 +218,15 @@ impl Machine {
         self.now.lock().unwrap().known = ledger.clone();
         let dir = self.config.state_dir.join("parked");
         let parked = ParkedFiles::open(&dir, self.config.limits.parked_bytes_max);
+        let journal = Fragile {
+            inner: journal,
+            doom: self.doom.clone(),
+            trace: self.trace.clone(),
+            fatal: self.plan.crashes.writes,
+        };
         Ok(Book {
             ledger,
-            journal,
+            journal: Arc::new(journal),
             records: None,
             parked: Arc::new(parked.map_err(|error| error.to_string())?),
             snapshots: None,
@@ -275,26 +284,65 @@ impl Machine {
 
 fn watch_commits(
     disk: &MemoryDisk,
-    plan: &Plan,
     doom: &Arc<Doom>,
     trace: &Arc<Trace>,
     clock: &Arc<PausedClock>,
 ) {
     let (doom, trace, clock) = (doom.clone(), trace.clone(), clock.clone());
-    let fatal = plan.crashes.commits;
     disk.on_commit(move |head| {
         let line = format!("entry {} {}", head.seq, digest(&head.hash));
         trace.note(clock.now(), "commit", &line);
         *doom.committed.lock().unwrap() = head.seq;
-        let strikes = doom.dice.below(1_000) < fatal;
-        if strikes
-            && *doom.mortal.lock().unwrap()
-            && let Some(life) = &*doom.life.lock().unwrap()
-        {
-            trace.count("crash after a commit");
-            life.strike();
-        }
     });
+}
+
+/// A journal during whose writes the daemon dies.
+struct Fragile {
+    inner: Arc<dyn Journal>,
+    doom: Arc<Doom>,
+    trace: Arc<Trace>,
+    /// Writes in a thousand.
+    fatal: u64,
+}
+
+#[async_trait]
+impl Journal for Fragile {
+    fn head(&self) -> Head {
+        self.inner.head()
+    }
+
+    async fn append(&self, group: Group) -> Result<Head, JournalError> {
+        let mut append = self.inner.append(group);
+        let (fate, mut polls) = (self.doom.dice.below(1_000), 1 + self.doom.dice.below(3));
+        if fate >= self.fatal || !*self.doom.mortal.lock().unwrap() {
+            return append.await;
+        }
+        poll_fn(|context| {
+            let polled = append.as_mut().poll(context);
+            polls -= 1;
+            if polls == 0 {
+                self.trace.count("crash during a write");
+                if let Some(life) = &*self.doom.life.lock().unwrap() {
+                    life.strike();
+                }
+                return Poll::Pending;
+            }
+            polled
+        })
+        .await
+    }
+
+    fn read(&self, from_seq: u64, limit_bytes: usize) -> Result<Vec<Group>, JournalError> {
+        self.inner.read(from_seq, limit_bytes)
+    }
+
+    async fn mark(&self) -> Result<(), JournalError> {
+        self.inner.mark().await
+    }
+
+    async fn close(&self) -> Result<(), JournalError> {
+        self.inner.close().await
+    }
 }
 
 fn options(plan: &Plan) -> Options {

@@ -140,7 +140,8 @@ impl Merchant {
     }
 
     async fn draw(&self, id: &str) -> Option<Command> {
-        let (kind, units) = (self.dice.below(8), self.dice.below(4));
+        let (kind, units) = (self.dice.below(12), self.dice.below(4));
+        let receipt = 1 + self.dice.below(self.machine.plan.receipt_units);
         let variants = &self.machine.shops[0].variants;
         let bound = u64::try_from(variants.len()).unwrap();
         let at = usize::try_from(self.dice.below(bound)).unwrap();
@@ -148,13 +149,13 @@ impl Merchant {
         let location = LocationId::new(format!("place-{}", 1 + self.dice.below(2)));
         let (id, units) = (id.to_owned(), Units(u32::try_from(units).unwrap()));
         match kind {
-            0 | 1 => Some(Command::Receive(StockLine {
-                units: units.plus(Units(1)),
+            0..6 => Some(Command::Receive(StockLine {
+                units: Units(u32::try_from(receipt).unwrap()),
                 id,
                 sku,
                 location,
             })),
-            2 => {
+            6 => {
                 let (sku_there, there) = (sku.clone(), location.clone());
                 let found = self.read(move |ledger| on_hand(ledger, &sku_there, &there));
                 let units = found.await?.plus(units).minus_or_zero(Units(2));
@@ -166,7 +167,7 @@ impl Merchant {
                 };
                 Some(Command::Count(line))
             }
-            3 => Some(Command::Adjust {
+            7 => Some(Command::Adjust {
                 id,
                 sku,
                 location,

@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub(super) buyer_gap: Duration,
     /// Between two commands of the merchant, at most.
     pub(super) command_gap: Duration,
+    /// Units of one receipt, at most.
+    pub(super) receipt_units: u64,
     /// Units counted in of a SKU at a location, at most.
     pub(super) opening_units: u64,
     /// Units that shops claim to have at the start.
@@ -60,8 +62,8 @@ pub(super) struct Network {
 pub(super) struct Crashes {
     /// After so many polls of its tasks at most; 0 for never.
     pub(super) polls_max: u64,
-    /// Commits in a thousand that are the last.
-    pub(super) commits: u64,
+    /// Writes in a thousand that are the last: before, in the middle, or after they are durable.
+    pub(super) writes: u64,
     /// How long it stays down, at most.
     pub(super) down_max: Duration,
 }
@@ -118,8 +120,8 @@ impl Plan {
                 late: pick([0, 0, 10, 100]),
             },
             crashes: Crashes {
-                polls_max: pick([0, 40_000, 10_000, 1_500]),
-                commits: pick([0, 2, 10, 60]),
+                polls_max: pick([0, 20_000, 4_000, 800]),
+                writes: pick([0, 4, 20, 100]),
                 down_max: Duration::from_secs(pick([1, 5, 5, 90])),
             },
             disk_fails: pick([0, 0, 20, 200]),
@@ -127,6 +129,7 @@ impl Plan {
             busy: Duration::from_secs(pick([60, 240, 420, 600])),
             buyer_gap: Duration::from_millis(pick([700, 1_500, 3_000, 8_000])),
             command_gap: Duration::from_secs(pick([5, 20, 60, 60])),
+            receipt_units: pick([2, 6, 12, 24]),
             opening_units: pick([2, 5, 9, 40]),
             shelf_units: i64::try_from(pick([0, 0, 3, 30])).unwrap(),
             poll_secs: pick([5, 5, 10, 30]),

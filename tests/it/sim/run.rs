@@ -93,28 +93,17 @@ async fn story(machine: Arc<Machine>, outside: Arc<Queue>) {
     }
 }
 
-/// Waits for rest and audits; whether all is well.
+/// Waits for rest, lets all slots be read back twice, waits for rest again, and audits; whether all
+/// is well.
 ///
-/// All slots are read back once more first: what a request did that came after its caller was gone
-/// shows in no answer.
+/// What a request did that arrived after its caller was gone shows only in a reading.
 async fn judge(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bool {
-    let sweep = Duration::from_secs(2 * machine.plan.read_back_secs);
-    let until = machine.clock.uptime() + sweep + REST_WITHIN;
-    machine.clock.sleep(sweep).await;
-    loop {
-        if !machine.found().is_empty() {
-            return false;
-        }
-        if machine.clock.uptime() > until {
-            let why = unrest(machine, merchant).unwrap_or_default();
-            machine.find(format!("no rest: {why}"));
-            break;
-        }
-        machine.clock.sleep(LOOK_EVERY).await;
-        look(machine, merchant).await;
-        if unrest(machine, merchant).is_none() {
-            break;
-        }
+    let rounds = Duration::from_secs(2 * machine.plan.read_back_secs);
+    if rest(machine, merchant).await {
+        machine.clock.sleep(rounds).await;
+    }
+    if !rest(machine, merchant).await {
+        return false;
     }
     let ledger = match machine.book() {
         Some(book) => book.read(Ledger::clone).await.ok(),
@@ -134,6 +123,21 @@ async fn judge(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bool {
         None => machine.find("no ledger to audit".to_owned()),
     }
     machine.found().is_empty()
+}
+
+/// Waits until nothing is left to do; whether it came to that.
+async fn rest(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bool {
+    let until = machine.clock.uptime() + REST_WITHIN;
+    while machine.found().is_empty() {
+        machine.clock.sleep(LOOK_EVERY).await;
+        look(machine, merchant).await;
+        match unrest(machine, merchant) {
+            None => return machine.found().is_empty(),
+            Some(why) if machine.clock.uptime() > until => machine.find(format!("no rest: {why}")),
+            Some(_) => {}
+        }
+    }
+    false
 }
 
 /// Why there is no rest yet.
