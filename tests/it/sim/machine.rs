@@ -260,6 +260,17 @@ impl Machine {
         }
     }
 
+    /// Every entry, for a person who asked for the trace.
+    pub(super) fn tell_journal(&self) {
+        if let Some(daemon) = self.daemon()
+            && let Some(merchant) = daemon.merchants.values().next()
+        {
+            for group in merchant.journal.read(1, usize::MAX).unwrap() {
+                self.trace.tell(&String::from_utf8_lossy(&group.payload));
+            }
+        }
+    }
+
     /// Lets writes fail and the disk fill up, while daemons die.
     pub(super) async fn disk_trouble(self: Arc<Self>) {
         let dice = dice(self.plan.seed, 5);
@@ -354,11 +365,16 @@ fn options(plan: &Plan) -> Options {
     };
     let timings = channelsync_sandbox::Timings {
         answer_delay: plan.answer_delay,
+        search_lag: plan.search_lag,
         ..channelsync_sandbox::Timings::default()
     };
+    let mut shops = demo.shops(plan.seed);
+    for shop in &mut shops {
+        shop.plan = plan.limit;
+    }
     Options {
         seed: plan.seed,
-        shops: demo.shops(plan.seed),
+        shops,
         faults: plan.shops.clone(),
         timings,
     }

@@ -42,8 +42,12 @@ pub(super) struct Plan {
     pub(super) poll_secs: u64,
     /// Seconds in which all slots are read back once.
     pub(super) read_back_secs: u64,
+    /// How long searches of a shop lag behind, on average.
+    pub(super) search_lag: Duration,
     /// How long a shop takes to answer.
     pub(super) answer_delay: Duration,
+    /// The shops' cost bucket.
+    pub(super) limit: channelsync_sandbox::Plan,
     /// The merchant's rules, as in its file.
     pub(super) rules: &'static str,
 }
@@ -74,6 +78,20 @@ const RULES: [&str; 4] = [
     "safety_stock_units = 2\n",
     "share_percent = 60\n",
     "cap_units = 3\nmin_units = 2\n",
+];
+
+/// Slots are read back so seldom that no run sees it: then all must be right without. What a late
+/// request did shows only in a reading, so these runs have none.
+pub(super) const NEVER: u64 = 86_400;
+
+/// Cost buckets of shops: the largest, the smallest, and one smaller than any plan has.
+const LIMITS: [channelsync_sandbox::Plan; 3] = [
+    channelsync_sandbox::Plan::PLUS,
+    channelsync_sandbox::Plan::STANDARD,
+    channelsync_sandbox::Plan {
+        restore_per_sec: 50,
+        points_max: 1_000,
+    },
 ];
 
 /// Randomness of a seed for one purpose.
@@ -111,13 +129,15 @@ impl Plan {
             1 => Some(Duration::from_secs(60 + dice.below(120))),
             _ => None,
         };
+        let read_back_secs = pick([10, 60, NEVER, NEVER]);
+        let late = pick([0, 10, 40, 100]);
         Self {
             seed,
             shops,
             healed,
             network: Network {
                 lost: pick([0, 0, 10, 150]),
-                late: pick([0, 0, 10, 100]),
+                late: if read_back_secs == NEVER { 0 } else { late },
             },
             crashes: Crashes {
                 polls_max: pick([0, 20_000, 4_000, 800]),
@@ -133,8 +153,10 @@ impl Plan {
             opening_units: pick([2, 5, 9, 40]),
             shelf_units: i64::try_from(pick([0, 0, 3, 30])).unwrap(),
             poll_secs: pick([5, 5, 10, 30]),
-            read_back_secs: pick([10, 20, 60, 120]),
+            read_back_secs,
+            search_lag: Duration::from_secs(pick([0, 1, 1, 5])),
             answer_delay: Duration::from_millis(pick([0, 0, 120, 2_000])),
+            limit: LIMITS[usize::try_from(pick([0, 0, 1, 2])).unwrap()],
             rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
         }
     }

@@ -56,6 +56,14 @@ impl Trace {
         inner.tail.push_back(line);
     }
 
+    /// Something for a person who asked for the trace.
+    #[expect(clippy::print_stderr, reason = "asked for by SIM_TRACE")]
+    pub(super) fn tell(&self, what: &str) {
+        if self.0.lock().unwrap().aloud {
+            eprintln!("{what}");
+        }
+    }
+
     /// Counts something that must happen in some run of a batch.
     pub(super) fn count(&self, what: &'static str) {
         self.count_by(what, 1);
