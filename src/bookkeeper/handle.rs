@@ -168,6 +168,24 @@ impl Handle {
         }
     }
 
+    /// As [`Handle::read`], for tasks that nobody waits for: however long the journal cannot be
+    /// written, the answer comes when it can.
+    ///
+    /// # Errors
+    /// `Stopped`.
+    pub async fn wait_and_read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Ledger) -> T + Send + 'static,
+    ) -> Result<T, BookError> {
+        let (found, result) = oneshot::channel();
+        let read = Box::new(move |ledger: &Ledger| drop(found.send(read(ledger))));
+        self.queue
+            .send(Request::Read(read))
+            .await
+            .map_err(|_| BookError::Stopped)?;
+        result.await.map_err(|_| BookError::Stopped)
+    }
+
     /// What was true at the last durable group.
     pub fn published(&self) -> Arc<Published> {
         self.published.borrow().clone()

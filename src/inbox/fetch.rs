@@ -126,7 +126,7 @@ async fn due(
     most: usize,
 ) -> Result<(Vec<OrderId>, Again), BookError> {
     let (channel, now, rows_max) = (feed.channel.clone(), feed.clock.now(), feed.read_rows_max);
-    let read = feed.book.read(move |ledger| {
+    let read = feed.book.wait_and_read(move |ledger| {
         let mut again = again;
         let Some(known) = ledger.channel_named(channel.as_str()) else {
             return (Vec::new(), again);

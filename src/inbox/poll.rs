@@ -84,7 +84,7 @@ struct Start {
 
 async fn start(feed: &Feed, stream: &'static str) -> Result<Start, BookError> {
     let (channel, overlap, now) = (feed.channel.clone(), feed.poll_overlap, feed.clock.now());
-    let read = feed.book.read(move |ledger| {
+    let read = feed.book.wait_and_read(move |ledger| {
         let known = ledger.channel_named(channel.as_str());
         let opened = known
             .and_then(|known| known.setup.as_ref())

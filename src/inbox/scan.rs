@@ -99,7 +99,7 @@ async fn check_locations(feed: &Feed) -> Result<(), Broken> {
         .await
         .map_err(Broken::Channel)?;
     let channel = feed.channel.clone();
-    let wanted = feed.book.read(move |ledger| {
+    let wanted = feed.book.wait_and_read(move |ledger| {
         let setup = ledger
             .channel_named(channel.as_str())
             .and_then(|known| known.setup.as_ref());

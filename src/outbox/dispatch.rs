@@ -164,7 +164,7 @@ impl Dispatcher {
         let mut known = std::mem::take(doubts);
         let (due, known) = self
             .book
-            .read(move |ledger| {
+            .wait_and_read(move |ledger| {
                 let number = ledger.channel_ix(channel.as_str());
                 let due = number.and_then(|number| known.due(ledger, number, now));
                 (due, known)
@@ -359,7 +359,7 @@ async fn call_age(dispatcher: &Dispatcher, call: CallId) -> Result<Option<Durati
     let now = dispatcher.clock.now();
     let begun = dispatcher
         .book
-        .read(move |ledger| ledger.calls.get(&call).map(|call| call.at));
+        .wait_and_read(move |ledger| ledger.calls.get(&call).map(|call| call.at));
     Ok(begun.await?.map(|at| now.since(at)))
 }
 

@@ -114,7 +114,7 @@ impl Reader {
     async fn job(&self, sweep_from: Option<u32>) -> Result<Job, BookError> {
         let (channel, complete_to) = (self.channel.clone(), self.complete_to());
         let most = self.connector.capabilities.read_back_max;
-        let read = self.book.read(move |ledger| {
+        let read = self.book.wait_and_read(move |ledger| {
             let Some(known) = ledger.channel_named(channel.as_str()) else {
                 return Job {
                     slots: Vec::new(),
@@ -169,7 +169,7 @@ impl Reader {
         let origin = Origin::new(format!("reconcile {}", self.channel), began.to_string());
         self.book.book(command, origin).await?;
         let channel = self.channel.clone();
-        let waits = self.book.read(move |ledger| {
+        let waits = self.book.wait_and_read(move |ledger| {
             let known = ledger.channel_named(channel.as_str());
             known.is_some_and(|known| {
                 let mut waiting = known.to_read.iter();

@@ -4,4 +4,5 @@
 
 mod cli;
 mod settings;
+mod sim;
 mod tidy;

@@ -1,0 +1,226 @@
+//! A merchant who counts, receives, corrects and ships, and repeats what was not answered.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use channelsync::bookkeeper::{BookError, Origin};
+use channelsync::ledger::{Command, Ledger, ShipLine, StockLine};
+use channelsync::ports::SeededRng;
+use channelsync_contract::{Clock, LocationId, Rng, Sku, Units};
+
+use super::machine::Machine;
+use super::plan::dice;
+
+/// Between two tries of one command.
+const AGAIN: Duration = Duration::from_millis(900);
+
+/// The merchant, and what was promised to it.
+pub(super) struct Merchant {
+    machine: Arc<Machine>,
+    dice: SeededRng,
+    stopped: AtomicBool,
+    idle: AtomicBool,
+    /// Commands that were answered with an entry.
+    promised: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Merchant {
+    pub(super) fn new(machine: Arc<Machine>) -> Arc<Self> {
+        Arc::new(Self {
+            dice: dice(machine.plan.seed, 6),
+            machine,
+            stopped: AtomicBool::new(false),
+            idle: AtomicBool::new(false),
+            promised: Mutex::default(),
+        })
+    }
+
+    /// No new command follows.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the last command was answered.
+    pub(super) fn is_idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// Commands that were answered, with their entries.
+    pub(super) fn promised(&self) -> BTreeMap<String, u64> {
+        self.promised.lock().unwrap().clone()
+    }
+
+    pub(super) async fn run(self: Arc<Self>) {
+        let mut number = 0;
+        self.book("opening".to_owned(), self.opening()).await;
+        while !self.stopped.load(Ordering::Relaxed) {
+            let gap = self.machine.plan.command_gap.as_millis();
+            let gap = self.dice.below(u64::try_from(gap).unwrap());
+            self.machine.clock.sleep(Duration::from_millis(gap)).await;
+            number += 1;
+            let id = format!("command-{number}");
+            if let Some(command) = self.draw(&id).await {
+                self.book(id, command).await;
+            }
+        }
+        self.idle.store(true, Ordering::Relaxed);
+    }
+
+    /// Books until there is an answer; sometimes asks again after it.
+    async fn book(&self, id: String, command: Command) {
+        let mut tries = 0;
+        let booked = loop {
+            tries += 1;
+            let Some(book) = self.machine.book() else {
+                self.machine.clock.sleep(AGAIN).await;
+                continue;
+            };
+            let origin = Origin::new("merchant", id.clone());
+            match book.book(command.clone(), origin).await {
+                Ok(booked) => break booked,
+                Err(BookError::Refused(_)) => return self.machine.trace.count("command refused"),
+                Err(_) => self.machine.clock.sleep(AGAIN).await,
+            }
+        };
+        self.machine.trace.count("command booked");
+        if tries > 1 && booked.entry.is_none() {
+            self.machine.trace.count("command repeated after a crash");
+        }
+        if let Some(seq) = booked.entry {
+            self.promised.lock().unwrap().insert(id.clone(), seq);
+        }
+        if self.dice.below(4) == 0 {
+            self.repeat(id, command).await;
+        }
+    }
+
+    /// What was booked once is not booked again.
+    async fn repeat(&self, id: String, command: Command) {
+        let Some(book) = self.machine.book() else {
+            return;
+        };
+        match book
+            .book(command, Origin::new("merchant", id.clone()))
+            .await
+        {
+            Ok(booked) if booked.entry.is_none() => {
+                self.machine.trace.count("command repeated without effect");
+            }
+            Ok(booked) => self
+                .machine
+                .find(format!("{id} was booked twice: {booked:?}")),
+            Err(BookError::Refused(refusal)) => {
+                self.machine
+                    .find(format!("{id} was booked, then refused: {refusal}"));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn opening(&self) -> Command {
+        let mut lines = Vec::new();
+        for variant in &self.machine.shops[0].variants {
+            for place in 1..=2 {
+                let units = self.dice.below(self.machine.plan.opening_units + 1);
+                lines.push(StockLine {
+                    id: String::new(),
+                    sku: Sku::new(&variant.sku),
+                    location: LocationId::new(format!("place-{place}")),
+                    units: Units(u32::try_from(units).unwrap()),
+                });
+            }
+        }
+        Command::Import {
+            id: "opening".to_owned(),
+            counts: true,
+            lines,
+        }
+    }
+
+    async fn draw(&self, id: &str) -> Option<Command> {
+        let (kind, units) = (self.dice.below(12), self.dice.below(4));
+        let receipt = 1 + self.dice.below(self.machine.plan.receipt_units);
+        let variants = &self.machine.shops[0].variants;
+        let bound = u64::try_from(variants.len()).unwrap();
+        let at = usize::try_from(self.dice.below(bound)).unwrap();
+        let sku = Sku::new(&variants[at].sku);
+        let location = LocationId::new(format!("place-{}", 1 + self.dice.below(2)));
+        let (id, units) = (id.to_owned(), Units(u32::try_from(units).unwrap()));
+        match kind {
+            0..6 => Some(Command::Receive(StockLine {
+                units: Units(u32::try_from(receipt).unwrap()),
+                id,
+                sku,
+                location,
+            })),
+            6 => {
+                let (sku_there, there) = (sku.clone(), location.clone());
+                let found = self.read(move |ledger| on_hand(ledger, &sku_there, &there));
+                let units = found.await?.plus(units).minus_or_zero(Units(2));
+                let line = StockLine {
+                    id,
+                    sku,
+                    location,
+                    units,
+                };
+                Some(Command::Count(line))
+            }
+            7 => Some(Command::Adjust {
+                id,
+                sku,
+                location,
+                by: units.signed() - 2,
+            }),
+            _ => self.ship(id).await,
+        }
+    }
+
+    /// A parcel of an order with open units.
+    async fn ship(&self, id: String) -> Option<Command> {
+        let (draw, partly) = (self.dice.next_u64(), self.dice.below(2) == 0);
+        let open = self.read(move |ledger| {
+            let mut open = Vec::new();
+            for channel in &ledger.channels {
+                for (_, order, row) in channel.orders.iter() {
+                    let line = row.lines.iter().find(|line| !line.committed().is_zero());
+                    if let Some(line) = line {
+                        open.push((channel.id.clone(), order.clone(), line.id.clone()));
+                    }
+                }
+            }
+            let count = u64::try_from(open.len()).unwrap();
+            let at = draw.checked_rem(count)?;
+            Some(open.swap_remove(usize::try_from(at).unwrap()))
+        });
+        let (channel, order, line) = open.await??;
+        let units = Units(1);
+        let lines = partly.then_some(ShipLine { line, units });
+        self.machine.trace.count("shipped by us");
+        Some(Command::Ship {
+            id,
+            channel,
+            order,
+            lines: lines.into_iter().collect(),
+            tracking: Some("1Z 999".to_owned()),
+        })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Ledger) -> T + Send + 'static,
+    ) -> Option<T> {
+        self.machine.book()?.read(read).await.ok()
+    }
+}
+
+fn on_hand(ledger: &Ledger, sku: &Sku, location: &LocationId) -> Units {
+    let (Some(sku), Some(location)) = (
+        ledger.sku_ix(sku.as_str()),
+        ledger.location(location.as_str()),
+    ) else {
+        return Units::ZERO;
+    };
+    ledger.balance(sku, location).on_hand()
+}

@@ -1,0 +1,163 @@
+//! What a seed decides before anything happens.
+//!
+//! Each fault is off, low or extreme on its own draw, so that some seeds see one fault alone and at
+//! its worst: evenly mixed faults hide each other's bugs.
+
+use std::time::Duration;
+
+use channelsync::ports::SeededRng;
+use channelsync_contract::Rng;
+use channelsync_sandbox::Faults;
+
+/// How a run goes.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Everything follows from it.
+    pub(super) seed: u64,
+    /// What goes wrong in the shops.
+    pub(super) shops: Faults,
+    /// What still goes wrong in them after the traffic.
+    pub(super) healed: Faults,
+    /// What goes wrong on the way there.
+    pub(super) network: Network,
+    /// When the daemon dies.
+    pub(super) crashes: Crashes,
+    /// Appends in a thousand whose write or sync fails.
+    pub(super) disk_fails: u64,
+    /// Seconds that the disk is full at a time; 0 for never.
+    pub(super) disk_full_secs: u64,
+    /// How long shoppers, clerks and the merchant act.
+    pub(super) busy: Duration,
+    /// Between two buyers, on average.
+    pub(super) buyer_gap: Duration,
+    /// Between two commands of the merchant, at most.
+    pub(super) command_gap: Duration,
+    /// Units of one receipt, at most.
+    pub(super) receipt_units: u64,
+    /// Units counted in of a SKU at a location, at most.
+    pub(super) opening_units: u64,
+    /// Units that shops claim to have at the start.
+    pub(super) shelf_units: i64,
+    /// Seconds between polls.
+    pub(super) poll_secs: u64,
+    /// Seconds in which all slots are read back once.
+    pub(super) read_back_secs: u64,
+    /// How long searches of a shop lag behind, on average.
+    pub(super) search_lag: Duration,
+    /// How long a shop takes to answer.
+    pub(super) answer_delay: Duration,
+    /// The shops' cost bucket.
+    pub(super) limit: channelsync_sandbox::Plan,
+    /// The merchant's rules, as in its file.
+    pub(super) rules: &'static str,
+}
+
+/// Requests in a thousand that go wrong between the daemon and a shop.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Network {
+    /// Never arrive.
+    pub(super) lost: u64,
+    /// Arrive up to a minute and a half late, when the caller has long given up.
+    pub(super) late: u64,
+}
+
+/// When the daemon dies.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Crashes {
+    /// After so many polls of its tasks at most; 0 for never.
+    pub(super) polls_max: u64,
+    /// Writes in a thousand that are the last: before, in the middle, or after they are durable.
+    pub(super) writes: u64,
+    /// How long it stays down, at most.
+    pub(super) down_max: Duration,
+}
+
+/// Names of catalogue rules that a file may hold.
+const RULES: [&str; 4] = [
+    "",
+    "safety_stock_units = 2\n",
+    "share_percent = 60\n",
+    "cap_units = 3\nmin_units = 2\n",
+];
+
+/// Slots are read back so seldom that no run sees it: then all must be right without. What a late
+/// request did shows only in a reading, so these runs have none.
+pub(super) const NEVER: u64 = 86_400;
+
+/// Cost buckets of shops: the largest, the smallest, and one smaller than any plan has.
+const LIMITS: [channelsync_sandbox::Plan; 3] = [
+    channelsync_sandbox::Plan::PLUS,
+    channelsync_sandbox::Plan::STANDARD,
+    channelsync_sandbox::Plan {
+        restore_per_sec: 50,
+        points_max: 1_000,
+    },
+];
+
+/// Randomness of a seed for one purpose.
+pub(super) fn dice(seed: u64, purpose: u64) -> SeededRng {
+    SeededRng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ purpose)
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub(super) fn of(seed: u64) -> Self {
+        let dice = dice(seed, 1);
+        let pick = |choices: [u64; 4]| {
+            let at = usize::try_from(dice.below(4)).unwrap();
+            choices[at]
+        };
+        let mut shops = Faults::default();
+        let mut healed = Faults::default();
+        let rates: [(&str, [&str; 4]); 6] = [
+            ("webhooks-lost", ["0", "0.1", "1", "1"]),
+            ("webhooks-doubled", ["0", "0", "0.1", "1"]),
+            ("webhooks-reordered", ["0", "0", "0.1", "1"]),
+            ("answer-429", ["0", "0", "0.03", "0.3"]),
+            ("answer-5xx", ["0", "0", "0.03", "0.3"]),
+            ("applied-then-timeout", ["0", "0", "0.03", "0.4"]),
+        ];
+        for (name, choices) in rates {
+            let rate = choices[usize::try_from(dice.below(4)).unwrap()];
+            shops.add(&format!("{name}={rate}")).unwrap();
+            if name == "webhooks-lost" {
+                healed.add(&format!("{name}={rate}")).unwrap();
+            }
+        }
+        shops.away = match dice.below(4) {
+            0 => Some(Duration::from_secs(5 + dice.below(20))),
+            1 => Some(Duration::from_secs(60 + dice.below(120))),
+            _ => None,
+        };
+        let read_back_secs = pick([10, 60, NEVER, NEVER]);
+        let late = pick([0, 10, 40, 100]);
+        Self {
+            seed,
+            shops,
+            healed,
+            network: Network {
+                lost: pick([0, 0, 10, 150]),
+                late: if read_back_secs == NEVER { 0 } else { late },
+            },
+            crashes: Crashes {
+                polls_max: pick([0, 20_000, 4_000, 800]),
+                writes: pick([0, 4, 20, 100]),
+                down_max: Duration::from_secs(pick([1, 5, 5, 90])),
+            },
+            disk_fails: pick([0, 0, 20, 200]),
+            disk_full_secs: pick([0, 0, 3, 45]),
+            busy: Duration::from_secs(pick([60, 240, 420, 600])),
+            buyer_gap: Duration::from_millis(pick([700, 1_500, 3_000, 8_000])),
+            command_gap: Duration::from_secs(pick([5, 20, 60, 60])),
+            receipt_units: pick([2, 6, 12, 24]),
+            opening_units: pick([2, 5, 9, 40]),
+            shelf_units: i64::try_from(pick([0, 0, 3, 30])).unwrap(),
+            poll_secs: pick([5, 5, 10, 30]),
+            read_back_secs,
+            search_lag: Duration::from_secs(pick([0, 1, 1, 5])),
+            answer_delay: Duration::from_millis(pick([0, 0, 120, 2_000])),
+            limit: LIMITS[usize::try_from(pick([0, 0, 1, 2])).unwrap()],
+            rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
+        }
+    }
+}
