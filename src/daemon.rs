@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::book::{Book, StartError, open_book, open_records};
 pub use self::merchant::{Connected, MerchantRunning, start_merchant};
-pub use self::serve::{Serving, address_of, listen, serve, system_world};
+pub use self::serve::{Serving, address_of, hold, listen, serve, system_world};
 use crate::inbox::Hooks;
 use crate::settings::{Config, Limits};
 

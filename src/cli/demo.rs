@@ -129,8 +129,9 @@ async fn play(
     };
     write_config(dir, &written).map_err(trouble)?;
     let config = settings::load(dir, &std::collections::BTreeMap::new()).map_err(trouble)?;
+    let lock = daemon::hold(&config)?;
     let listener: Listener = daemon::listen(&config).await?;
-    let serving = daemon::serve(&world, &config, listener).await?;
+    let serving = daemon::serve(&world, &config, lock, listener).await?;
     let probe = Probe {
         doubles: doubles.address,
         socket: config.listen.admin_socket.clone(),

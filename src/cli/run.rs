@@ -1,5 +1,7 @@
 //! `run`: the daemon, until it is told to stop.
 
+use std::io::IsTerminal as _;
+
 use channelsync_contract::ports::Clock as _;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -22,9 +24,10 @@ pub(super) async fn run(config: &Config) -> Result<Exit, Failure> {
 
 async fn serve(config: &Config) -> Result<Exit, StartError> {
     let world = daemon::system_world();
+    let lock = daemon::hold(config)?;
     let listener = daemon::listen(config).await?;
     let address = daemon::address_of(&listener);
-    let serving = daemon::serve(&world, config, listener).await?;
+    let serving = daemon::serve(&world, config, lock, listener).await?;
     tracing::info!(
         merchants = config.merchants.len(),
         webhooks = ?address,
@@ -100,6 +103,7 @@ pub(super) fn log_to_stderr(log: Log) {
         .from_env_lossy();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(level)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let set = match log.format {
         LogFormat::Text => builder.try_init(),

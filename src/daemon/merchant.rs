@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -155,7 +155,10 @@ fn connect(
 
 /// The unguessable part of a channel's webhook path: made once, kept in a file of mode 0600.
 fn hook_token(dir: &Path, channel: &ChannelId, rng: &dyn Rng) -> io::Result<String> {
-    std::fs::create_dir_all(dir)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
     let path = dir.join(channel.as_str());
     let mut token = String::new();
     match std::fs::File::open(&path) {

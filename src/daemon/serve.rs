@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -104,9 +104,9 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 pub async fn serve(
     world: &World,
     config: &Config,
+    lock: DirLock,
     webhooks: Listener,
 ) -> Result<Serving, StartError> {
-    let lock = hold(&config.state_dir)?;
     let records = open_records(config);
     let mut books = BTreeMap::new();
     for merchant in &config.merchants {
@@ -149,8 +149,17 @@ pub async fn serve(
     })
 }
 
-fn hold(dir: &Path) -> Result<DirLock, StartError> {
-    std::fs::create_dir_all(dir).map_err(|error| StartError {
+/// Takes the state directory, before anything else: one daemon has it.
+///
+/// # Errors
+/// When another daemon has it, or it cannot be used.
+pub fn hold(config: &Config) -> Result<DirLock, StartError> {
+    let dir = &config.state_dir;
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir);
+    made.map_err(|error| StartError {
         what: format!("cannot create {}: {error}", dir.display()),
         help: Some("give `state_dir` a directory that the daemon may write".to_owned()),
     })?;
