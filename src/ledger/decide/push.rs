@@ -152,6 +152,8 @@ fn judge(
             && slot.corrections == 0
             && slot.state != SlotState::Absent;
         let told = same && settled && slot.unsellable == report.unsellable;
+        // It agrees, and that may be by chance: acts before it, known or not, are in it.
+        reading.adopt = true;
         return (!told).then_some(reading);
     }
     let waited = slot

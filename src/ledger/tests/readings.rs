@@ -117,6 +117,21 @@ fn corrections_end_parked_and_a_person_lets_go() {
     ");
 }
 
+#[test]
+fn a_reading_that_agrees_by_chance_holds_the_acts_before_it() {
+    assert_snapshot!(replay("
+        receive MUG 8
+        shown MUG 6
+        push c1 MUG 8 expect=6
+        doubt
+        pushed c1 not_applied
+        order A1 MUG 2 place=L1 quiet
+        fulfill A1 MUG 2 place=L1 quiet
+        shown MUG 6
+        tell A1
+    "), @"");
+}
+
 /// R41
 #[test]
 fn an_agreeing_reading_starts_the_count_of_corrections_anew() {

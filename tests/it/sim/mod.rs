@@ -25,7 +25,7 @@ use run::{Report, play};
 const SEEDS: u64 = 40;
 
 /// Seeds that once found a bug.
-const REGRESSIONS: &[u64] = &[];
+const REGRESSIONS: &[u64] = &[1, 3, 12, 26];
 
 /// What must have happened somewhere in a batch of the usual size.
 const SOMETIMES: &[&str] = &[
