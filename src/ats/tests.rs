@@ -1,0 +1,326 @@
+//! Numbers worked out by hand, through the ledger's own commands.
+
+use std::collections::BTreeMap;
+
+use channelsync_contract::ids::{ChannelId, ItemId, ListingId, LocationId, OrderId, Sku};
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::Units;
+
+use super::{ItemNumber, Level, NoNumber, effective, explain, number};
+use crate::ledger::{
+    Change, ChannelSetup, Command, Counting, Entry, Happened, Ledger, ListingReport, LocationPair,
+    OrderReport, ReportLine, ReportRoute, Rules, Setup, Source, StockLine, decide, evolve,
+};
+
+const CHANNEL: &str = "shop";
+
+struct World {
+    ledger: Ledger,
+}
+
+impl World {
+    fn new(locations: &[&str], rules: Rules, counting: Counting) -> Self {
+        let ours: Vec<LocationId> = locations.iter().map(LocationId::new).collect();
+        let pairs = ours.iter().map(|ours| LocationPair {
+            ours: ours.clone(),
+            theirs: Some(format!("at-{ours}").as_str().into()),
+        });
+        let channel = ChannelSetup {
+            id: ChannelId::new(CHANNEL),
+            counting,
+            compare_and_set: true,
+            live: true,
+            book_from: Timestamp(0),
+            locations: pairs.collect(),
+            backorder_priority: 0,
+            rules,
+            sku_rules: BTreeMap::new(),
+            listing_rules: BTreeMap::new(),
+        };
+        let setup = Setup {
+            locations: ours,
+            rules: Rules::default(),
+            channels: vec![channel],
+        };
+        let mut world = Self {
+            ledger: Ledger::default(),
+        };
+        world.book(&Command::Configure(Box::new(setup)));
+        world
+    }
+
+    fn book(&mut self, command: &Command) {
+        let at = Timestamp(i64::try_from(self.ledger.seq).unwrap() * 60_000_000);
+        let draft = decide(&self.ledger, command, at).unwrap();
+        if draft.is_empty() {
+            return;
+        }
+        let (movements, facts) = (draft.movements, draft.facts);
+        let (actor, cause) = ("test".to_owned(), "test".to_owned());
+        let seq = self.ledger.seq + 1;
+        evolve(
+            &mut self.ledger,
+            &Entry {
+                seq,
+                at,
+                actor,
+                cause,
+                movements,
+                facts,
+            },
+        );
+    }
+
+    fn count(&mut self, sku: &str, location: &str, units: u32) {
+        self.book(&Command::Count(StockLine {
+            id: format!("{sku}-{location}-{units}"),
+            sku: Sku::new(sku),
+            location: LocationId::new(location),
+            units: Units(units),
+        }));
+    }
+
+    fn list(&mut self, listing: &str, sku: &str, parts: &[(&str, u32)]) {
+        let report = ListingReport {
+            listing: ListingId::new(listing),
+            item: ItemId::new(format!("item-{listing}")),
+            sku: Sku::new(sku),
+            unpushable: false,
+            sells_without_limit: false,
+        };
+        let channel = ChannelId::new(CHANNEL);
+        let listings = vec![report];
+        self.book(&Command::Listings {
+            channel: channel.clone(),
+            listings,
+            complete: None,
+        });
+        if !parts.is_empty() {
+            let parts = parts
+                .iter()
+                .map(|(sku, units)| (Sku::new(sku), *units))
+                .collect();
+            self.book(&Command::Map {
+                channel,
+                listing: ListingId::new(listing),
+                parts,
+            });
+        }
+    }
+
+    fn order(&mut self, listing: &str, open: u32, route: Option<&str>) {
+        let version = Some(Timestamp(i64::try_from(self.ledger.seq).unwrap()));
+        let line = ReportLine {
+            line: "1".into(),
+            listing: Some(ListingId::new(listing)),
+            ordered: Units(4),
+            open: Units(open),
+            fulfilled: Units::ZERO,
+            price: None,
+        };
+        let routes = route.map(|place| {
+            let (line, open) = ("1".into(), Units(open));
+            vec![ReportRoute {
+                line,
+                location: format!("at-{place}").as_str().into(),
+                open,
+            }]
+        });
+        let report = OrderReport {
+            order: OrderId::new("A1"),
+            name: "#1".to_owned(),
+            placed_at: Timestamp(1),
+            version,
+            test: false,
+            cancelled: open == 0,
+            lines: Some(vec![line]),
+            routes,
+            shipments: Some(Vec::new()),
+            restocks: Some(Vec::new()),
+        };
+        let changes = vec![Change::Order(Box::new(report))];
+        let (channel, source) = (ChannelId::new(CHANNEL), Source::Fetch);
+        let began = Timestamp(i64::try_from(self.ledger.seq).unwrap() * 60_000_000);
+        self.book(&Command::Report(Happened {
+            channel,
+            source,
+            began,
+            changes,
+            polled: None,
+        }));
+    }
+
+    fn number(&self, listing: &str) -> Result<ItemNumber, NoNumber> {
+        let channel = self.ledger.channel_named(CHANNEL).unwrap();
+        number(&self.ledger, 0, channel.listings.get(listing).unwrap().item)
+    }
+
+    fn writes(&self, listing: &str) -> Vec<u32> {
+        let found = self.number(listing).unwrap();
+        found.slots.iter().map(|slot| slot.low.0).collect()
+    }
+}
+
+fn safety(units: u32) -> Rules {
+    Rules {
+        safety_stock_units: Some(units),
+        ..Rules::default()
+    }
+}
+
+#[test]
+fn the_worked_example_of_the_design_holds() {
+    let mut world = World::new(&["main"], safety(5), Counting::Gross);
+    world.count("MUG", "main", 6);
+    world.list("L", "MUG", &[]);
+    assert_eq!(world.writes("L"), [1]);
+    world.order("L", 4, Some("main"));
+    let found = world.number("L").unwrap();
+    assert_eq!((found.pool.total, found.target), (-3, 0));
+    assert_eq!(
+        world.writes("L"),
+        [1],
+        "4 own units, 3 of them needed by the safety stock"
+    );
+    world.order("L", 0, Some("main"));
+    assert_eq!(world.writes("L"), [1]);
+}
+
+#[test]
+fn a_gross_channel_is_not_written_for_its_own_sale() {
+    for route in [Some("main"), None] {
+        let mut world = World::new(&["main", "annex"], Rules::default(), Counting::Gross);
+        world.count("MUG", "main", 10);
+        world.count("MUG", "annex", 5);
+        world.list("L", "MUG", &[]);
+        assert_eq!(world.writes("L"), [10, 5]);
+        world.order("L", 4, route);
+        assert_eq!(world.writes("L"), [10, 5], "routed to {route:?}");
+    }
+    let mut net = World::new(&["main"], Rules::default(), Counting::Net);
+    net.count("MUG", "main", 10);
+    net.list("L", "MUG", &[]);
+    net.order("L", 4, None);
+    assert_eq!(net.writes("L"), [6]);
+}
+
+/// R24
+#[test]
+fn a_location_without_units_takes_nothing_from_another() {
+    let mut world = World::new(&["main", "annex"], safety(3), Counting::Gross);
+    world.count("MUG", "main", 10);
+    world.count("MUG", "annex", 0);
+    world.list("L", "MUG", &[]);
+    assert_eq!(world.writes("L"), [7, 0]);
+    world.count("MUG", "annex", 2);
+    assert_eq!(
+        world.writes("L"),
+        [9, 0],
+        "safety stock is taken from the last choice first"
+    );
+}
+
+#[test]
+fn slots_never_sum_to_more_than_the_target() {
+    for (share, cap, minimum, expected) in [
+        (100, None, 0, vec![7, 4]),
+        (50, None, 0, vec![4, 1]),
+        (100, Some(3), 0, vec![2, 1]),
+        (10, None, 0, vec![1, 0]),
+        (10, None, 2, vec![0, 0]),
+        (0, None, 0, vec![0, 0]),
+    ] {
+        let rules = Rules {
+            safety_stock_units: None,
+            share_percent: Some(share),
+            cap_units: cap,
+            min_units: Some(minimum),
+        };
+        let mut world = World::new(&["main", "annex"], rules, Counting::Gross);
+        world.count("MUG", "main", 7);
+        world.count("MUG", "annex", 4);
+        world.list("L", "MUG", &[]);
+        assert_eq!(
+            world.writes("L"),
+            expected,
+            "share {share}, cap {cap:?}, minimum {minimum}"
+        );
+        let target = world.number("L").unwrap().target;
+        let sum: u32 = expected.iter().sum();
+        assert_eq!(i64::from(sum), target);
+    }
+}
+
+#[test]
+fn packs_and_kits_are_counted_in_whole_listings() {
+    let mut world = World::new(&["main"], Rules::default(), Counting::Net);
+    world.count("MUG", "main", 25);
+    world.count("BOX", "main", 2);
+    world.list("PACK", "none", &[("MUG", 12)]);
+    world.list("KIT", "other", &[("MUG", 5), ("BOX", 1)]);
+    assert_eq!(world.writes("PACK"), [2]);
+    assert_eq!(world.writes("KIT"), [2]);
+    world.count("MUG", "main", 9);
+    assert_eq!(world.writes("PACK"), [0]);
+    assert_eq!(world.writes("KIT"), [1]);
+}
+
+#[test]
+fn what_was_never_counted_or_never_mapped_has_no_number() {
+    let mut world = World::new(&["main"], Rules::default(), Counting::Gross);
+    world.list("L", "MUG", &[]);
+    assert!(matches!(world.number("L"), Err(NoNumber::Unmapped(_))));
+    world.book(&Command::Receive(StockLine {
+        id: "r1".to_owned(),
+        sku: Sku::new("MUG"),
+        location: LocationId::new("main"),
+        units: Units(5),
+    }));
+    assert_eq!(
+        world.number("L").err(),
+        Some(NoNumber::NeverCounted("MUG".to_owned()))
+    );
+    world.count("MUG", "main", 5);
+    assert_eq!(world.writes("L"), [5]);
+}
+
+#[test]
+fn the_most_specific_rule_wins_and_explain_names_its_level() {
+    let mut world = World::new(&["main"], safety(1), Counting::Gross);
+    let mut setup = world.ledger.setup.clone();
+    setup.rules = Rules {
+        cap_units: Some(9),
+        ..safety(7)
+    };
+    setup.channels[0]
+        .sku_rules
+        .insert(Sku::new("MUG"), safety(2));
+    setup.channels[0]
+        .listing_rules
+        .insert(ListingId::new("L"), safety(3));
+    let rule = |listing: &str, sku: &str| {
+        let found = effective(&setup, &setup.channels[0], &listing.into(), &sku.into());
+        (
+            found.safety_stock_units.value,
+            found.safety_stock_units.level,
+        )
+    };
+    assert_eq!(rule("L", "MUG"), (3, Level::Listing));
+    assert_eq!(rule("M", "MUG"), (2, Level::SkuOnChannel));
+    assert_eq!(rule("M", "BOX"), (1, Level::Channel));
+    world.book(&Command::Configure(Box::new(setup)));
+    world.count("MUG", "main", 20);
+    world.list("L", "MUG", &[]);
+    let explained = explain(&world.ledger, CHANNEL, "L").unwrap();
+    let rules = explained.parts[0].rules.unwrap();
+    assert_eq!(rules.cap_units.level, Level::Merchant);
+    assert_eq!(
+        (
+            explained.pool,
+            explained.target,
+            explained.slots[0].number.low.0
+        ),
+        (17, 9, 9)
+    );
+    assert_eq!(explained.parts[0].stock[0].entry, 3, "the count is entry 3");
+}
