@@ -21,7 +21,7 @@ use crate::ports::SeededRng;
 use crate::settings;
 
 /// Rest must come within this after the last event.
-const REST_WITHIN: Duration = Duration::from_secs(420);
+const REST_WITHIN: Duration = Duration::from_secs(900);
 /// A search may not show a change for so long.
 const SETTLED: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(250);

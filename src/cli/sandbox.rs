@@ -169,7 +169,8 @@ pub(super) fn write_config(dir: &Path, written: &Written<'_>) -> io::Result<()> 
         merchant.push_str(&format!(
             "\n[channels.{name}]\nconnector = \"shopify\"\nmode = \"live\"\nshop = \"{}\"\n\
              base_url = \"http://{}{}\"\nbook_from = \"{}\"\nlocations = [{}]\n\
-             poll_interval_secs = 5\npoll_overlap_secs = 15\n\n\
+             poll_interval_secs = 5\npoll_overlap_secs = 15\n\
+             breaker_pause_secs = 1\nbreaker_pause_secs_max = 5\n\n\
              [channels.{name}.credentials]\nclient_id = \"{}\"\n\
              client_secret_file = \"credentials/{name}\"\n\
              webhook_secret_files = [\"credentials/{name}\"]\n",

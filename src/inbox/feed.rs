@@ -15,7 +15,11 @@ use crate::ledger::ParkedBytes;
 use crate::store::parked::{ParkedError, ParkedFiles};
 
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Not longer: a channel that is really gone is left alone by its breaker.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// A channel that needs a person is asked this often whether it goes on.
+const PROBE_EVERY: Duration = Duration::from_secs(60);
 
 /// A channel's inbox.
 pub struct Feed {
@@ -105,7 +109,7 @@ impl Feed {
         match error.next_step() {
             // Transport holds back the whole account by itself.
             NextStep::RetryAfter(least) => least + Duration::from_millis(self.rng.below(250)),
-            NextStep::PauseChannel => PAUSE_MAX,
+            NextStep::PauseChannel => PROBE_EVERY,
             NextStep::RetryWithBackoff | NextStep::ReadBack | NextStep::Park => pause,
         }
     }

@@ -73,7 +73,10 @@ pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> 
                 for order in &ended.orders {
                     busy.remove(order);
                 }
-                note(&mut again, &ended.orders, feed.clock.now());
+                // Of several that failed together nobody knows which is at fault.
+                if ended.result.is_ok() || ended.orders.len() == 1 {
+                    note(&mut again, &ended.orders, feed.clock.now());
+                }
                 match ended.result {
                     Ok(()) => {
                         failures = 0;

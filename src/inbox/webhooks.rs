@@ -108,8 +108,9 @@ async fn receive(
         feed.board.count("webhooks_too_large", 1);
         let passing = pass_over(body, hooks.body_bytes_max.saturating_mul(PASSED_OVER_TIMES));
         let clock = feed.clock.as_ref();
+        let within = channelsync_contract::ports::within(clock, hooks.body_timeout, passing);
         // However it ends: the answer is the same.
-        drop(channelsync_contract::ports::within(clock, hooks.body_timeout, passing).await);
+        let _passed: Option<()> = within.await;
         return Reply::TooLarge;
     }
     let began = feed.clock.uptime();

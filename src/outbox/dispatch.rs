@@ -23,7 +23,7 @@ use crate::normalize;
 
 /// Pause after a call that could not be made, and the first one before doubt is settled.
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Looks for calls in doubt at least this often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Tries with the same key and rows before the slots are read back instead.

@@ -19,7 +19,7 @@ use crate::normalize;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Between two reads, so that a busy slot is not read in a circle.
 const BREATH: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// What the reader of a channel works with.
 pub struct Reader {
