@@ -129,7 +129,11 @@ fn a_reading_that_agrees_by_chance_holds_the_acts_before_it() {
         fulfill A1 MUG 2 place=L1 quiet
         shown MUG 6
         tell A1
-    "), @"");
+    "), @r"
+    MUG  main  available 6
+    A1 MUG  fulfilled 2
+    slot MUG@L1  free  expected 6
+    ");
 }
 
 /// R41
