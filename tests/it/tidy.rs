@@ -26,6 +26,22 @@ const SPAWNS: &[(&str, &str)] = &[
         "src/store",
         "a blocking write leaves the executor; sled is closed in a thread that may hang",
     ),
+    (
+        "src/cli/demo",
+        "its shoppers and doubles live beside the daemon",
+    ),
+    (
+        "src/cli/probe",
+        "a connection needs a task; through the port",
+    ),
+    (
+        "src/cli/sandbox",
+        "the doubles are served beside whoever asks; through the port",
+    ),
+    (
+        "sandbox/src/courier",
+        "a connection needs a task; through the port",
+    ),
 ];
 
 #[test]

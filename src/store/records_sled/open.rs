@@ -15,6 +15,9 @@ use crate::store::lock::DirLock;
 use crate::store::{RecordsError, disk};
 
 const FORMAT: u32 = 1;
+/// A handle that was dropped in this process lets go of sled's lock a little later.
+const LOCK_TRIES_MAX: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why sled did not do it.
 pub(super) enum Trouble {
@@ -165,7 +168,14 @@ fn open_in_time(
             .path(sled)
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None);
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let mut opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        for _ in 0..LOCK_TRIES_MAX {
+            if !matches!(&opened, Ok(Err(error)) if is_locked(error)) {
+                break;
+            }
+            pause();
+            opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        }
         let opened = match opened {
             Ok(Ok(db)) => Ok(db),
             Ok(Err(error)) => Err(judge(error)),
@@ -198,6 +208,20 @@ fn open_in_time(
             "sled's opening thread ended early".to_owned(),
         )),
     }
+}
+
+/// sled's own file lock; ours is held, so it can only be a handle that is just being closed, or a
+/// foreign program's.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(source) if source.to_string().contains("could not acquire lock"))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "sled closes in threads of its own, in real time"
+)]
+fn pause() {
+    std::thread::sleep(LOCK_PAUSE);
 }
 
 /// A full disk or a refused access is no damage. A missing or doubled file below sled is, and so are
