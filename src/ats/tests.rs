@@ -1,4 +1,5 @@
 //! Numbers worked out by hand, through the ledger's own commands.
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
 
 use std::collections::BTreeMap;
 

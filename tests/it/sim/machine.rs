@@ -130,7 +130,8 @@ impl Machine {
     }
 
     /// Notes something that must not be.
-    pub(super) fn find(&self, what: String) {
+    pub(super) fn find(&self, what: impl Into<String>) {
+        let what = what.into();
         let mut found = self.found.lock().unwrap();
         if found.len() < 20 {
             let at = self.clock.now();
