@@ -265,7 +265,7 @@ impl Courier for Postman {
                 let work = async move {
                     let answered = open.routes.oneshot(request).await.unwrap();
                     // Nobody waits for it when the daemon is gone.
-                    drop(reply.send(answered.status()));
+                    let _gone: Result<(), http::StatusCode> = reply.send(answered.status());
                 };
                 open.tasks.spawn("webhook", Box::pin(work));
                 answer.await.ok()
