@@ -3,6 +3,7 @@
 //! 64 keep-alive connections on loopback, client and server in one process on the same cores. Both
 //! servers run behind the same listener; the other one verifies and decodes each delivery just the
 //! same and then answers. Rounds alternate, and every delivery to the real one is a new order.
+#![recursion_limit = "256"]
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::float_arithmetic, reason = "figures are for people")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]

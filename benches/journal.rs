@@ -29,7 +29,7 @@ use channelsync::ledger::{Command, Happened, Ledger};
 use channelsync::ports::SystemClock;
 use channelsync::store::journal_file::{JournalFile, JournalOptions};
 use channelsync::store::records_sled::SledStore;
-use channelsync::store::{Journal, Records as _};
+use channelsync::store::Journal;
 use orders::{Shoppers, shipped};
 use sheet::{Sheet, full_size, per_second};
 use tokio_util::sync::CancellationToken;

@@ -1,15 +1,15 @@
 //! What the system says about this process's memory.
 
 /// Resident bytes, now and at the most so far.
-pub struct Memory {
+pub(crate) struct Memory {
     /// `VmRSS`.
-    pub now: f64,
+    pub(crate) now: f64,
     /// `VmHWM`.
-    pub most: f64,
+    pub(crate) most: f64,
 }
 
 /// Reads both, in MiB.
-pub fn memory() -> Memory {
+pub(crate) fn memory() -> Memory {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mib = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));

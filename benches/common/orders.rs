@@ -11,7 +11,7 @@ use channelsync_contract::{LineId, Money, OrderId, Rng, Units};
 use crate::world::{self, START, Size};
 
 /// Makes orders; equal seeds make equal orders.
-pub struct Shoppers {
+pub(crate) struct Shoppers {
     size: Size,
     dice: SeededRng,
     next: u32,
@@ -19,7 +19,7 @@ pub struct Shoppers {
 
 impl Shoppers {
     /// Buyers on all channels.
-    pub fn new(size: Size, seed: u64) -> Self {
+    pub(crate) fn new(size: Size, seed: u64) -> Self {
         Self {
             size,
             dice: SeededRng::new(seed),
@@ -32,7 +32,7 @@ impl Shoppers {
     }
 
     /// The next order, all of it still to be shipped.
-    pub fn order(&mut self) -> Happened {
+    pub(crate) fn order(&mut self) -> Happened {
         let number = self.next;
         self.next += 1;
         let on = u16::try_from(number % u32::from(self.size.channels)).unwrap_or_default();
@@ -70,7 +70,7 @@ impl Shoppers {
 }
 
 /// The same order, shipped in full.
-pub fn shipped(order: &Happened) -> Happened {
+pub(crate) fn shipped(order: &Happened) -> Happened {
     let mut shipped = order.clone();
     shipped.began = shipped.began.plus(Duration::from_secs(1));
     for change in &mut shipped.changes {

@@ -9,32 +9,32 @@ use channelsync_contract::{
 };
 
 /// The first entry's time; each entry is a microsecond later.
-pub const START: Timestamp = Timestamp(1_790_000_000_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_790_000_000_000_000);
 /// Units of each SKU.
 const ON_HAND: Units = Units(1_000_000);
 const SKUS_IN_ENTRY: u32 = 1_000;
 
 /// How large.
 #[derive(Clone, Copy)]
-pub struct Size {
+pub(crate) struct Size {
     /// SKUs.
-    pub skus: u32,
+    pub(crate) skus: u32,
     /// Channels.
-    pub channels: u16,
+    pub(crate) channels: u16,
 }
 
 /// A SKU as merchants write them.
-pub fn sku(number: u32) -> Sku {
+pub(crate) fn sku(number: u32) -> Sku {
     Sku::new(format!("MUG-{:04}-{:05}", number % 9_973, number))
 }
 
 /// A channel.
-pub fn channel(number: u16) -> ChannelId {
+pub(crate) fn channel(number: u16) -> ChannelId {
     ChannelId::new(format!("shop-{number}"))
 }
 
 /// Its number.
-pub fn channel_number(channel: &ChannelId) -> u16 {
+pub(crate) fn channel_number(channel: &ChannelId) -> u16 {
     let digits = channel.as_str().strip_prefix("shop-");
     digits
         .and_then(|digits| digits.parse().ok())
@@ -42,17 +42,17 @@ pub fn channel_number(channel: &ChannelId) -> u16 {
 }
 
 /// A listing, numbered as channels do.
-pub fn listing(channel: u16, number: u32) -> ListingId {
+pub(crate) fn listing(channel: u16, number: u32) -> ListingId {
     ListingId::new(long_number(44, channel, number))
 }
 
 /// Its item.
-pub fn item(channel: u16, number: u32) -> ItemId {
+pub(crate) fn item(channel: u16, number: u32) -> ItemId {
     ItemId::new(long_number(46, channel, number))
 }
 
 /// An id of 14 digits.
-pub fn long_number(kind: u64, channel: u16, number: u32) -> String {
+pub(crate) fn long_number(kind: u64, channel: u16, number: u32) -> String {
     let digits = kind * 1_000_000_000_000 + u64::from(channel) * 10_000_000_000 + u64::from(number);
     digits.to_string()
 }
@@ -62,12 +62,12 @@ fn location() -> LocationId {
 }
 
 /// The channel's name of the one location.
-pub fn place(channel: u16) -> ChannelLocationId {
+pub(crate) fn place(channel: u16) -> ChannelLocationId {
     ChannelLocationId::new(long_number(71, channel, 1))
 }
 
 /// A ledger with all of it; every entry that led there is shown to `keep`.
-pub fn ledger(size: Size, mut keep: impl FnMut(Entry)) -> Ledger {
+pub(crate) fn ledger(size: Size, mut keep: impl FnMut(Entry)) -> Ledger {
     let mut ledger = Ledger::default();
     let mut book = |movements, facts| {
         let entry = Entry {

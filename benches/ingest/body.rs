@@ -11,12 +11,12 @@ use sha2::Sha256;
 use crate::world;
 
 /// Signs and checks every delivery.
-pub const SECRET: &str = "a secret of the bench";
+pub(crate) const SECRET: &str = "a secret of the bench";
 /// The shop that sends them.
-pub const SHOP: &str = "bench.myshopify.com";
+pub(crate) const SHOP: &str = "bench.myshopify.com";
 
 /// A whole request with the order of this number.
-pub fn request(path: &str, number: u32, skus: u32, dice: &SeededRng) -> Vec<u8> {
+pub(crate) fn request(path: &str, number: u32, skus: u32, dice: &SeededRng) -> Vec<u8> {
     let body = order(number, skus, dice).to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key does");
     mac.update(body.as_bytes());
@@ -70,8 +70,16 @@ fn line(number: u32, place: u32, skus: u32, dice: &SeededRng) -> Value {
 
 fn order(number: u32, skus: u32, dice: &SeededRng) -> Value {
     let id: u64 = world::long_number(55, 0, number).parse().expect("digits");
+    let mut order = json!({
+        "subtotal_price": "59.97", "current_subtotal_price": "59.97",
+        "current_subtotal_price_set": money("59.97"), "total_price": "64.77",
+        "current_total_price": "64.77", "total_price_set": money("64.77"),
+        "current_total_price_set": money("64.77"), "total_tax": "4.80",
+        "current_total_tax": "4.80", "token": "8e1c5f6f6d1a4b0c",
+        "order_status_url": "https://shop.example.com/1/orders/8e1c5f6f6d1a4b0c/authenticate",
+    });
     let lines: Vec<Value> = (0..3).map(|place| line(number, place, skus, dice)).collect();
-    json!({
+    let rest = json!({
         "id": id, "admin_graphql_api_id": format!("gid://shopify/Order/{id}"),
         "name": format!("#{}", 1_000 + number), "number": number, "order_number": 1_000 + number,
         "created_at": "2026-11-05T12:00:00Z", "updated_at": "2026-11-05T12:00:01Z",
@@ -82,12 +90,6 @@ fn order(number: u32, skus: u32, dice: &SeededRng) -> Value {
         "browser_ip": "203.0.113.7", "landing_site": null, "note": null, "note_attributes": [],
         "gateway": "", "payment_gateway_names": ["visa", "bogus"], "source_name": "web",
         "tags": "one, two", "taxes_included": false, "total_weight": 1_020, "user_id": null,
-        "subtotal_price": "59.97", "current_subtotal_price": "59.97",
-        "current_subtotal_price_set": money("59.97"), "total_price": "64.77",
-        "current_total_price": "64.77", "total_price_set": money("64.77"),
-        "current_total_price_set": money("64.77"), "total_tax": "4.80",
-        "current_total_tax": "4.80", "token": "8e1c5f6f6d1a4b0c",
-        "order_status_url": "https://shop.example.com/1/orders/8e1c5f6f6d1a4b0c/authenticate",
         "billing_address": address(), "shipping_address": address(),
         "customer": {"id": 115_310_627, "email": "ada@example.com", "first_name": "Ada",
             "last_name": "Example", "state": "disabled", "note": null, "verified_email": true,
@@ -95,5 +97,9 @@ fn order(number: u32, skus: u32, dice: &SeededRng) -> Value {
         "shipping_lines": [{"id": 27_170, "title": "Standard", "price": "0.00", "code": "standard",
             "price_set": money("0.00"), "source": "shopify", "tax_lines": []}],
         "discount_applications": [], "fulfillments": [], "line_items": lines, "refunds": [],
-    })
+    });
+    if let (Some(order), Value::Object(rest)) = (order.as_object_mut(), rest) {
+        order.extend(rest);
+    }
+    order
 }

@@ -8,11 +8,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// What the client saw.
-pub struct Seen {
+pub(crate) struct Seen {
     /// From the first request to the last answer.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// Each request's time, in microseconds.
-    pub latency_us: Histogram<u64>,
+    pub(crate) latency_us: Histogram<u64>,
 }
 
 /// Sends all requests over so many connections, each its share one after the other, on a thread of
@@ -20,7 +20,7 @@ pub struct Seen {
 ///
 /// # Panics
 /// When an answer is not 200.
-pub fn send(address: SocketAddr, connections: usize, requests: &[Vec<u8>]) -> Seen {
+pub(crate) fn send(address: SocketAddr, connections: usize, requests: &[Vec<u8>]) -> Seen {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -21,11 +21,11 @@ use tokio_postgres::{Client, NoTls, Statement};
 use crate::sheet::{full_size, per_second};
 
 /// Orders in a second, at the best number of connections.
-pub struct Found {
+pub(crate) struct Found {
     /// One call each.
-    pub one_call: f64,
+    pub(crate) one_call: f64,
     /// Naive round trips.
-    pub round_trips: f64,
+    pub(crate) round_trips: f64,
 }
 
 type Answer<T> = Result<T, Box<dyn std::error::Error>>;
@@ -56,7 +56,7 @@ BEGIN
 END $$ LANGUAGE plpgsql;";
 
 /// Starts a server, measures both ways at 16 and 64 connections, and stops it.
-pub fn measure(runtime: &Runtime, skus: u32) -> Result<Found, String> {
+pub(crate) fn measure(runtime: &Runtime, skus: u32) -> Result<Found, String> {
     let server = Server::start().map_err(|error| error.to_string())?;
     let measured = runtime.block_on(async {
         let client = connect(&server.socket).await?;

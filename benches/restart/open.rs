@@ -25,7 +25,7 @@ fn tell(name: &str, figure: f64) {
 }
 
 /// From nothing to the first answer.
-pub fn open(dir: &Path) {
+pub(crate) fn open(dir: &Path) {
     let began = Instant::now();
     let config = config(dir);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -66,7 +66,7 @@ pub fn open(dir: &Path) {
 }
 
 /// The same, one step after the other.
-pub fn steps(dir: &Path) {
+pub(crate) fn steps(dir: &Path) {
     let of = dir.join(MERCHANT);
     let mut last = Instant::now();
     let mut step = |name: &str| {

@@ -38,7 +38,7 @@ struct Book {
 }
 
 /// Makes the directory, without closing anything properly. Prints what it took.
-pub fn prepare(dir: &Path, scale: Scale) {
+pub(crate) fn prepare(dir: &Path, scale: Scale) {
     let began = Instant::now();
     let size = scale.size;
     let dir_of = dir.join(MERCHANT);
