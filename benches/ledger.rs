@@ -6,6 +6,8 @@
 #![expect(clippy::float_arithmetic, reason = "figures are for people")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
+#[path = "common/core.rs"]
+mod core_time;
 #[path = "common/memory.rs"]
 mod memory;
 #[path = "common/orders.rs"]
@@ -18,6 +20,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 use channelsync::ledger::{Command, Entry, Happened, Ledger, decide, evolve, verify};
+use core_time::on_core;
 use memory::memory;
 use orders::{Shoppers, shipped};
 use sheet::{Sheet, full_size, per_second};
@@ -51,30 +54,38 @@ fn main() {
         shipping.push(stretch(&mut ledger, gone));
     }
     sheet.figure("orders", per_second(stretches * STRETCH, Duration::from_secs(1)));
-    rates(&mut sheet, "orders_per_second", STRETCH, placing);
-    rates(&mut sheet, "shipments_per_second", STRETCH / 10, shipping);
-    sheet.figure("orders_mib", memory().now - built);
+    rates(&mut sheet, "orders", STRETCH, placing);
+    rates(&mut sheet, "shipments", STRETCH / 10, shipping);
+    let after = memory();
+    sheet.figure("orders_mib", after.now - built);
+    sheet.figure("most_mib", after.most);
     assert!(verify(&ledger).is_empty(), "the books are right");
     sheet.finish();
 }
 
-/// Books all of them and says how long it took.
-fn stretch(ledger: &mut Ledger, reports: Vec<Happened>) -> Duration {
+/// How long a stretch took by the clock, and on a core.
+type Took = (Duration, Duration);
+
+/// Books all of them.
+fn stretch(ledger: &mut Ledger, reports: Vec<Happened>) -> Took {
     let commands: Vec<Command> = reports.into_iter().map(Command::Report).collect();
-    let began = Instant::now();
+    let (began, core) = (Instant::now(), on_core());
     for command in &commands {
         book(ledger, command);
     }
-    began.elapsed()
+    (began.elapsed(), on_core().saturating_sub(core))
 }
 
-/// Over all stretches, and of the median stretch.
-fn rates(sheet: &mut Sheet, name: &str, each: u64, mut took: Vec<Duration>) {
+/// Over all stretches, of the median stretch, and without what others took of the core.
+fn rates(sheet: &mut Sheet, name: &str, each: u64, mut took: Vec<Took>) {
     took.sort_unstable();
-    let count = u64::try_from(took.len()).unwrap_or_default();
-    sheet.figure(name, per_second(count * each, took.iter().sum()));
-    let median = took[took.len() / 2];
-    sheet.figure(&format!("{name}_median"), per_second(each, median));
+    let all = each * u64::try_from(took.len()).unwrap_or_default();
+    let (median, _) = took[took.len() / 2];
+    let clock = took.iter().map(|(clock, _)| *clock).sum();
+    let core = took.iter().map(|(_, core)| *core).sum();
+    sheet.figure(&format!("{name}_per_second"), per_second(all, clock));
+    sheet.figure(&format!("{name}_per_second_median"), per_second(each, median));
+    sheet.figure(&format!("{name}_per_core_second"), per_second(all, core));
 }
 
 fn book(ledger: &mut Ledger, command: &Command) {

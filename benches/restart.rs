@@ -75,7 +75,7 @@ fn main() {
     let mut sheet = Sheet::new("restart");
     for how in ["--open", "--steps"] {
         for (name, figure) in run(how, &dir) {
-            sheet.note(&name, &figure);
+            sheet.figure(&name, figure);
         }
     }
     sheet.finish();
@@ -108,12 +108,11 @@ fn make_and_kill(dir: &Path) {
 }
 
 /// Figures as the other process prints them: name, space, number.
-fn run(how: &str, dir: &Path) -> Vec<(String, String)> {
+fn run(how: &str, dir: &Path) -> Vec<(String, f64)> {
     let output = this(how, dir).output().expect("this program starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("text");
     let figures = text.lines().filter_map(|line| line.split_once(' '));
-    figures
-        .map(|(name, figure)| (name.to_owned(), figure.to_owned()))
-        .collect()
+    let read = |(name, figure): (&str, &str)| Some((name.to_owned(), figure.parse().ok()?));
+    figures.filter_map(read).collect()
 }

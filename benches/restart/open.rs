@@ -18,6 +18,7 @@ use channelsync_contract::MerchantId;
 use tokio_util::sync::CancellationToken;
 
 use crate::memory::memory;
+use crate::sheet::per_second;
 use crate::{MERCHANT, RECORDS_OPEN_MAX};
 
 fn tell(name: &str, figure: f64) {
@@ -86,7 +87,7 @@ pub(crate) fn steps(dir: &Path) {
     let read = |from, bytes| journal.read(from, bytes);
     let ledger = bookkeeper::open(&read, journal.head(), ledger).expect("the tail");
     let entries = u32::try_from(ledger.seq - before).unwrap_or(u32::MAX);
-    let rate = f64::from(entries) / began.elapsed().as_secs_f64();
+    let rate = per_second(u64::from(entries), began.elapsed());
     step("replay");
     tell("replay_entries", f64::from(entries));
     tell("replay_entries_per_second", rate);
