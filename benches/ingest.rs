@@ -38,8 +38,8 @@ use channelsync::store::journal_file::{JournalFile, JournalOptions};
 use channelsync::store::parked::ParkedFiles;
 use channelsync::store::records_sled::SledStore;
 use channelsync::store::{Journal, Records as _};
-use channelsync_contract::ports::within;
 use channelsync_contract::order::Changed;
+use channelsync_contract::ports::within;
 use channelsync_contract::transport::Secret;
 use channelsync_contract::webhook::Content;
 use channelsync_contract::{CallError, Connector, Request, Response, Transport};
@@ -235,7 +235,9 @@ async fn bare(
     if webhooks.verify(&headers, &body).is_err() {
         return StatusCode::UNAUTHORIZED;
     }
-    let decoded = webhooks.decode(&headers, &body).map(|delivery| delivery.content);
+    let decoded = webhooks
+        .decode(&headers, &body)
+        .map(|delivery| delivery.content);
     let Ok(Content::Order(Changed::Order(snapshot))) = decoded else {
         return StatusCode::BAD_REQUEST;
     };

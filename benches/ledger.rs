@@ -53,7 +53,10 @@ fn main() {
         placing.push(stretch(&mut ledger, placed));
         shipping.push(stretch(&mut ledger, gone));
     }
-    sheet.figure("orders", per_second(stretches * STRETCH, Duration::from_secs(1)));
+    sheet.figure(
+        "orders",
+        per_second(stretches * STRETCH, Duration::from_secs(1)),
+    );
     rates(&mut sheet, "orders", STRETCH, placing);
     rates(&mut sheet, "shipments", STRETCH / 10, shipping);
     let after = memory();
@@ -84,7 +87,10 @@ fn rates(sheet: &mut Sheet, name: &str, each: u64, mut took: Vec<Took>) {
     let clock = took.iter().map(|(clock, _)| *clock).sum();
     let core = took.iter().map(|(_, core)| *core).sum();
     sheet.figure(&format!("{name}_per_second"), per_second(all, clock));
-    sheet.figure(&format!("{name}_per_second_median"), per_second(each, median));
+    sheet.figure(
+        &format!("{name}_per_second_median"),
+        per_second(each, median),
+    );
     sheet.figure(&format!("{name}_per_core_second"), per_second(all, core));
 }
 

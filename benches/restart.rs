@@ -104,13 +104,20 @@ fn make_and_kill(dir: &Path) {
     }
     maker.kill().expect("it still runs");
     let ended = maker.wait().expect("it ends");
-    assert!(ended.code().is_none(), "it was killed and did not end by itself");
+    assert!(
+        ended.code().is_none(),
+        "it was killed and did not end by itself"
+    );
 }
 
 /// Figures as the other process prints them: name, space, number.
 fn run(how: &str, dir: &Path) -> Vec<(String, f64)> {
     let output = this(how, dir).output().expect("this program starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).expect("text");
     let figures = text.lines().filter_map(|line| line.split_once(' '));
     let read = |(name, figure): (&str, &str)| Some((name.to_owned(), figure.parse().ok()?));

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use channelsync::ledger::{
-    Change, Happened, OrderReport, ReportLine, ReportShipment, Source,
-};
+use channelsync::ledger::{Change, Happened, OrderReport, ReportLine, ReportShipment, Source};
 use channelsync::ports::SeededRng;
-use channelsync_contract::{LineId, Money, OrderId, Rng, Units};
+use channelsync_contract::{ChannelId, LineId, Money, OrderId, Rng, Units};
 
 use crate::world::{self, START, Size};
 
@@ -85,11 +83,19 @@ pub(crate) fn shipped(order: &Happened) -> Happened {
         let lines = report.lines.iter().flatten();
         let parcels = lines.map(|line| ReportShipment {
             line: line.line.clone(),
-            location: Some(world::place(world::channel_number(&order.channel))),
+            location: Some(world::place(channel_number(&order.channel))),
             units: line.ordered,
             at: report.version,
         });
         report.shipments = Some(parcels.collect());
     }
     shipped
+}
+
+/// The number of one of these channels.
+fn channel_number(channel: &ChannelId) -> u16 {
+    let digits = channel.as_str().strip_prefix("shop-");
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .expect("one of these channels")
 }

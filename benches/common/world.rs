@@ -33,14 +33,6 @@ pub(crate) fn channel(number: u16) -> ChannelId {
     ChannelId::new(format!("shop-{number}"))
 }
 
-/// Its number.
-pub(crate) fn channel_number(channel: &ChannelId) -> u16 {
-    let digits = channel.as_str().strip_prefix("shop-");
-    digits
-        .and_then(|digits| digits.parse().ok())
-        .expect("one of these channels")
-}
-
 /// A listing, numbered as channels do.
 pub(crate) fn listing(channel: u16, number: u32) -> ListingId {
     ListingId::new(long_number(44, channel, number))
@@ -89,7 +81,9 @@ pub(crate) fn ledger(size: Size, mut keep: impl FnMut(Entry)) -> Ledger {
     for first in (0..size.skus).step_by(SKUS_IN_ENTRY as usize) {
         let some = first..size.skus.min(first + SKUS_IN_ENTRY);
         let movements = some.clone().map(received).collect();
-        let counted = some.clone().map(|number| Fact::Counted(sku(number), location()));
+        let counted = some
+            .clone()
+            .map(|number| Fact::Counted(sku(number), location()));
         book(movements, counted.collect());
         for channel in channels.clone() {
             let listed = some.clone().flat_map(|number| listed(channel, number));

@@ -50,7 +50,9 @@ fn line(number: u32, place: u32, skus: u32, dice: &SeededRng) -> Value {
     let below = |bound: u32| u32::try_from(dice.below(u64::from(bound))).unwrap_or_default();
     let sku = below(skus);
     let units = 1 + below(3);
-    let id: u64 = world::long_number(14, 0, number * 3 + place).parse().expect("digits");
+    let id: u64 = world::long_number(14, 0, number * 3 + place)
+        .parse()
+        .expect("digits");
     let variant: u64 = world::listing(0, sku).as_str().parse().expect("digits");
     json!({
         "id": id, "admin_graphql_api_id": format!("gid://shopify/LineItem/{id}"),
@@ -78,7 +80,9 @@ fn order(number: u32, skus: u32, dice: &SeededRng) -> Value {
         "current_total_tax": "4.80", "token": "8e1c5f6f6d1a4b0c",
         "order_status_url": "https://shop.example.com/1/orders/8e1c5f6f6d1a4b0c/authenticate",
     });
-    let lines: Vec<Value> = (0..3).map(|place| line(number, place, skus, dice)).collect();
+    let lines: Vec<Value> = (0..3)
+        .map(|place| line(number, place, skus, dice))
+        .collect();
     let rest = json!({
         "id": id, "admin_graphql_api_id": format!("gid://shopify/Order/{id}"),
         "name": format!("#{}", 1_000 + number), "number": number, "order_number": 1_000 + number,

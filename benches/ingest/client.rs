@@ -68,8 +68,14 @@ async fn converse(mut stream: TcpStream, share: Vec<&[u8]>) -> Histogram<u64> {
             length += read;
         }
         let (status, empty) = (b"HTTP/1.1 200", b"content-length: 0");
-        assert!(answer.starts_with(status), "{}", String::from_utf8_lossy(&answer[..length]));
-        let is_empty = answer[..length].windows(empty.len()).any(|part| part == empty);
+        assert!(
+            answer.starts_with(status),
+            "{}",
+            String::from_utf8_lossy(&answer[..length])
+        );
+        let is_empty = answer[..length]
+            .windows(empty.len())
+            .any(|part| part == empty);
         assert!(is_empty, "an answer without a body");
         let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         latency_us.saturating_record(us);

@@ -74,7 +74,11 @@ pub(crate) fn measure(runtime: &Runtime, skus: u32) -> Result<Found, String> {
             for whole in [true, false] {
                 first += 1_000_000_000;
                 let rate = orders(&server.socket, (connections, whole), skus, first).await?;
-                let best = if whole { &mut one_call } else { &mut round_trips };
+                let best = if whole {
+                    &mut one_call
+                } else {
+                    &mut round_trips
+                };
                 *best = best.max(rate);
             }
         }
@@ -98,7 +102,9 @@ impl Server {
             return Err("initdb or pg_ctl is not installed".into());
         }
         // The server refuses to run as root, and a socket's path must be short.
-        let dir = tempfile::Builder::new().prefix("pg").tempdir_in("/var/tmp")?;
+        let dir = tempfile::Builder::new()
+            .prefix("pg")
+            .tempdir_in("/var/tmp")?;
         let user = user()?;
         if let Some(user) = user {
             chown(dir.path(), Some(user), None)?;
@@ -117,7 +123,10 @@ impl Server {
             server.socket.display()
         );
         let log = format!("{data}/log");
-        server.run("pg_ctl", &["-D", data, "-w", "-l", &log, "-o", &options, "start"])?;
+        server.run(
+            "pg_ctl",
+            &["-D", data, "-w", "-l", &log, "-o", &options, "start"],
+        )?;
         Ok(server)
     }
 
@@ -140,7 +149,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         let data = self.socket.join("data");
         let data = data.to_str().unwrap_or_default();
-        if self.run("pg_ctl", &["-D", data, "-m", "immediate", "stop"]).is_err() {
+        if self
+            .run("pg_ctl", &["-D", data, "-m", "immediate", "stop"])
+            .is_err()
+        {
             println!("journal    the PostgreSQL server in {data} was not running any more");
         }
     }
@@ -159,11 +171,15 @@ fn user() -> Answer<Option<u32>> {
     }
     let users = std::fs::read_to_string("/etc/passwd")?;
     let number = |name: &str| {
-        let row = users.lines().find(|row| row.split(':').next() == Some(name));
+        let row = users
+            .lines()
+            .find(|row| row.split(':').next() == Some(name));
         row?.split(':').nth(2)?.parse().ok()
     };
     let found: Option<u32> = number("postgres").or_else(|| number("nobody"));
-    found.map(Some).ok_or_else(|| "there is no user to run it as".into())
+    found
+        .map(Some)
+        .ok_or_else(|| "there is no user to run it as".into())
 }
 
 async fn connect(socket: &Path) -> Answer<Client> {
@@ -258,7 +274,14 @@ impl Buyer {
     async fn new(client: Client) -> Answer<Self> {
         let (text, row) = (Type::TEXT, [Type::INT2, Type::INT8, Type::TEXT]);
         let many = Type::INT4_ARRAY;
-        let all = [Type::INT2, Type::INT8, many.clone(), many.clone(), text.clone(), text];
+        let all = [
+            Type::INT2,
+            Type::INT8,
+            many.clone(),
+            many.clone(),
+            text.clone(),
+            text,
+        ];
         let reserve = "SELECT reserve($1, $2, $3, $4, $5::text::jsonb, $6)";
         let dirty = "INSERT INTO dirty SELECT mark, sku, $2 FROM unnest($1) AS sku,
             generate_series(0, 3) AS mark ORDER BY sku, mark
@@ -310,7 +333,9 @@ impl Buyer {
         }
         work.execute(&self.order, &[channel, id, &order.document])
             .await?;
-        let seq = work.query_one(&self.journal, &[channel, id, &order.body]).await?;
+        let seq = work
+            .query_one(&self.journal, &[channel, id, &order.body])
+            .await?;
         let seq: i64 = seq.get(0);
         work.execute(&self.dirty, &[&order.skus, &seq]).await?;
         work.commit().await

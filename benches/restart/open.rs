@@ -8,9 +8,7 @@ use channelsync::bookkeeper::{self, Writer, WriterLimits, rebuild_records};
 use channelsync::daemon::{open_book, open_records};
 use channelsync::ledger::verify;
 use channelsync::ports::SystemClock;
-use channelsync::settings::{
-    Address, Config, Limits, Listen, Log, LogFormat, LogLevel,
-};
+use channelsync::settings::{Address, Config, Limits, Listen, Log, LogFormat, LogLevel};
 use channelsync::store::journal_file::{JournalFile, JournalOptions};
 use channelsync::store::records_sled::SledStore;
 use channelsync::store::{Journal, Records as _};

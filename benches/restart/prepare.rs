@@ -63,20 +63,33 @@ pub(crate) fn prepare(dir: &Path, scale: Scale) {
         book.report(if is_open { order } else { shipped(&order) });
     }
     book.write();
-    println!("restart    prepared in {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "restart    prepared in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
 
     let began = Instant::now();
     let journal = book.journal.clone();
     let read = |from, bytes| journal.read(from, bytes);
     let taken = take_snapshot(&dir_of.join("snapshots"), &read).expect("a snapshot");
-    assert_eq!(taken, Some(book.ledger.seq), "the snapshot is of the journal's end");
-    println!("restart    snapshot taken in {:.1} s", began.elapsed().as_secs_f64());
+    assert_eq!(
+        taken,
+        Some(book.ledger.seq),
+        "the snapshot is of the journal's end"
+    );
+    println!(
+        "restart    snapshot taken in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
 
     let began = Instant::now();
     let store = SledStore::open(&dir.join("records"), RECORDS_OPEN_MAX);
     let records = store.expect("records").0.records(MERCHANT);
     rebuild_records(&book.ledger, &records).expect("records");
-    println!("restart    records written in {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "restart    records written in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
 
     for _ in 0..scale.tail {
         let order = shoppers.order();
