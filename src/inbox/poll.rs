@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use channelsync_contract::Timestamp;
-use channelsync_contract::connector::ConnectorError;
+use channelsync_contract::connector::{ConnectorError, NextStep};
 use channelsync_contract::order::{Changed, ChangedPage};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,9 @@ use crate::store::parked::ParkedError;
 
 /// Pages of one window; a longer one goes on from the newest change seen.
 const WINDOW_PAGES_MAX: usize = 80;
+/// Tries of one page before its window begins anew.
+const PAGE_TRIES_MAX: u32 = 6;
+const PAGE_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Before the books opened: how far back orders that are still open may have been placed.
 const OPEN_ORDERS_SINCE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 /// An idle stream's watermark is journaled this often.
@@ -109,12 +112,7 @@ async fn window(feed: &Feed, stream: &'static str) -> Result<(), Broken> {
     let mut page: Option<String> = None;
     let mut pages = 0;
     loop {
-        let asked = feed
-            .connector
-            .orders
-            .changed(stream, since, page.as_deref())
-            .await;
-        let read = asked.map_err(Broken::Channel)?;
+        let read = page_of(feed, stream, since, page.as_deref()).await?;
         newest = newest.max(read.newest);
         pages += 1;
         page.clone_from(&read.next);
@@ -134,6 +132,34 @@ async fn window(feed: &Feed, stream: &'static str) -> Result<(), Broken> {
         {
             (since, page, pages) = (reached, None, 0);
         }
+    }
+}
+
+/// One page; a failed one is asked for again where it is, so that a long window ends too.
+async fn page_of(
+    feed: &Feed,
+    stream: &str,
+    since: Timestamp,
+    page: Option<&str>,
+) -> Result<ChangedPage, Broken> {
+    let mut failures = 0;
+    loop {
+        let error = match feed.connector.orders.changed(stream, since, page).await {
+            Ok(read) => return Ok(read),
+            Err(error) => error,
+        };
+        // Short enough for a stop in between.
+        let passing = match error.next_step() {
+            NextStep::RetryAfter(least) => least <= PAGE_PAUSE_MAX,
+            NextStep::RetryWithBackoff | NextStep::ReadBack => true,
+            NextStep::PauseChannel | NextStep::Park => false,
+        };
+        if !passing || failures >= PAGE_TRIES_MAX {
+            return Err(Broken::Channel(error));
+        }
+        let pause = feed.failed("poll", &error, failures.min(1));
+        failures += 1;
+        feed.clock.sleep(pause).await;
     }
 }
 
