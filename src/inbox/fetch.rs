@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use channelsync_contract::connector::ConnectorError;
+use channelsync_contract::connector::{ConnectorError, NextStep};
 use channelsync_contract::order::Fetched;
 use channelsync_contract::{OrderId, Timestamp};
 use futures_util::future::BoxFuture;
@@ -23,6 +23,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads under way at once: waits of one do not hold up the others.
 const READS_MAX: usize = 4;
+/// An order whose reads failed this often is asked for singly: it may be what fails.
+const TOGETHER_MAX: u32 = 4;
+/// Failures in a row, of whatever orders, after which all reads pause.
+const IN_A_ROW_MAX: u32 = 4;
 
 /// Orders that were read and are still wanted: not before, and how often.
 type Again = BTreeMap<OrderId, (Timestamp, u32)>;
@@ -49,13 +53,7 @@ pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> 
         published.mark_unchanged();
         let rested = feed.clock.uptime() >= not_before;
         if rested && under_way.len() < READS_MAX && !stop.is_cancelled() {
-            // After failures orders are asked for singly: one of them may be what fails.
-            let most = if failures > 1 {
-                1
-            } else {
-                feed.connector.capabilities.fetch_max
-            };
-            let (due, left) = due(feed, std::mem::take(&mut again), busy.clone(), most).await?;
+            let (due, left) = due(feed, std::mem::take(&mut again), busy.clone()).await?;
             again = left;
             if !due.is_empty() {
                 busy.extend(due.iter().cloned());
@@ -69,23 +67,22 @@ pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> 
         tokio::select! {
             biased;
             Some(ended) = under_way.next(), if !under_way.is_empty() => {
-                let ended = ended?;
-                for order in &ended.orders {
-                    busy.remove(order);
+                let Ended { orders, result } = ended?;
+                busy.retain(|order| !orders.contains(order));
+                let step = result.as_ref().err().map(ConnectorError::next_step);
+                // Transport holds back the whole account by itself, and no order is at fault.
+                if !matches!(step, Some(NextStep::RetryAfter(_))) {
+                    note(&mut again, &orders, feed.clock.now());
+                    failures = step.map_or(0, |_| failures.saturating_add(1));
                 }
-                // Of several that failed together nobody knows which is at fault.
-                if ended.result.is_ok() || ended.orders.len() == 1 {
-                    note(&mut again, &ended.orders, feed.clock.now());
-                }
-                match ended.result {
-                    Ok(()) => {
-                        failures = 0;
-                        feed.succeeded("fetch");
-                    }
+                match result {
+                    Ok(()) => feed.succeeded("fetch"),
                     Err(error) => {
-                        not_before = feed.clock.uptime() + feed.failed("fetch", &error, failures);
-                        let throttled = matches!(error, ConnectorError::Throttled { .. });
-                        failures = if throttled { failures } else { failures.saturating_add(1) };
+                        let in_a_row = failures.saturating_sub(IN_A_ROW_MAX);
+                        let pause = feed.failed("fetch", &error, in_a_row);
+                        if in_a_row > 0 || step == Some(NextStep::PauseChannel) {
+                            not_before = feed.clock.uptime() + pause;
+                        }
                     }
                 }
             }
@@ -126,9 +123,9 @@ async fn due(
     feed: &Feed,
     again: Again,
     busy: BTreeSet<OrderId>,
-    most: usize,
 ) -> Result<(Vec<OrderId>, Again), BookError> {
     let (channel, now, rows_max) = (feed.channel.clone(), feed.clock.now(), feed.read_rows_max);
+    let most = feed.connector.capabilities.fetch_max;
     let read = feed.book.wait_and_read(move |ledger| {
         let mut again = again;
         let Some(known) = ledger.channel_named(channel.as_str()) else {
@@ -138,8 +135,18 @@ async fn due(
         let rested = |order: &OrderId| again.get(order).is_none_or(|(at, _)| *at <= now);
         let free = |order: &OrderId| !busy.contains(order) && rested(order);
         let wanted = known.wanted.iter().take(rows_max);
+        let tries = |order: &OrderId| again.get(order).map_or(0, |(_, tries)| *tries);
         let due = wanted.filter(|(order, wanted)| wanted.since <= now && free(order));
-        let due: Vec<OrderId> = due.map(|(order, _)| order.clone()).take(most).collect();
+        let mut due = due.map(|(order, _)| order).peekable();
+        let alone = |order: &&OrderId| tries(order) >= TOGETHER_MAX;
+        let due: Vec<OrderId> = match due.next_if(alone) {
+            Some(order) => vec![order.clone()],
+            None => due
+                .filter(|order| !alone(order))
+                .take(most)
+                .cloned()
+                .collect(),
+        };
         (due, again)
     });
     read.await
