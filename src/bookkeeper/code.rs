@@ -4,6 +4,9 @@ use bytes::Bytes;
 
 use crate::ledger::Entry;
 
+/// About what an order of three lines takes; a larger group grows.
+const ENTRY_BYTES: usize = 2_048;
+
 /// A group that is not what this version writes.
 #[derive(Debug, thiserror::Error)]
 #[error("entry {seq} cannot be read: {source}")]
@@ -19,7 +22,7 @@ pub struct Unreadable {
 /// # Panics
 /// Never: entries hold nothing that JSON cannot.
 pub fn encode(entries: &[Entry]) -> Bytes {
-    let mut bytes = Vec::with_capacity(entries.len().saturating_mul(768));
+    let mut bytes = Vec::with_capacity(entries.len().saturating_mul(ENTRY_BYTES));
     for entry in entries {
         serde_json::to_writer(&mut bytes, entry).expect("entries are plain data");
         bytes.push(b'\n');

@@ -3,7 +3,7 @@
 //! A set with an order of arrival per channel. A thousand changes of one item are one mark, so they
 //! cost one push.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::ledger::{Ledger, Touched};
 
@@ -16,7 +16,18 @@ pub struct Dirty {
 #[derive(Debug, Default)]
 struct Marks {
     queue: VecDeque<u32>,
-    known: BTreeSet<u32>,
+    /// Whether an item is in the queue, by its number.
+    known: Vec<bool>,
+}
+
+impl Marks {
+    fn known(&mut self, item: u32) -> &mut bool {
+        let place = usize::try_from(item).expect("an item's number is an index");
+        if self.known.len() <= place {
+            self.known.resize(place.saturating_add(1), false);
+        }
+        self.known.get_mut(place).expect("the mark was just made")
+    }
 }
 
 impl Dirty {
@@ -32,7 +43,7 @@ impl Dirty {
     /// Marks an item.
     pub fn mark(&mut self, channel: u16, item: u32) {
         let marks = self.of(channel);
-        if marks.known.insert(item) {
+        if !std::mem::replace(marks.known(item), true) {
             marks.queue.push_back(item);
         }
     }
@@ -60,7 +71,7 @@ impl Dirty {
         let most = most.min(marks.queue.len());
         let taken: Vec<u32> = marks.queue.drain(..most).collect();
         for item in &taken {
-            marks.known.remove(item);
+            *marks.known(*item) = false;
         }
         taken
     }

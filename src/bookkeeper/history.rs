@@ -3,8 +3,11 @@
 //! Written behind the journal, rebuilt from the ledger where they are behind. Nothing acknowledged
 //! depends on them.
 
-use serde_json::json;
 use std::collections::BTreeSet;
+
+use channelsync_contract::ids::{LineId, ListingId, OrderId};
+use channelsync_contract::units::{Money, Units};
+use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::ledger::{Channel, Entry, Fact, Ledger, Order};
@@ -27,32 +30,51 @@ pub fn order_key(channel: &str, order: &str) -> Vec<u8> {
     format!("order/{channel}/{order}").into_bytes()
 }
 
+/// An order as its record holds it.
+#[derive(Serialize)]
+struct OrderRecord<'a> {
+    order: &'a OrderId,
+    name: &'a str,
+    placed_at: String,
+    cancelled: bool,
+    lines: Vec<LineRecord<'a>>,
+    entry: u64,
+}
+
+#[derive(Serialize)]
+struct LineRecord<'a> {
+    line: &'a LineId,
+    listing: Option<&'a ListingId>,
+    ordered: Units,
+    fulfilled: Units,
+    shipped_by_us: Units,
+    restocked: Units,
+    price: Option<&'a Money>,
+    entry: u64,
+}
+
 fn order_record(channel: &Channel, number: u32, order: &Order) -> Change {
     let id = channel.orders.key(number);
-    let lines = order.lines.iter().map(|line| {
-        json!({
-            "line": line.id,
-            "listing": line.listing,
-            "ordered": line.ordered,
-            "fulfilled": line.fulfilled,
-            "shipped_by_us": line.shipped,
-            "restocked": line.restocked,
-            "price": line.price,
-            "entry": line.seq,
-        })
+    let lines = order.lines.iter().map(|line| LineRecord {
+        line: &line.id,
+        listing: line.listing.as_ref(),
+        ordered: line.ordered,
+        fulfilled: line.fulfilled,
+        shipped_by_us: line.shipped,
+        restocked: line.restocked,
+        price: line.price.as_ref(),
+        entry: line.seq,
     });
-    let value = json!({
-        "order": id,
-        "name": order.name,
-        "placed_at": order.placed_at.to_string(),
-        "cancelled": order.cancelled,
-        "lines": lines.collect::<Vec<_>>(),
-        "entry": order.seq,
-    });
-    (
-        order_key(channel.id.as_str(), id.as_str()),
-        Some(value.to_string().into_bytes()),
-    )
+    let record = OrderRecord {
+        order: id,
+        name: &order.name,
+        placed_at: order.placed_at.to_string(),
+        cancelled: order.cancelled,
+        lines: lines.collect(),
+        entry: order.seq,
+    };
+    let value = serde_json::to_vec(&record).expect("orders are plain data");
+    (order_key(channel.id.as_str(), id.as_str()), Some(value))
 }
 
 /// Orders that entries of one group closed, as records.

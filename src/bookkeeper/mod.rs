@@ -10,6 +10,7 @@ mod dirty;
 mod handle;
 mod history;
 mod open;
+mod pen;
 mod snapshots;
 mod writer;
 
@@ -18,5 +19,5 @@ pub use dirty::Dirty;
 pub use handle::{BookError, Booked, Handle, Origin};
 pub use history::{Recorded, keep_records, order_key, rebuild_records};
 pub use open::{OpenError, ReadGroups, open, replay};
-pub use snapshots::{Loaded, load_newest, take_snapshot};
+pub use snapshots::{Loaded, load_newest, take_snapshot, write_piece};
 pub use writer::{ChannelCounts, Published, Writer, WriterLimits};

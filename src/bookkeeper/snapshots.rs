@@ -3,14 +3,12 @@
 //! A snapshot is made from the one before and the journal, never from the writer's own ledger: the
 //! writer does not wait for it.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use super::open::{OpenError, ReadGroups, replay};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Piece};
 use crate::store::snapshot::{self, SnapshotError};
-
-const COPY_BYTES: usize = 64 << 10;
 
 /// A ledger to replay from.
 #[derive(Default)]
@@ -42,15 +40,12 @@ pub fn load_newest(dir: &Path) -> Result<Loaded, SnapshotError> {
     let tell = |skip: snapshot::Skipped| format!("{}: {}", skip.path.display(), skip.why);
     loaded.skipped = skipped.into_iter().map(tell).collect();
     if let Some(found) = found {
-        let mut scratch = vec![0; COPY_BYTES];
-        match postcard::from_io((found.payload, scratch.as_mut_slice())) {
-            Ok((ledger, _)) => loaded.ledger = ledger,
-            Err(error) => {
-                let seq = found.head.seq;
-                loaded
-                    .skipped
-                    .push(format!("snapshot of entry {seq}: {error}"));
-            }
+        let seq = found.head.seq;
+        let tell = |why: &str| format!("snapshot of entry {seq}: {why}");
+        match assemble(found.payload) {
+            Ok(ledger) if ledger.seq == seq => loaded.ledger = ledger,
+            Ok(_) => loaded.skipped.push(tell("it holds another entry's state")),
+            Err(error) => loaded.skipped.push(tell(&error.to_string())),
         }
     }
     Ok(loaded)
@@ -67,9 +62,123 @@ pub fn take_snapshot(dir: &Path, read: ReadGroups<'_>) -> Result<Option<u64>, Ta
     let (ledger, head) = replay(read, loaded.ledger, |_| true)?;
     let Some(head) = head else { return Ok(None) };
     snapshot::write(dir, &head, |file| {
-        postcard::to_io(&ledger, file)
-            .map(drop)
-            .map_err(io::Error::other)
+        ledger
+            .into_pieces()
+            .try_for_each(|piece| write_piece(&piece, file))
     })?;
     Ok(Some(head.seq))
+}
+
+/// Writes a piece behind its length. Equal histories are written as equal bytes.
+///
+/// # Errors
+/// When `out` cannot take it.
+pub fn write_piece(piece: &Piece, out: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    let bytes = postcard::to_stdvec(piece).map_err(io::Error::other)?;
+    let length = u64::try_from(bytes.len()).map_err(io::Error::other)?;
+    out.write_all(&length.to_le_bytes())?;
+    out.write_all(&bytes)
+}
+
+/// Reads pieces, each behind its length, to the end.
+///
+/// Each is decoded from memory: texts read from a stream would all be kept until its end.
+fn assemble(mut payload: impl Read) -> io::Result<Ledger> {
+    let (mut ledger, mut bytes) = (Ledger::default(), Vec::new());
+    loop {
+        let mut length = [0; 8];
+        match payload.read_exact(&mut length) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(ledger),
+            read => read?,
+        }
+        bytes.clear();
+        let length = u64::from_le_bytes(length);
+        payload.by_ref().take(length).read_to_end(&mut bytes)?;
+        let piece: Piece = postcard::from_bytes(&bytes).map_err(io::Error::other)?;
+        ledger.add(piece).map_err(io::Error::other)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use channelsync_contract::{ChannelId, ItemId, ListingId, LocationId, Sku, Timestamp};
+
+    use super::*;
+    use crate::bookkeeper::encode;
+    use crate::ledger::{
+        ChannelSetup, Counting, Entry, Fact, ListingReport, MappedBy, Rules, Setup, evolve,
+    };
+    use crate::store::Group;
+
+    fn setup() -> Setup {
+        let channel = ChannelSetup {
+            id: ChannelId::new("shop"),
+            counting: Counting::Gross,
+            compare_and_set: true,
+            live: true,
+            book_from: Timestamp(0),
+            locations: Vec::new(),
+            backorder_priority: 0,
+            rules: Rules::default(),
+            sku_rules: Default::default(),
+            listing_rules: Default::default(),
+        };
+        Setup {
+            locations: vec![LocationId::new("main")],
+            rules: Rules::default(),
+            channels: vec![channel],
+        }
+    }
+
+    /// More ids than any buffer holds, and more rows than a piece.
+    fn entry() -> Entry {
+        let mut facts = vec![Fact::Configured(Box::new(setup()))];
+        for number in 0..10_000 {
+            let (shop, sku) = (
+                ChannelId::new("shop"),
+                Sku::new(format!("SKU-{number:016}")),
+            );
+            let listing = ListingId::new(format!("{number:014}"));
+            let report = ListingReport {
+                listing: listing.clone(),
+                item: ItemId::new(format!("{number:013}")),
+                sku: sku.clone(),
+                unpushable: false,
+                sells_without_limit: false,
+            };
+            facts.push(Fact::Counted(sku.clone(), LocationId::new("main")));
+            facts.push(Fact::Listing(shop.clone(), Box::new(report)));
+            facts.push(Fact::Mapped(shop, listing, vec![(sku, 1)], MappedBy::Sku));
+        }
+        Entry {
+            seq: 1,
+            at: Timestamp(1),
+            actor: "test".to_owned(),
+            cause: "a large catalog".to_owned(),
+            movements: Vec::new(),
+            facts,
+        }
+    }
+
+    #[test]
+    fn a_snapshot_gives_the_ledger_back_however_large_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let entry = entry();
+        let mut ledger = Ledger::default();
+        evolve(&mut ledger, &entry);
+        let group = Group {
+            first: 1,
+            last: 1,
+            payload: encode(&[entry]),
+        };
+        let read = |from: u64, _: usize| Ok(Vec::from_iter((from <= 1).then(|| group.clone())));
+        assert_eq!(take_snapshot(dir.path(), &read).unwrap(), Some(1));
+        let loaded = load_newest(dir.path()).unwrap();
+        assert_eq!(loaded.skipped, Vec::<String>::new());
+        let bytes = |ledger: &Ledger| postcard::to_stdvec(ledger).unwrap();
+        assert!(bytes(&loaded.ledger) == bytes(&ledger), "row for row");
+        let listings = &loaded.ledger.channels[0].listings;
+        let sku = "SKU-0000000000009999";
+        assert_eq!(listings.with_sku(sku).collect::<Vec<_>>(), [9_999]);
+    }
 }

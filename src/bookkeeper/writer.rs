@@ -1,24 +1,24 @@
 //! The writer's turn: take, decide, write, answer, publish.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use channelsync_contract::ports::Clock;
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::code::encode;
 use super::dirty::Dirty;
 use super::handle::{BookError, Booked, Handle, Origin};
 use super::history::{Recorded, recorded};
+use super::pen::Pen;
 use crate::ledger::{Command, Entry, Ledger, decide, evolve};
-use crate::store::{Group, Head, Journal};
+use crate::store::{Head, Journal, JournalError};
 
 /// A group is closed when its entries hold this many movements and facts.
 const GROUP_FACTS_MAX: usize = 20_000;
-/// First pause after a failed write; doubles up to the next.
-const RETRY_FIRST: Duration = Duration::from_millis(50);
-const RETRY_MAX: Duration = Duration::from_secs(1);
+
+/// Changes of records that are handed over together while there is other work.
+const RECORDS_TOGETHER: usize = 400;
 
 type Answer = oneshot::Sender<Result<Booked, BookError>>;
 type Plan = Box<dyn FnOnce(&Ledger, &mut Dirty) -> Option<Command> + Send>;
@@ -85,12 +85,12 @@ pub struct ChannelCounts {
 pub struct Writer {
     ledger: Ledger,
     dirty: Dirty,
-    journal: Arc<dyn Journal>,
-    clock: Arc<dyn Clock>,
+    pen: Pen,
     limits: WriterLimits,
     queue: mpsc::Receiver<Request>,
-    published: watch::Sender<Arc<Published>>,
     records: Option<mpsc::Sender<Recorded>>,
+    /// Not handed over yet.
+    recorded: Recorded,
 }
 
 /// What a turn has decided and not yet made durable.
@@ -101,6 +101,15 @@ struct Turn {
     answers: Vec<(Answer, Result<Booked, BookError>)>,
     reads: Vec<Read>,
 }
+
+/// A turn on its way to the disk, and what is true once it is there.
+struct Closed {
+    answers: Vec<(Answer, Result<Booked, BookError>)>,
+    now: Published,
+    recorded: Recorded,
+}
+
+type Writing = BoxFuture<'static, (Closed, Result<(), JournalError>)>;
 
 impl Writer {
     /// Takes over a ledger as replayed from `journal`. All items are maybe dirty.
@@ -123,68 +132,148 @@ impl Writer {
         let writer = Self {
             ledger,
             dirty,
-            journal,
-            clock,
+            pen: Pen::new(journal, clock, published),
             limits,
             queue,
-            published,
             records,
+            recorded: Recorded::default(),
         };
-        writer.publish();
+        writer.pen.publish(writer.now());
         (writer, handle)
     }
 
     /// Works until `stop`, then finishes what is in the queue.
     ///
+    /// While one group is on its way to the disk the next one is decided: it is written when that one
+    /// is durable. A read waits until all that was decided before it is, and holds back what comes
+    /// after it.
+    ///
     /// # Errors
     /// When another writer was first, or the journal is closed: this one must not go on.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), crate::store::JournalError> {
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), JournalError> {
+        let mut turn = Turn::default();
+        let mut writing: Option<Writing> = None;
+        let mut group = 0;
         loop {
-            let next = tokio::select! {
+            if writing.is_none() && !turn.is_empty() {
+                self.fill(&mut turn, group);
+                group = turn.entries.len();
+                writing = self.close(&mut turn).await;
+            }
+            if writing.is_none() && turn.is_empty() {
+                self.send_records().await;
+            }
+            let takes = self.has_room(&turn);
+            let request = tokio::select! {
                 biased;
-                request = self.queue.recv() => request,
-                () = stop.cancelled() => {
+                (closed, written) = ended(&mut writing) => {
+                    written?;
+                    self.settle(closed).await;
+                    continue;
+                }
+                request = self.queue.recv(), if takes => request,
+                () = stop.cancelled(), if takes && !self.queue.is_closed() => {
                     self.queue.close();
-                    self.queue.recv().await
+                    continue;
                 }
             };
-            match next {
-                Some(request) => self.turn(request).await?,
-                None => return Ok(()),
+            match request {
+                Some(request) => self.take(request, &mut turn),
+                None if writing.is_none() => return Ok(()),
+                None => {
+                    let (closed, written) = ended(&mut writing).await;
+                    written?;
+                    self.settle(closed).await;
+                }
             }
         }
     }
 
-    async fn turn(&mut self, first: Request) -> Result<(), crate::store::JournalError> {
-        let mut turn = Turn::default();
-        let mut next = Some(first);
-        while let Some(request) = next {
-            self.take(request, &mut turn);
-            let full = turn.entries.len() >= self.limits.group_entries_max
-                || turn.facts >= GROUP_FACTS_MAX;
-            next = if full {
-                None
-            } else {
-                self.queue.try_recv().ok()
+    fn has_room(&self, turn: &Turn) -> bool {
+        turn.entries.len() < self.limits.group_entries_max
+            && turn.facts < GROUP_FACTS_MAX
+            && turn.reads.is_empty()
+    }
+
+    /// Takes of what waits as much as makes the group no smaller than the one before: of two groups
+    /// that take turns, one would stay large and the other small for ever.
+    fn fill(&mut self, turn: &mut Turn, before: usize) {
+        let share = (before + turn.entries.len()).div_ceil(2);
+        while turn.entries.len() < share && self.has_room(turn) {
+            let Ok(request) = self.queue.try_recv() else {
+                return;
             };
+            self.take(request, turn);
         }
-        if !turn.entries.is_empty() {
-            self.write(&turn.entries).await?;
+    }
+
+    /// Sends a turn to the disk. One that booked nothing needs none: it is done at once, and with it
+    /// the reads, as nothing is on its way.
+    async fn close(&mut self, turn: &mut Turn) -> Option<Writing> {
+        if turn.entries.is_empty() {
+            let Turn { answers, reads, .. } = std::mem::take(turn);
+            let (now, recorded) = (self.now(), Recorded::default());
+            let closed = Closed {
+                answers,
+                now,
+                recorded,
+            };
+            self.settle(closed).await;
+            for read in reads {
+                read(&self.ledger);
+            }
+            return None;
         }
-        for (reply, answer) in turn.answers {
+        let reads = std::mem::take(&mut turn.reads);
+        let Turn {
+            entries, answers, ..
+        } = std::mem::replace(
+            turn,
+            Turn {
+                reads,
+                ..Turn::default()
+            },
+        );
+        let closed = Closed {
+            answers,
+            now: self.now(),
+            recorded: match self.records {
+                Some(_) => recorded(&self.ledger, &entries),
+                None => Recorded::default(),
+            },
+        };
+        let pen = self.pen.clone();
+        Some(Box::pin(async move {
+            let written = pen.write(&entries).await;
+            (closed, written)
+        }))
+    }
+
+    /// Tells everybody what is durable now.
+    async fn settle(&mut self, closed: Closed) {
+        for (reply, answer) in closed.answers {
             drop(reply.send(answer));
         }
-        self.publish();
-        for read in turn.reads {
-            read(&self.ledger);
+        self.pen.publish(closed.now);
+        let Recorded { changes, seq } = closed.recorded;
+        if !changes.is_empty() {
+            self.recorded.changes.extend(changes);
+            self.recorded.seq = seq;
         }
-        if let Some(records) = &self.records {
-            let closed = recorded(&self.ledger, &turn.entries);
-            if !closed.changes.is_empty() {
-                drop(records.send(closed).await);
-            }
+        if self.recorded.changes.len() >= RECORDS_TOGETHER {
+            self.send_records().await;
         }
-        Ok(())
+    }
+
+    /// Hands over what was collected. Each hand-over costs the disk a sync that groups wait behind,
+    /// so under load there are few of them; at rest nothing is held back.
+    async fn send_records(&mut self) {
+        let recorded = std::mem::take(&mut self.recorded);
+        if let Some(records) = &self.records
+            && !recorded.changes.is_empty()
+        {
+            drop(records.send(recorded).await);
+        }
     }
 
     fn take(&mut self, request: Request, turn: &mut Turn) {
@@ -214,7 +303,7 @@ impl Writer {
         origin: Origin,
         turn: &mut Turn,
     ) -> Result<Booked, BookError> {
-        let at = self.clock.now().max(self.ledger.at);
+        let at = self.pen.clock.now().max(self.ledger.at);
         let draft = decide(&self.ledger, command, at)?;
         if draft.is_empty() {
             return Ok(Booked { entry: None });
@@ -236,92 +325,52 @@ impl Writer {
         })
     }
 
-    /// Writes a group, however long it takes: nothing is answered before.
-    async fn write(&self, entries: &[Entry]) -> Result<(), crate::store::JournalError> {
-        let first = entries.first().map_or(0, |entry| entry.seq);
-        let last = entries.last().map_or(0, |entry| entry.seq);
-        let group = Group {
-            first,
-            last,
-            payload: encode(entries),
-        };
-        let mut pause = RETRY_FIRST;
-        loop {
-            match self.journal.append(group.clone()).await {
-                Ok(_) => return Ok(()),
-                Err(error) if error.retryable() => {
-                    self.tell_unwritable(&error.to_string());
-                    self.clock.sleep(pause).await;
-                    pause = (pause * 2).min(RETRY_MAX);
-                }
-                Err(error) => return Err(error),
+    /// What is true of the ledger; the head is filled in once that is durable.
+    fn now(&self) -> Published {
+        let channels = (0_u16..).zip(&self.ledger.channels);
+        let mut counts: Vec<ChannelCounts> = channels
+            .map(|(number, channel)| ChannelCounts {
+                dirty: self.dirty.count(number),
+                to_read: channel.to_read.len(),
+                wanted: channel.wanted.len(),
+                ..ChannelCounts::default()
+            })
+            .collect();
+        for call in self.ledger.calls.values() {
+            if let Some(counts) = counts.get_mut(usize::from(call.channel)) {
+                let rows = if call.in_doubt {
+                    &mut counts.in_doubt
+                } else {
+                    &mut counts.in_flight
+                };
+                *rows += call.rows.len();
             }
         }
-    }
-
-    fn tell_unwritable(&self, why: &str) {
-        if self.published.borrow().unwritable.is_none() {
-            tracing::error!(
-                error = why,
-                "journal cannot be written, trying again until it can"
-            );
-        }
-        self.published.send_modify(|published| {
-            let mut now = Published::clone(published);
-            now.unwritable = Some(why.to_owned());
-            *published = Arc::new(now);
-        });
-    }
-
-    fn publish(&self) {
-        if self.published.borrow().unwritable.is_some() {
-            tracing::info!("journal is written again");
-        }
-        let channels = (0_u16..)
-            .zip(&self.ledger.channels)
-            .map(|(number, channel)| {
-                let calls = self
-                    .ledger
-                    .calls
-                    .values()
-                    .filter(|call| call.channel == number);
-                let (mut in_flight, mut in_doubt) = (0, 0);
-                for call in calls {
-                    let rows = if call.in_doubt {
-                        &mut in_doubt
-                    } else {
-                        &mut in_flight
-                    };
-                    *rows += call.rows.len();
-                }
-                let dirty = self.dirty.count(number);
-                ChannelCounts {
-                    dirty,
-                    in_flight,
-                    in_doubt,
-                    to_read: channel.to_read.len(),
-                    wanted: channel.wanted.len(),
-                }
-            });
-        let published = Published {
-            head: self.journal.head(),
+        let names = self.ledger.channels.iter();
+        Published {
+            head: Head::default(),
             unwritable: None,
-            names: self
-                .ledger
-                .channels
-                .iter()
-                .map(|channel| channel.id.to_string())
-                .collect(),
-            channels: channels.collect(),
+            names: names.map(|channel| channel.id.to_string()).collect(),
+            channels: counts,
             parked: self.ledger.parked.len(),
-        };
-        // Only news wakes those who wait for it.
-        self.published.send_if_modified(|known| {
-            let news = **known != published;
-            if news {
-                *known = Arc::new(published);
-            }
-            news
-        });
+        }
+    }
+}
+
+impl Turn {
+    fn is_empty(&self) -> bool {
+        self.answers.is_empty() && self.reads.is_empty()
+    }
+}
+
+/// Waits for the group on its way; for ever where there is none.
+async fn ended(writing: &mut Option<Writing>) -> (Closed, Result<(), JournalError>) {
+    match writing {
+        Some(under_way) => {
+            let ended = under_way.await;
+            *writing = None;
+            ended
+        }
+        None => std::future::pending().await,
     }
 }

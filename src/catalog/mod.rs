@@ -4,9 +4,11 @@
 //! or the reason why there are none. Never here: stock, orders, a guess by title.
 
 mod listing;
+mod listings;
 mod mapping;
 mod table;
 
 pub use listing::{Listing, ListingFlags, Mapping, Part, Parts, SkuIx};
+pub use listings::Listings;
 pub use mapping::{Automatic, automatic};
-pub use table::{Key, Table};
+pub use table::{Key, Rows, Table};

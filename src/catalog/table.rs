@@ -24,6 +24,14 @@ pub struct Table<K, V> {
     index: HashTable<u32>,
 }
 
+/// Some rows of a table, in order.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Rows<K, V> {
+    /// How many the table has in all.
+    of: u32,
+    rows: Vec<(K, V)>,
+}
+
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
         Self {
@@ -40,8 +48,12 @@ fn hash(text: &str) -> u64 {
 impl<K: Key, V> Table<K, V> {
     /// The number of the row with this key.
     pub fn find(&self, key: &str) -> Option<u32> {
+        self.find_hashed(hash(key), key)
+    }
+
+    fn find_hashed(&self, hash: u64, key: &str) -> Option<u32> {
         let same = |row: &u32| self.row(*row).is_some_and(|(found, _)| found.text() == key);
-        self.index.find(hash(key), same).copied()
+        self.index.find(hash, same).copied()
     }
 
     fn row(&self, number: u32) -> Option<&(K, V)> {
@@ -94,16 +106,17 @@ impl<K: Key, V> Table<K, V> {
     where
         K: Clone,
     {
-        if let Some(number) = self.find(key.text()) {
+        let hash = hash(key.text());
+        if let Some(number) = self.find_hashed(hash, key.text()) {
             return number;
         }
         let number = u32::try_from(self.rows.len()).expect("fewer than 2^32 rows");
         self.rows.push((key.clone(), fresh()));
-        self.link(number);
+        self.link(hash, number);
         number
     }
 
-    fn link(&mut self, number: u32) {
+    fn link(&mut self, own: u64, number: u32) {
         let rows = &self.rows;
         let text = |number: &u32| {
             let row = usize::try_from(*number)
@@ -111,9 +124,33 @@ impl<K: Key, V> Table<K, V> {
                 .and_then(|number| rows.get(number));
             row.map_or("", |(key, _)| key.text())
         };
-        let own = hash(text(&number));
         self.index
             .insert_unique(own, number, |other| hash(text(other)));
+    }
+
+    /// Takes the table apart, so many rows at a time.
+    pub fn into_rows(self, most: usize) -> impl Iterator<Item = Rows<K, V>> {
+        let of = self.len();
+        let mut rows = self.rows.into_iter();
+        std::iter::from_fn(move || {
+            let some: Vec<(K, V)> = rows.by_ref().take(most).collect();
+            (!some.is_empty()).then_some(Rows { of, rows: some })
+        })
+    }
+
+    /// Adds the next rows of a table that was taken apart.
+    pub fn append(&mut self, rows: Rows<K, V>) {
+        if self.is_empty() {
+            let of = usize::try_from(rows.of).unwrap_or_default();
+            self.rows.reserve_exact(of);
+            self.index = HashTable::with_capacity(of);
+        }
+        let first = self.len();
+        self.rows.extend(rows.rows);
+        for number in first..self.len() {
+            let own = hash(self.key(number).text());
+            self.link(own, number);
+        }
     }
 
     /// How many rows there are.
@@ -153,8 +190,50 @@ impl<'de, K: Key + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for T
             index: HashTable::with_capacity(rows.len()),
             rows,
         };
-        (0..count).for_each(|number| table.link(number));
+        for number in 0..count {
+            let own = hash(table.key(number).text());
+            table.link(own, number);
+        }
         Ok(table)
+    }
+}
+
+/// Numbers of rows by a text that several of them may share; the rows hold the text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shared {
+    rows: HashTable<u32>,
+}
+
+impl Shared {
+    pub(super) fn with_capacity(rows: u32) -> Self {
+        let rows = usize::try_from(rows).unwrap_or_default();
+        Self {
+            rows: HashTable::with_capacity(rows),
+        }
+    }
+
+    /// Adds a row under its present text.
+    pub(super) fn insert<'a>(&mut self, row: u32, text: impl Fn(u32) -> &'a str) {
+        let own = hash(text(row));
+        self.rows
+            .insert_unique(own, row, |other| hash(text(*other)));
+    }
+
+    /// Takes a row away from the text that it had.
+    pub(super) fn remove(&mut self, text: &str, row: u32) {
+        if let Ok(found) = self.rows.find_entry(hash(text), |other| *other == row) {
+            found.remove();
+        }
+    }
+
+    /// Rows with a text, in no order.
+    pub(super) fn find<'a>(
+        &'a self,
+        wanted: &'a str,
+        text: impl Fn(u32) -> &'a str + 'a,
+    ) -> impl Iterator<Item = u32> + 'a {
+        let near = self.rows.iter_hash(hash(wanted)).copied();
+        near.filter(move |row| text(*row) == wanted)
     }
 }
 

@@ -13,7 +13,7 @@ use super::console::Console;
 use super::failure::{Exit, Failure};
 use super::session::Session;
 use super::table::{cell, count, elements};
-use crate::bookkeeper::{OpenError, replay};
+use crate::bookkeeper::{OpenError, replay, write_piece};
 use crate::ledger::{self, Ledger};
 use crate::settings::Config;
 use crate::store::journal_file::{JournalOptions, JournalReader};
@@ -131,10 +131,12 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
             bar.set_position(entry.seq);
             entry.seq <= seq
         })?;
-        if head != Some(snapshot.head) {
+        let of_this = head == Some(snapshot.head);
+        let (then, is_same) = compare(then, snapshot);
+        if !of_this {
             let what = format!("the snapshot of entry {seq} is of another journal");
             report.broken(&what, Some(SNAPSHOT_HELP));
-        } else if !is_same(&then, snapshot) {
+        } else if !is_same {
             let what = format!("the snapshot of entry {seq} differs from a replay to that entry");
             report.broken(&what, Some(SNAPSHOT_HELP));
         }
@@ -195,24 +197,19 @@ impl<R: Read> Write for Comparing<R> {
     }
 }
 
-/// Whether the snapshot holds this ledger. Equal histories are written as equal bytes.
-fn is_same(ledger: &Ledger, snapshot: Snapshot) -> bool {
+/// The ledger again, and whether the snapshot holds it.
+fn compare(ledger: Ledger, snapshot: Snapshot) -> (Ledger, bool) {
     let mut comparing = Comparing {
         stored: snapshot.payload,
         same: true,
     };
-    let written = postcard::to_io(
-        ledger,
-        io::BufWriter::with_capacity(1 << 20, &mut comparing),
-    )
-    .and_then(|mut writer| {
-        writer
-            .flush()
-            .map_err(|_| postcard::Error::SerializeBufferFull)
-    });
-    let mut rest = [0];
-    let at_end = matches!(comparing.stored.read(&mut rest), Ok(0));
-    written.is_ok() && comparing.same && at_end
+    let mut again = Ledger::default();
+    for piece in ledger.into_pieces() {
+        comparing.same &= write_piece(&piece, &mut comparing).is_ok();
+        again.add(piece).expect("pieces of one ledger");
+    }
+    let at_end = matches!(comparing.stored.read(&mut [0]), Ok(0));
+    (again, comparing.same && at_end)
 }
 
 fn verify_parked(dir: &Path, ledger: &Ledger, report: &mut Report) {

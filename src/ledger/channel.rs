@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use channelsync_contract::ids::{
-    ChannelId, ChannelLocationId, ItemId, ListingId, OrderId, Sku, SlotKey,
+    ChannelId, ChannelLocationId, ItemId, ListingId, OrderId, SlotKey,
 };
 use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use super::order::{Order, PlaceIx};
 use super::push::PushState;
 use super::setup::ChannelSetup;
 use super::state::LocIx;
-use crate::catalog::{Listing, Table};
+use crate::catalog::{Listings, Table};
 
 /// Everything known of one channel.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,9 +27,7 @@ pub struct Channel {
     /// All of the channel's locations that were ever named.
     pub places: Vec<ChannelLocationId>,
     /// Listings.
-    pub listings: Table<ListingId, Listing>,
-    /// Listings by SKU text, for mapping; more than one claims none.
-    pub by_sku: BTreeMap<Sku, SmallVec<[u32; 1]>>,
+    pub listings: Listings,
     /// Items, each with its slots.
     pub items: Table<ItemId, Item>,
     /// Slots to be read before they can be pushed.
@@ -96,8 +94,7 @@ impl Channel {
             setup: None,
             serves: Vec::new(),
             places: Vec::new(),
-            listings: Table::default(),
-            by_sku: BTreeMap::new(),
+            listings: Listings::default(),
             items: Table::default(),
             to_read: BTreeSet::new(),
             orders: Table::default(),

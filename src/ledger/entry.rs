@@ -11,6 +11,7 @@ use channelsync_contract::ids::{
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::{Money, Units};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::command::{ListingReport, ParkedBytes, RowOutcome, ShipLine, Source};
 use super::push::Row;
@@ -198,7 +199,7 @@ pub struct LineFact {
     /// The listing; none where the line takes nothing from stock.
     pub listing: Option<ListingId>,
     /// What one unit takes; none while the listing is unmapped.
-    pub parts: Option<Vec<(Sku, u32)>>,
+    pub parts: Option<SmallVec<[(Sku, u32); 1]>>,
     /// Ever ordered.
     pub ordered: Units,
     /// Still to be shipped, as the channel says.
@@ -221,8 +222,8 @@ pub struct LineFact {
     #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
     pub withheld: Units,
     /// Committed units: SKU, location, how many.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub held: Vec<(Sku, LocationId, Units)>,
+    #[serde(default, skip_serializing_if = "SmallVec::is_empty")]
+    pub held: SmallVec<[(Sku, LocationId, Units); 1]>,
     /// Where the channel wants open units shipped from; none while it has not said.
     pub routes: Option<Vec<(ChannelLocationId, Units)>>,
     /// Where the channel says units left.

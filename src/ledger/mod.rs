@@ -12,6 +12,7 @@ mod decide;
 mod entry;
 mod evolve;
 mod order;
+mod pieces;
 mod push;
 mod setup;
 mod state;
@@ -33,7 +34,8 @@ pub use entry::{
 };
 pub use evolve::{Touched, evolve, touched};
 pub use order::{Held, Line, Order, OrderRef, PlaceIx};
+pub use pieces::{Piece, Stray};
 pub use push::{Call, PushState, Row, SlotState};
 pub use setup::{ChannelSetup, Counting, LocationPair, Rules, Setup};
-pub use state::{Ledger, LocIx, SkuRow};
+pub use state::{Ledger, LocIx, SkuRow, Sold};
 pub use verify::{Broken, verify};

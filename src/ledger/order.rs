@@ -62,7 +62,7 @@ pub struct Order {
     /// Cancelled as a whole.
     pub cancelled: bool,
     /// Its lines, in the order they came.
-    pub lines: SmallVec<[Line; 1]>,
+    pub lines: Vec<Line>,
     /// Entry that changed it last.
     pub seq: u64,
 }

@@ -32,10 +32,21 @@ pub struct SkuRow {
     pub stocks: Stocks,
     /// Net units that came from suppliers, went to customers, were found.
     pub outside: Outside,
-    /// Open order lines that take from it, in order of arrival.
-    pub open: Vec<OrderRef>,
-    /// Listings that stand for it: channel, listing.
-    pub listings: SmallVec<[(u16, u32); 2]>,
+    /// Open orders that take from it, in order of arrival.
+    pub open: SmallVec<[OrderRef; 2]>,
+    /// Listings that stand for it.
+    pub listings: SmallVec<[Sold; 4]>,
+}
+
+/// A listing that stands for a SKU, by numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sold {
+    /// The channel.
+    pub channel: u16,
+    /// The listing in the channel's table.
+    pub listing: u32,
+    /// Its item, whose slots show the number.
+    pub item: u32,
 }
 
 /// Units at the outside parties; with those at our locations they sum to zero.

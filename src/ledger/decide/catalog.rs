@@ -71,9 +71,9 @@ fn claims(
     sku: &Sku,
     reported: Option<&BTreeSet<&ListingId>>,
 ) -> BTreeSet<ListingId> {
-    let known = channel.by_sku.get(sku).into_iter().flatten();
-    let known = known.filter(|number| !channel.listings.at(**number).flags.gone);
-    let known = known.map(|number| channel.listings.key(*number).clone());
+    let known = channel.listings.with_sku(sku.as_str());
+    let known = known.filter(|number| !channel.listings.at(*number).flags.gone);
+    let known = known.map(|number| channel.listings.key(number).clone());
     known
         .chain(reported.into_iter().flatten().map(|id| (*id).clone()))
         .collect()

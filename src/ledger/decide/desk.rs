@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
+use smallvec::SmallVec;
 
 use super::super::balance::Balance;
 use super::super::channel::{Channel, Wanted};
@@ -369,16 +370,15 @@ impl<'a> Desk<'a> {
 
     fn write_order(&self, work: &Work, facts: &mut Vec<Fact>) {
         let channel = self.ledger.channel(work.at.channel);
-        let before = channel
-            .orders
-            .find(work.id.as_str())
-            .map(|number| channel.orders.at(number));
+        let is_known = work.at.order < channel.orders.len();
+        let before = is_known.then(|| channel.orders.at(work.at.order));
         let order = &work.order;
         let changed = |line: &&Line| {
             let known = before.and_then(|order| order.lines.iter().find(|old| old.id == line.id));
             known != Some(*line)
         };
-        let changed: Vec<&Line> = order.lines.iter().filter(changed).collect();
+        let changed: SmallVec<[&Line; 8]> = order.lines.iter().filter(changed).collect();
+        facts.reserve(changed.len().saturating_add(1));
         let news = before.is_none_or(|before| {
             !changed.is_empty() || is_news(before, order, channel.wanted.get(&work.id))
         });

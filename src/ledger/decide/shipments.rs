@@ -28,6 +28,9 @@ pub(super) fn is_history_unknown(
     lines: &[ReportLine],
     report: &OrderReport,
 ) -> bool {
+    if report.shipments.is_some() || report.placed_at >= opened(desk.ledger.channel(channel)) {
+        return false;
+    }
     let known = desk.known_order(channel, &report.order);
     let known = |line: &ReportLine| {
         let lines = known
@@ -36,9 +39,7 @@ pub(super) fn is_history_unknown(
         let line = lines.iter().find(|known| known.id == line.line);
         line.map_or(Units::ZERO, |line| line.fulfilled)
     };
-    report.shipments.is_none()
-        && report.placed_at < opened(desk.ledger.channel(channel))
-        && lines.iter().any(|line| line.fulfilled != known(line))
+    lines.iter().any(|line| line.fulfilled != known(line))
 }
 
 /// When the channel's opening stock was counted.

@@ -5,7 +5,7 @@ use channelsync_contract::ids::{ChannelId, ListingId, LocationId, Sku};
 use super::super::channel::{Channel, Item};
 use super::super::command::ListingReport;
 use super::super::setup::Setup;
-use super::super::state::{Ledger, LocIx};
+use super::super::state::{Ledger, LocIx, Sold};
 use super::{Touched, channel_number};
 use crate::catalog::{Listing, ListingFlags, Mapping};
 
@@ -69,7 +69,8 @@ pub(super) fn configure(ledger: &mut Ledger, setup: &Setup, touched: &mut Touche
     touched.all = true;
 }
 
-pub(super) fn list(channel: &mut Channel, report: &ListingReport) {
+pub(super) fn list(ledger: &mut Ledger, at: u16, report: &ListingReport) {
+    let channel = ledger.channel_mut(at);
     let item = channel.items.entry(&report.item, Item::default);
     let number = channel.listings.entry(&report.listing, || Listing {
         item,
@@ -78,39 +79,29 @@ pub(super) fn list(channel: &mut Channel, report: &ListingReport) {
         flags: ListingFlags::default(),
         mapped_seq: 0,
     });
-    let listing = channel.listings.at_mut(number);
-    if listing.sku != report.sku {
-        if let Some(claims) = channel.by_sku.get_mut(&listing.sku) {
-            claims.retain(|claim| *claim != number);
-            if claims.is_empty() {
-                channel.by_sku.remove(&listing.sku);
-            }
-        }
-        if !report.sku.as_str().is_empty() {
-            channel
-                .by_sku
-                .entry(report.sku.clone())
-                .or_default()
-                .push(number);
-        }
+    let (before, mapping) = channel.listings.change(number, |listing| {
         listing.sku = report.sku.clone();
+        listing.flags = ListingFlags {
+            unpushable: report.unpushable,
+            sells_without_limit: report.sells_without_limit,
+            gone: false,
+        };
+        let before = std::mem::replace(&mut listing.item, item);
+        (before, listing.mapping.clone())
+    });
+    if before != item {
+        let own = &mut channel.items.at_mut(before).listings;
+        own.retain(|own| *own != number);
     }
-    if listing.item != item {
-        channel
-            .items
-            .at_mut(listing.item)
-            .listings
-            .retain(|own| *own != number);
-    }
-    listing.item = item;
-    listing.flags = ListingFlags {
-        unpushable: report.unpushable,
-        sells_without_limit: report.sells_without_limit,
-        gone: false,
-    };
     let own = &mut channel.items.at_mut(item).listings;
     if !own.contains(&number) {
         own.push(number);
+    }
+    for part in mapping.parts().into_iter().flatten() {
+        let sold = ledger.skus.at_mut(part.sku.0).listings.iter_mut();
+        for own in sold.filter(|own| own.channel == at && own.listing == number) {
+            own.item = item;
+        }
     }
 }
 
@@ -126,25 +117,34 @@ pub(super) fn map(
         panic!("unknown listing {listing} on {channel}");
     };
     let seq = ledger.seq;
-    let row = ledger.channel_mut(at).listings.at_mut(number);
-    let before = std::mem::replace(&mut row.mapping, mapping.clone());
-    row.mapped_seq = seq;
-    touched.items.push((at, row.item));
+    let listings = &mut ledger.channel_mut(at).listings;
+    let (before, item) = listings.change(number, |row| {
+        row.mapped_seq = seq;
+        (
+            std::mem::replace(&mut row.mapping, mapping.clone()),
+            row.item,
+        )
+    });
+    touched.items.push((at, item));
     if mapping.parts().is_some() {
-        let item = row.item;
         ledger.channel_mut(at).open_slots(item);
     }
+    let sold = Sold {
+        channel: at,
+        listing: number,
+        item,
+    };
     for part in before.parts().into_iter().flatten() {
         ledger
             .skus
             .at_mut(part.sku.0)
             .listings
-            .retain(|own| *own != (at, number));
+            .retain(|own| *own != sold);
     }
     for part in mapping.parts().into_iter().flatten() {
         let listings = &mut ledger.skus.at_mut(part.sku.0).listings;
-        if !listings.contains(&(at, number)) {
-            listings.push((at, number));
+        if !listings.contains(&sold) {
+            listings.push(sold);
         }
     }
 }

@@ -7,13 +7,15 @@ mod catalog;
 mod orders;
 mod push;
 
-use channelsync_contract::ids::{ChannelId, LocationId, Sku};
+use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
+use smallvec::SmallVec;
 
 use super::balance::Stock;
 use super::channel::{Channel, Stream, Wanted};
 use super::entry::{Entry, Fact, MappedBy, Movement, Place};
+use super::order::OrderRef;
 use super::push::SlotState;
 use super::state::{EXCEPTIONS_KEPT_MAX, Ledger, LocIx, SkuRow};
 use crate::catalog::{Mapping, Part, Parts, SkuIx};
@@ -45,17 +47,70 @@ pub fn evolve(ledger: &mut Ledger, entry: &Entry) -> Touched {
     ledger.seq = entry.seq;
     ledger.at = entry.at;
     let mut touched = Touched::default();
+    let mut named = Named::default();
+    // All look-ups first: the memory that they wait for then comes together.
+    let skus: SmallVec<[SkuIx; NAMED_SKUS_MAX]> = entry
+        .movements
+        .iter()
+        .map(|movement| named.sku(ledger, &movement.sku))
+        .collect();
     // What comes in before what goes out: only the end of an entry must be free of negatives.
-    for movement in &entry.movements {
-        move_units(ledger, &movement.to, movement, 1, &mut touched);
+    for (sku, movement) in skus.iter().zip(&entry.movements) {
+        move_units(ledger, *sku, &movement.to, movement, 1);
+        touched.touch_sku(ledger, *sku);
     }
-    for movement in &entry.movements {
-        move_units(ledger, &movement.from, movement, -1, &mut touched);
+    for (sku, movement) in skus.iter().zip(&entry.movements) {
+        move_units(ledger, *sku, &movement.from, movement, -1);
     }
     for fact in &entry.facts {
-        learn(ledger, fact, entry.at, &mut touched);
+        learn(ledger, fact, entry.at, &mut named, &mut touched);
     }
     touched
+}
+
+/// What an entry named already: its movements and facts name few things again and again, and a
+/// comparison is cheaper than a look-up.
+#[derive(Default)]
+struct Named {
+    skus: SmallVec<[SkuIx; NAMED_SKUS_MAX]>,
+    order: Option<OrderRef>,
+}
+
+const NAMED_SKUS_MAX: usize = 8;
+
+impl Named {
+    /// The number of a SKU; a new one if it was never named.
+    fn sku(&mut self, ledger: &mut Ledger, sku: &Sku) -> SkuIx {
+        let known = |known: &&SkuIx| ledger.sku_id(**known) == sku;
+        if let Some(known) = self.skus.iter().find(known) {
+            return *known;
+        }
+        let number = SkuIx(ledger.skus.entry(sku, SkuRow::default));
+        if self.skus.len() < NAMED_SKUS_MAX {
+            self.skus.push(number);
+        }
+        number
+    }
+
+    /// A known order.
+    fn order(&mut self, ledger: &Ledger, channel: &ChannelId, order: &OrderId) -> OrderRef {
+        let is_same = |at: &OrderRef| {
+            let known = ledger.channel(at.channel);
+            known.id == *channel && known.orders.key(at.order) == order
+        };
+        if let Some(same) = self.order.filter(is_same) {
+            return same;
+        }
+        let at = channel_number(ledger, channel);
+        let number = ledger.channel(at).orders.find(order.as_str());
+        let number = number.unwrap_or_else(|| panic!("unknown order {order}"));
+        let found = OrderRef {
+            channel: at,
+            order: number,
+        };
+        self.order = Some(found);
+        found
+    }
 }
 
 /// The items that an entry touched, without applying it again.
@@ -69,24 +124,13 @@ pub fn touched(ledger: &Ledger, skus: impl IntoIterator<Item = SkuIx>) -> Touche
 
 impl Touched {
     fn touch_sku(&mut self, ledger: &Ledger, sku: SkuIx) {
-        for (channel, listing) in &ledger.sku(sku).listings {
-            self.items.push((
-                *channel,
-                ledger.channel(*channel).listings.at(*listing).item,
-            ));
-        }
+        let sold = ledger.sku(sku).listings.iter();
+        self.items.extend(sold.map(|own| (own.channel, own.item)));
     }
 }
 
-fn move_units(
-    ledger: &mut Ledger,
-    place: &Place,
-    movement: &Movement,
-    sign: i64,
-    touched: &mut Touched,
-) {
+fn move_units(ledger: &mut Ledger, sku: SkuIx, place: &Place, movement: &Movement, sign: i64) {
     let seq = ledger.seq;
-    let sku = sku_entry(ledger, &movement.sku);
     let by = movement.units.signed().saturating_mul(sign);
     match place {
         Place::At(location, bucket) => {
@@ -101,17 +145,10 @@ fn move_units(
         Place::Customer => add(&mut ledger.skus.at_mut(sku.0).outside.customer, by),
         Place::Adjustment => add(&mut ledger.skus.at_mut(sku.0).outside.adjustment, by),
     }
-    if sign > 0 {
-        touched.touch_sku(ledger, sku);
-    }
 }
 
 fn add(sum: &mut i64, by: i64) {
     *sum = sum.checked_add(by).expect("units fit 64 bits");
-}
-
-fn sku_entry(ledger: &mut Ledger, sku: &Sku) -> SkuIx {
-    SkuIx(ledger.skus.entry(sku, SkuRow::default))
 }
 
 fn known_location(ledger: &Ledger, location: &LocationId) -> LocIx {
@@ -137,29 +174,39 @@ fn stock_entry(row: &mut SkuRow, location: LocIx) -> &mut Stock {
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of fact")]
-fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched) {
+fn learn(
+    ledger: &mut Ledger,
+    fact: &Fact,
+    at: Timestamp,
+    named: &mut Named,
+    touched: &mut Touched,
+) {
     let seq = ledger.seq;
     match fact {
         Fact::Configured(setup) => catalog::configure(ledger, setup, touched),
         Fact::Counted(sku, location) => {
-            let sku = sku_entry(ledger, sku);
+            let sku = named.sku(ledger, sku);
             let location = known_location(ledger, location);
             let stock = stock_entry(ledger.skus.at_mut(sku.0), location);
             stock.counted = true;
             stock.seq = seq;
             touched.touch_sku(ledger, sku);
         }
-        Fact::Listing(channel, report) => catalog::list(named(ledger, channel), report),
+        Fact::Listing(channel, report) => {
+            let channel = channel_number(ledger, channel);
+            catalog::list(ledger, channel, report);
+        }
         Fact::ListingGone(channel, listing) => {
-            if let Some(listing) = named(ledger, channel).listings.get_mut(listing.as_str()) {
-                listing.flags.gone = true;
+            let listings = &mut of(ledger, channel).listings;
+            if let Some(number) = listings.find(listing.as_str()) {
+                listings.change(number, |listing| listing.flags.gone = true);
             }
         }
         Fact::Mapped(channel, listing, parts, by) => {
             let parts: Parts = parts
                 .iter()
                 .map(|(sku, per)| Part {
-                    sku: sku_entry(ledger, sku),
+                    sku: named.sku(ledger, sku),
                     per: *per,
                 })
                 .collect();
@@ -173,15 +220,15 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
             let mapping = Mapping::Unmapped(why.clone());
             catalog::map(ledger, channel, listing, &mapping, touched);
         }
-        Fact::Order(order) => orders::head(named(ledger, &order.channel), order, seq),
-        Fact::Line(line) => orders::set_line(ledger, line, touched),
+        Fact::Order(order) => orders::head(of(ledger, &order.channel), order, seq),
+        Fact::Line(line) => orders::set_line(ledger, line, named, touched),
         Fact::Wanted(channel, order, since) => {
-            let wanted = named(ledger, channel).wanted.entry(order.clone());
+            let wanted = of(ledger, channel).wanted.entry(order.clone());
             let wanted = wanted.or_insert(Wanted { since: *since });
             wanted.since = wanted.since.max(*since);
         }
         Fact::Absent(channel, order) => {
-            named(ledger, channel).wanted.remove(order);
+            of(ledger, channel).wanted.remove(order);
         }
         Fact::Polled(channel, stream, watermark, cursor) => {
             let stream_now = Stream {
@@ -189,7 +236,7 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
                 cursor: *cursor,
                 seq,
             };
-            named(ledger, channel)
+            of(ledger, channel)
                 .streams
                 .insert(stream.clone(), stream_now);
         }
@@ -238,7 +285,7 @@ fn learn(ledger: &mut Ledger, fact: &Fact, at: Timestamp, touched: &mut Touched)
     }
 }
 
-fn named<'a>(ledger: &'a mut Ledger, channel: &ChannelId) -> &'a mut Channel {
+fn of<'a>(ledger: &'a mut Ledger, channel: &ChannelId) -> &'a mut Channel {
     let number = channel_number(ledger, channel);
     ledger.channel_mut(number)
 }

@@ -1,16 +1,15 @@
 //! Orders and their lines.
 
-use std::collections::BTreeSet;
-
 use channelsync_contract::ids::{ListingId, Sku};
 use channelsync_contract::units::Units;
+use smallvec::SmallVec;
 
 use super::super::channel::{Channel, Wanted};
 use super::super::command::Source;
 use super::super::entry::{LineFact, OrderFact};
 use super::super::order::{Held, Line, Order, OrderRef};
 use super::super::state::Ledger;
-use super::{Touched, channel_number, known_location, sku_entry};
+use super::{Named, Touched, known_location};
 use crate::catalog::{Part, SkuIx};
 
 pub(super) fn head(channel: &mut Channel, fact: &OrderFact, seq: u64) {
@@ -40,29 +39,31 @@ pub(super) fn head(channel: &mut Channel, fact: &OrderFact, seq: u64) {
     }
 }
 
-pub(super) fn set_line(ledger: &mut Ledger, fact: &LineFact, touched: &mut Touched) {
-    let at = channel_number(ledger, &fact.channel);
-    let number = ledger.channel(at).orders.find(fact.order.as_str());
-    let number = number.unwrap_or_else(|| panic!("unknown order {}", fact.order));
-    let line = line_of(ledger, at, fact);
-    let place = OrderRef {
+pub(super) fn set_line(
+    ledger: &mut Ledger,
+    fact: &LineFact,
+    named: &mut Named,
+    touched: &mut Touched,
+) {
+    let place = named.order(ledger, &fact.channel, &fact.order);
+    let OrderRef {
         channel: at,
         order: number,
-    };
+    } = place;
+    let line = line_of(ledger, at, fact, named);
     let known = ledger
         .order(place)
         .lines
         .iter()
         .find(|known| known.id == fact.line);
-    let skus: BTreeSet<SkuIx> = [Some(&line), known]
+    let mut skus: SmallVec<[(SkuIx, bool); 4]> = [Some(&line), known]
         .into_iter()
         .flatten()
         .flat_map(|line| line.parts.iter().flatten().map(|part| part.sku))
+        .map(|sku| (sku, is_open_for(ledger.order(place), sku)))
         .collect();
-    let before: Vec<bool> = skus
-        .iter()
-        .map(|sku| is_open_for(ledger.order(place), *sku))
-        .collect();
+    skus.sort_unstable();
+    skus.dedup();
     if let Some(listing) = line.listing.as_ref() {
         let channel = ledger.channel(at);
         if let Some(listing) = channel.listings.get(listing.as_str()) {
@@ -73,9 +74,13 @@ pub(super) fn set_line(ledger: &mut Ledger, fact: &LineFact, touched: &mut Touch
     order.seq = line.seq;
     match order.lines.iter_mut().find(|known| known.id == line.id) {
         Some(known) => *known = line,
-        None => order.lines.push(line),
+        None => {
+            // Orders are many and rarely grow later: no room to spare.
+            order.lines.reserve_exact(1);
+            order.lines.push(line);
+        }
     }
-    for (sku, was_open) in skus.into_iter().zip(before) {
+    for (sku, was_open) in skus {
         let is_open = is_open_for(ledger.order(place), sku);
         let open = &mut ledger.skus.at_mut(sku.0).open;
         if is_open && !was_open {
@@ -115,7 +120,7 @@ fn index_parked(channel: &mut Channel, order: u32, listing: Option<&ListingId>) 
     }
 }
 
-fn line_of(ledger: &mut Ledger, at: u16, fact: &LineFact) -> Line {
+fn line_of(ledger: &mut Ledger, at: u16, fact: &LineFact, named: &mut Named) -> Line {
     let spread = |ledger: &mut Ledger, units: &[(_, Units)]| {
         let channel = ledger.channel_mut(at);
         units
@@ -128,7 +133,7 @@ fn line_of(ledger: &mut Ledger, at: u16, fact: &LineFact) -> Line {
         listing: fact.listing.clone(),
         parts: fact.parts.as_ref().map(|parts| {
             let part = |(sku, per): &(Sku, u32)| Part {
-                sku: sku_entry(ledger, sku),
+                sku: named.sku(ledger, sku),
                 per: *per,
             };
             parts.iter().map(part).collect()
@@ -145,7 +150,7 @@ fn line_of(ledger: &mut Ledger, at: u16, fact: &LineFact) -> Line {
             .held
             .iter()
             .map(|(sku, location, units)| Held {
-                sku: sku_entry(ledger, sku),
+                sku: named.sku(ledger, sku),
                 location: known_location(ledger, location),
                 units: *units,
             })

@@ -330,6 +330,10 @@ impl Journal for Fragile {
             return append.await;
         }
         poll_fn(|context| {
+            // The writer may look once more within the poll that ends it.
+            if polls == 0 {
+                return Poll::Pending;
+            }
             let polled = append.as_mut().poll(context);
             polls -= 1;
             if polls == 0 {
