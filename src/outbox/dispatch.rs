@@ -69,10 +69,12 @@ enum After {
     Pause(String),
 }
 
-/// A call to be made.
-struct Outgoing {
-    call: CallId,
-    rows: Vec<Row>,
+/// What is to be done about a call.
+enum Work {
+    /// Make it, for the first time or again.
+    Send(CallId, Vec<Row>),
+    /// Look what it did.
+    Ask(CallId, Vec<SlotKey>),
 }
 
 /// Pushes until `stop`; then waits for the calls under way.
@@ -92,8 +94,9 @@ pub async fn run(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<(),
         if room && resting.is_none() && dispatcher.board.paused().is_none() && !stop.is_cancelled()
         {
             published.mark_unchanged();
-            if let Some(outgoing) = dispatcher.next(&mut halves, &mut doubts).await? {
-                under_way.push(Box::pin(dispatcher.send(outgoing)));
+            // Only the book is asked here: who waits for the channel must be polled beside the others.
+            if let Some(work) = dispatcher.next(&mut halves, &mut doubts).await? {
+                under_way.push(Box::pin(dispatcher.carry_out(work)));
                 continue;
             }
         }
@@ -105,6 +108,7 @@ pub async fn run(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<(),
             biased;
             Some(ended) = under_way.next(), if !under_way.is_empty() => {
                 let ended = ended?;
+                doubts.ended(ended.call, dispatcher.clock.now());
                 failures = dispatcher.after(ended, failures, &mut halves, &mut resting);
             }
             () = dispatcher.clock.sleep(pause) => resting = None,
@@ -116,9 +120,9 @@ pub async fn run(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<(),
     }
 }
 
-/// Calls in doubt: when each may be tried again, and how often it was.
+/// Calls in doubt: how often each was tried, and when it may be again; none while it is.
 #[derive(Default)]
-struct Doubts(BTreeMap<CallId, (Timestamp, u32)>);
+struct Doubts(BTreeMap<CallId, (u32, Option<Timestamp>)>);
 
 impl Doubts {
     /// A call of the channel that is due, with how often it was tried.
@@ -133,18 +137,20 @@ impl Doubts {
             .calls
             .iter()
             .filter(|(_, call)| call.in_doubt && call.channel == channel);
-        let (id, call) = in_doubt.find(|(id, _)| {
-            self.0
-                .get(id)
-                .is_none_or(|(not_before, _)| *not_before <= now)
-        })?;
-        let tries = self.0.get(id).map_or(0, |(_, tries)| *tries);
-        let wait = PAUSE_FIRST
-            .saturating_mul(2_u32.saturating_pow(tries))
-            .min(PAUSE_MAX);
-        self.0
-            .insert(*id, (now.plus(wait), tries.saturating_add(1)));
-        Some((*id, call.rows.clone(), tries))
+        let is_due = |tried: &(u32, Option<Timestamp>)| tried.1.is_some_and(|at| at <= now);
+        let (id, call) = in_doubt.find(|(id, _)| self.0.get(id).is_none_or(is_due))?;
+        let (tries, not_before) = self.0.entry(*id).or_default();
+        *not_before = None;
+        *tries = tries.saturating_add(1);
+        Some((*id, call.rows.clone(), tries.saturating_sub(1)))
+    }
+
+    /// A call came back, or was asked about.
+    fn ended(&mut self, call: CallId, now: Timestamp) {
+        if let Some((tries, not_before)) = self.0.get_mut(&call) {
+            let wait = PAUSE_FIRST.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)));
+            *not_before = Some(now.plus(wait.min(PAUSE_MAX)));
+        }
     }
 }
 
@@ -158,7 +164,7 @@ impl Dispatcher {
         &self,
         halves: &mut Vec<Vec<Row>>,
         doubts: &mut Doubts,
-    ) -> Result<Option<Outgoing>, BookError> {
+    ) -> Result<Option<Work>, BookError> {
         let channel = self.channel.clone();
         let now = self.clock.now();
         let mut known = std::mem::take(doubts);
@@ -172,7 +178,7 @@ impl Dispatcher {
             .await?;
         *doubts = known;
         if let Some((call, rows, tries)) = due {
-            return self.settle(call, rows, tries).await;
+            return self.settle(call, rows, tries).await.map(Some);
         }
         if let Some(rows) = halves.pop() {
             let call = CallId(self.rng.uuid());
@@ -183,7 +189,7 @@ impl Dispatcher {
                 rows: rows.clone(),
             };
             return match self.book.book(command, self.origin(call)).await {
-                Ok(_) => Ok(Some(Outgoing { call, rows })),
+                Ok(_) => Ok(Some(Work::Send(call, rows))),
                 Err(BookError::Refused(_)) => Ok(None),
                 Err(error) => Err(error),
             };
@@ -192,17 +198,23 @@ impl Dispatcher {
     }
 
     /// Doubt is settled with the same key and rows, and where that does not help by reading back.
-    async fn settle(
-        &self,
-        call: CallId,
-        rows: Vec<Row>,
-        tries: u32,
-    ) -> Result<Option<Outgoing>, BookError> {
+    async fn settle(&self, call: CallId, rows: Vec<Row>, tries: u32) -> Result<Work, BookError> {
         let begun = call_age(self, call).await?;
         if self.live && tries < SAME_KEY_TRIES_MAX && begun.is_none_or(|age| age < SAME_KEY_FOR) {
-            return Ok(Some(Outgoing { call, rows }));
+            return Ok(Work::Send(call, rows));
         }
-        let slots: Vec<SlotKey> = rows.into_iter().map(|row| row.slot).collect();
+        let slots = rows.into_iter().map(|row| row.slot).collect();
+        Ok(Work::Ask(call, slots))
+    }
+
+    async fn carry_out(&self, work: Work) -> Result<Ended, BookError> {
+        match work {
+            Work::Send(call, rows) => self.send(call, rows).await,
+            Work::Ask(call, slots) => self.ask(call, slots).await,
+        }
+    }
+
+    async fn ask(&self, call: CallId, slots: Vec<SlotKey>) -> Result<Ended, BookError> {
         let began = self.clock.now();
         match self.connector.quantities.read_back(&slots).await {
             Ok(shown) => {
@@ -220,10 +232,11 @@ impl Dispatcher {
             }
             Err(error) => self.tell("read_back", Some(error.to_string())),
         }
-        Ok(None)
+        let next = After::Done;
+        Ok(Ended { call, next })
     }
 
-    async fn plan(&self) -> Result<Option<Outgoing>, BookError> {
+    async fn plan(&self) -> Result<Option<Work>, BookError> {
         let call = CallId(self.rng.uuid());
         let channel = self.channel.clone();
         let (rows_max, batch_max) = (self.read_rows_max, self.connector.capabilities.batch_max);
@@ -248,7 +261,7 @@ impl Dispatcher {
                 channel,
                 rows: rows.clone(),
             };
-            (Some(command), Some(Outgoing { call, rows }))
+            (Some(command), Some(Work::Send(call, rows)))
         };
         match self.book.plan(self.origin(call), make).await {
             Err(BookError::Refused(refusal)) => {
@@ -259,8 +272,7 @@ impl Dispatcher {
         }
     }
 
-    async fn send(&self, outgoing: Outgoing) -> Result<Ended, BookError> {
-        let Outgoing { call, rows } = outgoing;
+    async fn send(&self, call: CallId, rows: Vec<Row>) -> Result<Ended, BookError> {
         let began = self.clock.uptime();
         let push = Push {
             call,

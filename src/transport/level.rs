@@ -29,8 +29,11 @@ const SCALE: u128 = 10 * 1_000_000_000;
 /// then.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 
-/// How long a call without an answer may still be counted by the server.
-const LATE_MAX: Duration = Duration::from_secs(60);
+/// How long a call may still be counted by the server after we gave up waiting: it may stand in any
+/// queue on the way.
+pub const LATE_MAX: Duration = Duration::from_secs(60);
+/// The same where the connection broke: what the server had taken of it by then is all it gets.
+pub const BROKEN_LATE_MAX: Duration = Duration::from_secs(2);
 
 /// One bucket of one account.
 #[derive(Clone, Debug)]
@@ -195,10 +198,11 @@ impl Level {
         self.forget();
     }
 
-    /// The call has no answer: its cost stays spent, and the server may count it later.
-    pub fn lose(&mut self, held: Held, now: Duration) {
+    /// The call has no answer: its cost stays spent, and the server may count it up to `late_max`
+    /// from now.
+    pub fn lose(&mut self, held: Held, late_max: Duration, now: Duration) {
         self.advance(now);
-        self.end(held, now.saturating_add(LATE_MAX));
+        self.end(held, now.saturating_add(late_max));
         self.forget();
     }
 

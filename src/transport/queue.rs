@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::breaker::{Breaker, Change, Leave};
 use super::lanes::Lanes;
-use super::level::{Held, Level, Short};
+use super::level::{BROKEN_LATE_MAX, Held, LATE_MAX, Level, Short};
 use super::pace::Pace;
 
 /// One waiting call.
@@ -80,6 +80,8 @@ pub(super) struct Queue {
     pub(super) breaker: Breaker,
     pub(super) under_way: usize,
     calls_max: usize,
+    /// A call that ended without an answer before this had its connection broken.
+    timeout: Duration,
     waiting_max: usize,
     next: u64,
 }
@@ -107,6 +109,7 @@ impl Queue {
             breaker: Breaker::new(account.patience),
             under_way: 0,
             calls_max: account.calls_max.max(1),
+            timeout: account.timeout,
             waiting_max,
             next: 0,
         }
@@ -186,7 +189,10 @@ impl Queue {
         let bucket = &mut self.buckets[ticket.bucket];
         match ending {
             Ending::GivenUp | Ending::NotSent => bucket.give_back(held, now),
-            Ending::Abandoned | Ending::Unanswered => bucket.level.lose(held, now),
+            Ending::Unanswered if now.saturating_sub(held.began()) < self.timeout => {
+                bucket.level.lose(held, BROKEN_LATE_MAX, now);
+            }
+            Ending::Abandoned | Ending::Unanswered => bucket.level.lose(held, LATE_MAX, now),
             Ending::Failed | Ending::Answered | Ending::Throttled(_) => {
                 bucket.settle(held, report, now);
             }

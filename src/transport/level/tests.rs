@@ -104,7 +104,7 @@ fn a_call_that_never_left_costs_nothing_and_a_lost_one_all() {
     level.give_back(held, secs(0));
     assert_eq!(level.points(secs(0)), 900);
     let held = level.take(100, secs(0)).unwrap();
-    level.lose(held, secs(0));
+    level.lose(held, LATE_MAX, secs(0));
     assert_eq!(level.points(secs(0)), 800);
 }
 
@@ -187,7 +187,7 @@ enum Step {
     Send { cost: u32, actual_percent: u32 },
     Process(usize),
     Answer(usize),
-    Lose(usize),
+    Lose(usize, Duration),
     Restart { keep: bool },
 }
 
@@ -199,7 +199,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(cost, actual_percent)| Step::Send { cost, actual_percent }),
         4 => any::<usize>().prop_map(Step::Process),
         4 => any::<usize>().prop_map(Step::Answer),
-        1 => any::<usize>().prop_map(Step::Lose),
+        1 => (any::<usize>(), prop_oneof![Just(LATE_MAX), Just(BROKEN_LATE_MAX)])
+            .prop_map(|(at, late_max)| Step::Lose(at, late_max)),
         1 => any::<bool>().prop_map(|keep| Step::Restart { keep }),
     ]
 }
@@ -209,6 +210,7 @@ struct Sent {
     held: Held,
     actual: u32,
     report: Option<Reported>,
+    /// Nobody waits for it; the server counts it until then.
     lost: Option<Duration>,
 }
 
@@ -227,7 +229,7 @@ struct Model {
 impl Model {
     fn advance(&mut self, millis: u64) {
         for index in 0..self.calls.len() {
-            let until = self.calls[index].lost.map(|at| at + LATE_MAX);
+            let until = self.calls[index].lost;
             if until.is_some_and(|at| at < self.now + Duration::from_millis(millis)) {
                 self.process(index);
             }
@@ -290,13 +292,13 @@ impl Model {
                     self.answer(index);
                 }
             }
-            Step::Lose(at) => {
-                // It stays under way at the server and is counted any time within a minute.
+            Step::Lose(at, late_max) => {
+                // It stays under way at the server and is counted any time within this.
                 if let Some(sent) = index(at).map(|index| &mut self.calls[index])
                     && sent.lost.is_none()
                 {
-                    sent.lost = Some(self.now);
-                    self.level.lose(sent.held, self.now);
+                    sent.lost = Some(self.now + late_max);
+                    self.level.lose(sent.held, late_max, self.now);
                 }
             }
             Step::Restart { keep } => {

@@ -17,7 +17,7 @@ use super::tasks::{Queue, Tree};
 use super::trace::Trace;
 
 /// Rest must come within this after the last event.
-const REST_WITHIN: Duration = Duration::from_secs(600);
+const REST_WITHIN: Duration = Duration::from_secs(1_200);
 /// A search may not show a change for so long.
 const SETTLED: Duration = Duration::from_secs(12);
 const LOOK_EVERY: Duration = Duration::from_millis(1_700);
