@@ -7,6 +7,7 @@ mod arguments;
 pub(crate) mod cost;
 pub(crate) mod document;
 mod mutations;
+mod nulls;
 mod objects;
 mod page;
 mod query;

@@ -16,6 +16,7 @@ use async_graphql::parser::types::{
     TypeSystemDefinition,
 };
 
+use super::nulls::NullItems;
 use super::resolve;
 
 /// The text of the schema.
@@ -92,7 +93,7 @@ impl Types {
 pub(crate) fn build(sdl: &str) -> Result<Schema, SchemaError> {
     let types = Types::read(sdl).map_err(|error| SchemaError(error.to_string()))?;
     let definitions = definitions(sdl).map_err(|error| SchemaError(error.to_string()))?;
-    let mut schema = Schema::build("QueryRoot", Some("Mutation"), None);
+    let mut schema = Schema::build("QueryRoot", Some("Mutation"), None).extension(NullItems);
     for one in &definitions {
         let name = one.name.node.as_str();
         schema = match &one.kind {

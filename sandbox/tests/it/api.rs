@@ -142,6 +142,24 @@ async fn unknown_fields_are_errors_in_a_good_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nodes_that_nobody_knows_are_null_beside_the_others() {
+    let world = World::new(1);
+    let place = format!("gid://shopify/Location/{}", world.location(0));
+    let ids = [
+        "gid://shopify/Product/1",
+        &place,
+        "gid://shopify/Order/2",
+        "no id",
+    ];
+    let answer = world.query(NODES, json!({ "ids": ids })).await;
+    assert_eq!(answer["errors"], Value::Null);
+    assert_eq!(
+        answer["data"]["nodes"],
+        json!([null, { "id": place }, null, null])
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn tokens_are_granted_and_expire() {
     let world = World::new(1);
     let grant = |body: String| {
