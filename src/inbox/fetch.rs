@@ -17,7 +17,7 @@ use crate::normalize;
 use crate::store::parked::ParkedError;
 
 const AGAIN_FIRST: Duration = Duration::from_secs(1);
-const AGAIN_MAX: Duration = Duration::from_secs(300);
+const AGAIN_MAX: Duration = Duration::from_secs(60);
 /// Looks for due orders at least this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

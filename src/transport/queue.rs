@@ -67,6 +67,8 @@ pub(super) struct Bucket {
     pub(super) lanes: Lanes<Arc<Ticket>>,
     pub(super) paused_until: Duration,
     pace: Pace,
+    /// Points that calls took of `pace` whose cost nobody told: the server's next figure counts them.
+    unsure: u32,
     /// When the first ticket should look again, and which ticket is sleeping until then.
     retry_at: Option<Duration>,
     armed: Option<u64>,
@@ -97,6 +99,7 @@ impl Queue {
                 bucket.capacity,
                 bucket.restore_per_kilosecond,
             ),
+            unsure: 0,
             lanes: Lanes::new(),
             paused_until: now,
             retry_at: None,
@@ -190,15 +193,20 @@ impl Queue {
         match ending {
             Ending::GivenUp | Ending::NotSent => bucket.give_back(held, now),
             Ending::Unanswered if now.saturating_sub(held.began()) < self.timeout => {
-                bucket.level.lose(held, BROKEN_LATE_MAX, now);
+                bucket.lose(held, BROKEN_LATE_MAX, now);
             }
-            Ending::Abandoned | Ending::Unanswered => bucket.level.lose(held, LATE_MAX, now),
+            Ending::Abandoned | Ending::Unanswered => bucket.lose(held, LATE_MAX, now),
             Ending::Failed | Ending::Answered | Ending::Throttled(_) => {
                 bucket.settle(held, report, now);
             }
         }
         let pause = match ending {
-            Ending::Throttled(wait) => Some(bucket.throttle(held, wait, now, backoff)),
+            Ending::Throttled(wait) => {
+                if report.level.is_none() {
+                    bucket.drain(now);
+                }
+                Some(bucket.throttle(held, wait, now, backoff))
+            }
             Ending::Answered if bucket.throttled_at.is_none_or(|at| held.began() > at) => {
                 bucket.throttles = 0;
                 None
@@ -337,16 +345,32 @@ impl Bucket {
         self.pace.give_back(held.cost());
     }
 
+    fn lose(&mut self, held: Held, late_max: Duration, now: Duration) {
+        self.level.lose(held, late_max, now);
+        self.unsure = self.unsure.saturating_add(held.cost());
+    }
+
     fn settle(&mut self, held: Held, report: Report, now: Duration) {
         self.level.settle(held, report.cost, report.level, now);
-        let cost = report.cost.unwrap_or(held.cost());
-        self.pace.give_back(held.cost().saturating_sub(cost));
+        match report.cost {
+            Some(cost) => self.pace.give_back(held.cost().saturating_sub(cost)),
+            None => self.unsure = self.unsure.saturating_add(held.cost()),
+        }
+        if report.level.is_some() {
+            self.pace.give_back(std::mem::take(&mut self.unsure));
+        }
         let capacity = self.level.capacity();
         self.pace
             .follow(capacity, self.level.restore_per_kilosecond());
     }
 
-    /// Empties everything and pauses; how long.
+    /// The server refused for its limit and did not say what is left: nothing.
+    fn drain(&mut self, now: Duration) {
+        self.level.drain(now);
+        self.pace.drain();
+    }
+
+    /// Pauses; how long.
     fn throttle(
         &mut self,
         held: Held,
@@ -360,8 +384,6 @@ impl Bucket {
         }
         self.throttled_at = Some(now);
         let pause = wait.unwrap_or_else(|| backoff(self.throttles));
-        self.level.drain(now);
-        self.pace.drain();
         self.paused_until = self.paused_until.max(now.saturating_add(pause));
         pause
     }

@@ -121,6 +121,20 @@ fn a_cheaper_answer_gives_points_back_to_level_and_pace() {
 }
 
 #[test]
+fn what_lost_and_failed_calls_took_is_settled_by_the_servers_next_figure() {
+    let world = world();
+    let lost = Err(CallError::Unanswered("connection closed".into()));
+    assert!(world.exchange(400, lost).is_err());
+    assert!(world.exchange(400, Ok(response(500, ""))).is_ok());
+    assert_eq!(world.points(), 100);
+    world.pass(3);
+    let figure = || Ok(response(200, "1000/1000/50/0"));
+    assert!(world.exchange(10, figure()).is_ok());
+    assert_eq!(world.points(), 900);
+    assert!(world.exchange(900, figure()).is_ok(), "without waiting");
+}
+
+#[test]
 fn another_rate_of_the_server_replaces_the_pace_emptied() {
     let world = world();
     assert!(
