@@ -135,7 +135,7 @@ impl Plan {
         Self {
             seed,
             shops,
-            healed: [healed, lasting][usize::from(seed % 3 == 0)].clone(),
+            healed: [healed, lasting][usize::from(seed.is_multiple_of(3))].clone(),
             network: Network {
                 lost: pick([0, 0, 10, 150]),
                 late: if read_back_secs == NEVER { 0 } else { late },
