@@ -162,6 +162,7 @@ fn change(world: &mut World, words: &Words<'_>) {
                 match verb {
                     "edit" => order.set_open(line, units),
                     "withhold" => order.take_off(line, units, PutBack::Withheld, now),
+                    "lose" => order.write_off(line, units, now),
                     "free" => order.take_off(line, units, PutBack::Released, now),
                     "cancel" => order.set_open(line, order.open(line).saturating_sub(units)),
                     "fulfill" => order.fulfill(line, units, place, now),

@@ -40,7 +40,7 @@ pub(super) struct ShopOrder {
     pub(super) lines: Vec<ShopLine>,
     pub(super) parcels: Vec<Parcel>,
     pub(super) returns: Vec<Parcel>,
-    /// Unshipped units that were cancelled with a word on what became of them.
+    /// Units that were cancelled or refunded, with a word on what became of them.
     pub(super) put_back: Vec<(PutBack, Parcel)>,
 }
 
@@ -124,6 +124,12 @@ impl ShopOrder {
         let units = units.min(self.open(line));
         self.set_open(line, self.open(line) - units);
         self.put_back.push((kind, parcel(line, units, None, at)));
+    }
+
+    /// Says of shipped units that they are refunded and do not come back.
+    pub(super) fn write_off(&mut self, line: &str, units: u32, at: Timestamp) {
+        let written = parcel(line, units, None, at);
+        self.put_back.push((PutBack::Withheld, written));
     }
 
     pub(super) fn fulfill(&mut self, line: &str, units: u32, place: Option<&str>, at: Timestamp) {

@@ -33,9 +33,10 @@ fn what_was_put_back_or_had_left_is_not_withheld() {
         shown MUG 9
         free A1 MUG 2
         fulfill A1 MUG 3 place=L1
+        lose A1 MUG 2
         withhold A1 MUG 1
     "), @r"
-    line 6 notes: order A1: 1 MUG withheld at main
+    line 7 notes: order A1: 1 MUG withheld at main
     MUG  main  available 5  unavailable 1
     A1 MUG  fulfilled 3
     slot MUG@L1  free  expected 5
