@@ -8,8 +8,11 @@
 mod audit;
 mod machine;
 mod merchant;
+mod orders_in;
 mod plan;
 mod run;
+mod scene;
+mod setup;
 mod tasks;
 mod trace;
 mod wire;
