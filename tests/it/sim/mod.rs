@@ -10,6 +10,7 @@ mod machine;
 mod merchant;
 mod orders_in;
 mod plan;
+mod pushes;
 mod run;
 mod scene;
 mod setup;
