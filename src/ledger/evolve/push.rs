@@ -169,13 +169,7 @@ fn settle(
     }
     match outcome {
         RowOutcome::Applied => {
-            // Acts learned since the intent came after the write: before it they would have made
-            // the comparison fail.
-            let moved = match (slot.expected, row.expected) {
-                (Some(now), Some(then)) => now.saturating_sub(then),
-                (Some(_) | None, None) | (None, Some(_)) => 0,
-            };
-            slot.expected = Some(row.quantity.signed().saturating_add(moved));
+            slot.expected = Some(expected_after(slot, row));
             slot.changed_at = confirmed.at;
             slot.confirmed = Some(confirmed);
             // Whether a correction lasted is seen by reading once more.
@@ -183,10 +177,27 @@ fn settle(
                 must_read(slot, confirmed.at);
             }
         }
-        RowOutcome::Accepted(_) | RowOutcome::Stale => must_read(slot, confirmed.at),
+        // A reading tells whether it came to that; one that differs is drift, so that it ends.
+        RowOutcome::Accepted(_) => {
+            slot.expected = Some(expected_after(slot, row));
+            must_read(slot, confirmed.at);
+        }
+        RowOutcome::Stale => must_read(slot, confirmed.at),
         RowOutcome::Refused(why) => slot.state = SlotState::Parked(why.clone()),
         RowOutcome::NotApplied | RowOutcome::InDoubt => {}
     }
+}
+
+/// What a slot holds once a row is written.
+///
+/// Acts learned since the intent came after the write: before it they would have made the comparison
+/// fail.
+fn expected_after(slot: &PushState, row: &Row) -> i64 {
+    let moved = match (slot.expected, row.expected) {
+        (Some(now), Some(then)) => now.saturating_sub(then),
+        (Some(_) | None, None) | (None, Some(_)) => 0,
+    };
+    row.quantity.signed().saturating_add(moved)
 }
 
 fn read(

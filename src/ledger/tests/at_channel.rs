@@ -2,7 +2,7 @@
 
 use channelsync_contract::ids::OrderId;
 
-use super::super::command::{Change, Hint, OrderReport, Source};
+use super::super::command::{Change, Hint, OrderReport, PutBack, Source};
 use super::language::{Told, Words};
 use super::shop::{ShopOrder, Without, listing_of};
 use super::world::World;
@@ -161,6 +161,9 @@ fn change(world: &mut World, words: &Words<'_>) {
             for (line, units) in lines {
                 match verb {
                     "edit" => order.set_open(line, units),
+                    "withhold" => order.take_off(line, units, PutBack::Withheld, now),
+                    "lose" => order.write_off(line, units, now),
+                    "free" => order.take_off(line, units, PutBack::Released, now),
                     "cancel" => order.set_open(line, order.open(line).saturating_sub(units)),
                     "fulfill" => order.fulfill(line, units, place, now),
                     "undo" => order.undo(line, units),

@@ -6,6 +6,8 @@
 //! list us MUG [sku=TEXT]        map KIT MUG=1 CUP=2               map KIT (by itself again)
 //! order A1 MUG 3 MUG#2 1 [place=L1] [on=us] [test] [quiet]        a buyer orders
 //! edit A1 MUG 5   cancel A1 [MUG 2]   drop A1 MUG   route A1 MUG L1:2 L2
+//! withhold A1 [MUG 2]   free A1 [MUG 2]         cancelled without and with a word of restock
+//! lose A1 MUG 2                                shipped, refunded, and not coming back
 //! fulfill A1 [MUG 2] [place=L2]   undo A1 [MUG 2]   return A1 MUG 1 [place=L2]
 //! tell A1 [without=routes,lines]   save A1 old   deliver old   page old A1   hint A1   absent A1
 //! ship A1 [MUG 2]                                               we send a parcel

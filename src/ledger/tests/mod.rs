@@ -28,3 +28,4 @@ mod readings;
 mod scarcity;
 mod shipments;
 mod stock;
+mod withheld;

@@ -51,7 +51,7 @@ fn each_outcome_leaves_its_row_where_it_belongs() {
         shown F 7
     "), @r"
         slot A@L1  free  expected 7  confirmed 7
-        slot B@L1  free  expected 1  to be read
+        slot B@L1  free  expected 7  to be read
         slot C@L1  free  expected 1  to be read
         slot D@L1  parked: a bundle has no quantity  expected 1
         slot E@L1  free  expected 1
@@ -61,7 +61,7 @@ fn each_outcome_leaves_its_row_where_it_belongs() {
     line 12 refused: slot F@L1 is not free to be pushed
     line 14 refused: nothing is parked as A@L1
     slot A@L1  free  expected 7  confirmed 7
-    slot B@L1  free  expected 1  to be read
+    slot B@L1  free  expected 7  to be read
     slot C@L1  free  expected 1  to be read
     slot D@L1  free  expected 1  to be read
     slot E@L1  in flight  expected 1
@@ -192,5 +192,119 @@ fn parcels_before_and_after_an_adopted_reading_are_told_apart() {
     MUG  main  available 6  committed 2
     A1 MUG  open 2  held main 2  fulfilled 3  restocked 2
     slot MUG@L1  free  expected 8
+    ");
+}
+
+/// R38
+#[test]
+fn accepted_is_not_applied_until_read_back_equal() {
+    let accepted = "
+        shown MUG 5
+        push c1 MUG 7 expect=5
+        pushed c1 accepted
+    ";
+    for (then, expected) in [
+        ("push c2 MUG 8 expect=7", "expected 7  to be read"),
+        ("shown MUG 7 began=-90", "expected 7  to be read"),
+        ("shown MUG 7", "expected 7"),
+        ("shown MUG 5", "expected 7  recheck -2"),
+        ("shown MUG 8", "expected 8  corrections 1"),
+    ] {
+        let world = run(&format!("{accepted}{then}"));
+        let slots = super::print::slots(&world.ledger.channels[0]);
+        assert_eq!(slots, [format!("slot MUG@L1  free  {expected}")], "{then}");
+    }
+}
+
+/// R38
+#[test]
+fn what_is_accepted_may_be_explained_by_a_newer_sale() {
+    assert_snapshot!(replay("
+        receive MUG 9
+        order A1 MUG 2
+        shown MUG 5
+        push c1 MUG 7 expect=5
+        pushed c1 accepted
+        fulfill A1 MUG 1 place=L1 quiet
+        shown MUG 6
+        slots
+        tell A1
+        shown MUG 6
+    "), @r"
+        slot MUG@L1  free  expected 7  recheck -1
+    MUG  main  available 7  committed 1
+    A1 MUG  open 1  held main 1  fulfilled 1
+    slot MUG@L1  free  expected 6
+    ");
+}
+
+/// R38
+#[test]
+fn what_is_accepted_and_never_applied_ends_parked() {
+    assert_snapshot!(replay("
+        receive MUG 9
+        order A1 MUG 5
+        shown MUG 5
+        push c1 MUG 7 expect=5
+        pushed c1 accepted
+        shown MUG 5 complete=-600
+        slots
+        shown MUG 5 complete=0
+        push c2 MUG 7 expect=5
+        pushed c2 accepted
+        shown MUG 5 complete=-600
+        shown MUG 5 complete=0
+        push c3 MUG 7 expect=5
+        pushed c3 accepted
+        shown MUG 5 complete=-600
+        shown MUG 5 complete=0
+    "), @r"
+        slot MUG@L1  free  expected 7  recheck -2
+    MUG  main  available 4  committed 5
+    A1 MUG  open 5  held main 5
+    slot MUG@L1  parked: drifted by -2 after 2 corrections in a row  expected 5  corrections 3
+    ");
+}
+
+/// R33
+#[test]
+fn what_failed_at_one_slot_stays_there_whatever_succeeds_beside_it() {
+    assert_snapshot!(replay("
+        channel us main=L1 east=L2
+        channel eu main=L1
+        shown MUG 1
+        shown MUG 1 place=L2
+        shown MUG 1 on=eu
+        shown CUP 1
+        push c1 MUG 7 CUP 7 expect=1
+        pushed c1 refused applied
+        push c2 MUG 7 place=L2 expect=1
+        pushed c2 in_doubt
+        push c3 MUG 7 on=eu expect=1
+        pushed c3 applied
+        slots
+        push c4 CUP 8 expect=7
+        pushed c4 applied
+        shown MUG 7 on=eu
+        shown CUP 8
+        slots
+        release MUG
+        shown MUG 1
+        shown MUG 1 place=L2
+        push c5 MUG 7 expect=1
+        push c6 MUG 7 place=L2 expect=1
+    "), @r"
+        slot MUG@L1  parked: a bundle has no quantity  expected 1
+        slot MUG@L2  in doubt  expected 1
+        slot CUP@L1  free  expected 7  confirmed 7
+        slot MUG@L1  free  expected 7  confirmed 7
+        slot MUG@L1  parked: a bundle has no quantity  expected 1
+        slot MUG@L2  in doubt  expected 1
+        slot CUP@L1  free  expected 8  confirmed 8
+        slot MUG@L1  free  expected 7  confirmed 7
+    slot MUG@L1  in flight  expected 1
+    slot MUG@L2  in flight  expected 1
+    slot CUP@L1  free  expected 8  confirmed 8
+    slot MUG@L1  free  expected 7  confirmed 7
     ");
 }

@@ -40,6 +40,8 @@ pub(super) struct ShopOrder {
     pub(super) lines: Vec<ShopLine>,
     pub(super) parcels: Vec<Parcel>,
     pub(super) returns: Vec<Parcel>,
+    /// Units that were cancelled or refunded, with a word on what became of them.
+    pub(super) put_back: Vec<(PutBack, Parcel)>,
 }
 
 /// Facets that a report leaves unknown.
@@ -68,6 +70,7 @@ impl ShopOrder {
             lines: Vec::new(),
             parcels: Vec::new(),
             returns: Vec::new(),
+            put_back: Vec::new(),
         }
     }
 
@@ -116,6 +119,19 @@ impl ShopOrder {
         }
     }
 
+    /// Cancels unshipped units and says what becomes of them.
+    pub(super) fn take_off(&mut self, line: &str, units: u32, kind: PutBack, at: Timestamp) {
+        let units = units.min(self.open(line));
+        self.set_open(line, self.open(line) - units);
+        self.put_back.push((kind, parcel(line, units, None, at)));
+    }
+
+    /// Says of shipped units that they are refunded and do not come back.
+    pub(super) fn write_off(&mut self, line: &str, units: u32, at: Timestamp) {
+        let written = parcel(line, units, None, at);
+        self.put_back.push((PutBack::Withheld, written));
+    }
+
     pub(super) fn fulfill(&mut self, line: &str, units: u32, place: Option<&str>, at: Timestamp) {
         let units = units.min(self.open(line));
         if units > 0 {
@@ -157,13 +173,17 @@ impl ShopOrder {
             units: Units(parcel.units),
             at: Some(parcel.at),
         };
-        let restock = |parcel: &Parcel| ReportRestock {
+        let restock = |kind, parcel: &Parcel| ReportRestock {
             line: LineId::new(&parcel.line),
-            kind: PutBack::Returned,
+            kind,
             location: parcel.place.as_ref().map(ChannelLocationId::new),
             units: Units(parcel.units),
             at: Some(parcel.at),
         };
+        let returned = self.returns.iter();
+        let restocks = returned.map(|parcel| restock(PutBack::Returned, parcel));
+        let off = self.put_back.iter();
+        let restocks = restocks.chain(off.map(|(kind, parcel)| restock(*kind, parcel)));
         let said = self.lines.iter().any(|line| line.routes.is_some());
         OrderReport {
             order: OrderId::new(&self.id),
@@ -175,7 +195,7 @@ impl ShopOrder {
             lines: (!without.lines).then(|| self.lines.iter().map(line_report).collect()),
             routes: (said && !without.routes).then(|| self.routes()),
             shipments: (!without.shipments).then(|| self.parcels.iter().map(shipment).collect()),
-            restocks: (!without.restocks).then(|| self.returns.iter().map(restock).collect()),
+            restocks: (!without.restocks).then(|| restocks.collect()),
         }
     }
 

@@ -1,10 +1,7 @@
 //! A machine on which the daemon lives, dies, and lives again.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::future::poll_fn;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -20,16 +17,14 @@ use channelsync::store::memory::{Fate, Fault, MemoryDisk};
 use channelsync::store::parked::ParkedFiles;
 use channelsync::store::{Group, Head, Journal, JournalError};
 use channelsync_contract::{Clock, MerchantId, Rng, Spawn, Transport};
-use channelsync_sandbox::{Options, Sandbox, ShopInfo};
+use channelsync_sandbox::{Sandbox, ShopInfo};
 use tempfile::TempDir;
 
 use super::plan::{Plan, dice};
+use super::setup::{MERCHANT, options, write_config};
 use super::tasks::{Queue, Tree};
 use super::trace::{Trace, digest};
-use super::wire::{Accepted, Door, Net, Open, PausedClock, Postman, Wire};
-
-/// The merchant of every run.
-const MERCHANT: &str = "sim";
+use super::wire::{Accepted, Answers, Door, Net, Open, PausedClock, Postman, Wire};
 
 /// Everything of one run.
 pub(super) struct Machine {
@@ -41,6 +36,7 @@ pub(super) struct Machine {
     pub(super) disk: MemoryDisk,
     /// New orders whose delivery was accepted.
     pub(super) accepted: Accepted,
+    pub(super) answers: Arc<Mutex<Answers>>,
     pub(super) net: Arc<Net>,
     config: Config,
     door: Arc<Door>,
@@ -66,6 +62,8 @@ struct Doom {
     /// The last entry known to be durable.
     committed: Mutex<u64>,
     life: Mutex<Option<Arc<Queue>>>,
+    /// Tasks of the next life, and after how many of their polls it ends.
+    aim: Mutex<Option<(&'static [&'static str], u64)>>,
 }
 
 impl Machine {
@@ -73,11 +71,13 @@ impl Machine {
         let clock = PausedClock::start();
         let door = Arc::new(Door::default());
         let accepted = Accepted::default();
+        let answers = Arc::<Mutex<Answers>>::default();
         let courier = Postman {
             door: door.clone(),
             clock: clock.clone(),
             trace: trace.clone(),
             accepted: accepted.clone(),
+            answers: answers.clone(),
         };
         let sandbox = Sandbox::new(&options(&plan), clock.clone(), Arc::new(courier));
         let net = Arc::new(Net {
@@ -86,6 +86,7 @@ impl Machine {
             outside,
             dice: dice(plan.seed, 2),
             faults: Mutex::new(plan.network),
+            sent: Mutex::default(),
         });
         let shops = sandbox.shops();
         let dir = TempDir::new().unwrap();
@@ -96,6 +97,7 @@ impl Machine {
             mortal: Mutex::new(true),
             committed: Mutex::default(),
             life: Mutex::default(),
+            aim: Mutex::default(),
         });
         let disk = MemoryDisk::new();
         watch_commits(&disk, &doom, &trace, &clock);
@@ -108,6 +110,7 @@ impl Machine {
             shops,
             disk,
             accepted,
+            answers,
             net,
             config,
             door,
@@ -158,6 +161,11 @@ impl Machine {
         }
     }
 
+    /// The next life ends after so many polls of tasks with these names.
+    pub(super) fn aim(&self, tasks: &'static [&'static str], polls: u64) {
+        *self.doom.aim.lock().unwrap() = Some((tasks, polls));
+    }
+
     /// Lets the daemon live, die and live again.
     pub(super) async fn lives(self: Arc<Self>) {
         loop {
@@ -167,6 +175,9 @@ impl Machine {
                 Ok(book) => book,
                 Err(error) => return self.find(format!("the book cannot be opened: {error}")),
             };
+            if let Some((tasks, polls)) = self.doom.aim.lock().unwrap().take() {
+                queue.aim(tasks, polls);
+            }
             *self.doom.life.lock().unwrap() = Some(queue.clone());
             let start = self.clone().start(queue.clone(), book);
             queue.spawn("start", Box::pin(start));
@@ -224,6 +235,8 @@ impl Machine {
             doom: self.doom.clone(),
             trace: self.trace.clone(),
             fatal: self.plan.crashes.writes,
+            clock: self.clock.clone(),
+            takes: self.plan.append_takes,
         };
         Ok(Book {
             ledger,
@@ -315,6 +328,9 @@ struct Fragile {
     trace: Arc<Trace>,
     /// Writes in a thousand.
     fatal: u64,
+    clock: Arc<PausedClock>,
+    /// How long every write takes.
+    takes: Duration,
 }
 
 #[async_trait]
@@ -324,6 +340,9 @@ impl Journal for Fragile {
     }
 
     async fn append(&self, group: Group) -> Result<Head, JournalError> {
+        if !self.takes.is_zero() {
+            self.clock.sleep(self.takes).await;
+        }
         let mut append = self.inner.append(group);
         let (fate, mut polls) = (self.doom.dice.below(1_000), 1 + self.doom.dice.below(3));
         if fate >= self.fatal || !*self.doom.mortal.lock().unwrap() {
@@ -359,64 +378,4 @@ impl Journal for Fragile {
     async fn close(&self) -> Result<(), JournalError> {
         self.inner.close().await
     }
-}
-
-fn options(plan: &Plan) -> Options {
-    let demo = channelsync_sandbox::Demo {
-        shops: 2,
-        skus: 12,
-        locations: 2,
-        on_hand: plan.shelf_units,
-    };
-    let timings = channelsync_sandbox::Timings {
-        answer_delay: plan.answer_delay,
-        search_lag: plan.search_lag,
-        ..channelsync_sandbox::Timings::default()
-    };
-    let mut shops = demo.shops(plan.seed);
-    for shop in &mut shops {
-        shop.plan = plan.limit;
-    }
-    Options {
-        seed: plan.seed,
-        shops,
-        faults: plan.shops.clone(),
-        timings,
-    }
-}
-
-/// A configuration as a person would write it.
-fn write_config(dir: &Path, plan: &Plan, shops: &[ShopInfo], book_from: &str) {
-    fs::create_dir_all(dir.join("merchants.d")).unwrap();
-    let daemon = "state_dir = \"state\"\npublic_url = \"http://127.0.0.1:2\"\n\n[listen]\n\
-                  webhooks = \"127.0.0.1:2\"\n";
-    fs::write(dir.join("channelsync.toml"), daemon).unwrap();
-    let mut merchant = format!(
-        "locations = [\"place-1\", \"place-2\"]\n\n[rules]\n{}",
-        plan.rules
-    );
-    for shop in shops {
-        let name = &shop.name;
-        let secret = dir.join(name);
-        fs::write(&secret, &shop.client_secret).unwrap();
-        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-        let pairs: Vec<String> = (1..)
-            .zip(&shop.locations)
-            .map(|(at, theirs)| format!("{{ ours = \"place-{at}\", theirs = \"{}\" }}", theirs.id))
-            .collect();
-        merchant.push_str(&format!(
-            "\n[channels.{name}]\nconnector = \"shopify\"\nmode = \"live\"\nshop = \"{}\"\n\
-             base_url = \"http://127.0.0.1:1{}\"\nbook_from = \"{book_from}\"\n\
-             locations = [{}]\npoll_interval_secs = {}\npoll_overlap_secs = 15\n\
-             read_back_interval_secs = {}\n\n[channels.{name}.credentials]\nclient_id = \"{}\"\n\
-             client_secret_file = \"{name}\"\nwebhook_secret_files = [\"{name}\"]\n",
-            shop.domain,
-            shop.base_path,
-            pairs.join(", "),
-            plan.poll_secs,
-            plan.read_back_secs,
-            shop.client_id,
-        ));
-    }
-    fs::write(dir.join(format!("merchants.d/{MERCHANT}.toml")), merchant).unwrap();
 }

@@ -8,8 +8,12 @@
 mod audit;
 mod machine;
 mod merchant;
+mod orders_in;
 mod plan;
+mod pushes;
 mod run;
+mod scene;
+mod setup;
 mod tasks;
 mod trace;
 mod wire;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use channelsync::ports::SeededRng;
 use channelsync_contract::Rng;
-use channelsync_sandbox::Faults;
+use channelsync_sandbox::{Demo, Faults};
 
 /// How a run goes.
 #[derive(Clone, Debug)]
@@ -36,10 +36,12 @@ pub(super) struct Plan {
     pub(super) receipt_units: u64,
     /// Units counted in of a SKU at a location, at most.
     pub(super) opening_units: u64,
-    /// Units that shops claim to have at the start.
-    pub(super) shelf_units: i64,
+    /// The shops, and the units that they claim to have at the start.
+    pub(super) size: Demo,
     /// Seconds between polls.
     pub(super) poll_secs: u64,
+    /// How far a poll goes back.
+    pub(super) overlap_secs: u64,
     /// Seconds in which all slots are read back once.
     pub(super) read_back_secs: u64,
     /// How long searches of a shop lag behind, on average.
@@ -50,6 +52,10 @@ pub(super) struct Plan {
     pub(super) limit: channelsync_sandbox::Plan,
     /// The merchant's rules, as in its file.
     pub(super) rules: &'static str,
+    /// The daemon's limits, as in its file.
+    pub(super) limits: &'static str,
+    /// How long the disk takes to make a group durable.
+    pub(super) append_takes: Duration,
 }
 
 /// Requests in a thousand that go wrong between the daemon and a shop.
@@ -59,6 +65,8 @@ pub(super) struct Network {
     pub(super) lost: u64,
     /// Arrive up to a minute and a half late, when the caller has long given up.
     pub(super) late: u64,
+    /// A shop whose requests all vanish.
+    pub(super) silent: Option<&'static str>,
 }
 
 /// When the daemon dies.
@@ -94,12 +102,51 @@ const LIMITS: [channelsync_sandbox::Plan; 3] = [
     },
 ];
 
+/// Shops of a usual run, with nothing on their shelves.
+const SIZE: Demo = Demo {
+    shops: 2,
+    skus: 12,
+    locations: 2,
+    on_hand: 0,
+};
+
 /// Randomness of a seed for one purpose.
 pub(super) fn dice(seed: u64, purpose: u64) -> SeededRng {
     SeededRng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ purpose)
 }
 
 impl Plan {
+    /// A plan in which nothing goes wrong, with more on the shelves than anybody buys.
+    pub(super) fn calm() -> Self {
+        Self {
+            seed: 1,
+            shops: Faults::default(),
+            healed: Faults::default(),
+            network: Network::default(),
+            crashes: Crashes::default(),
+            disk_fails: 0,
+            disk_full_secs: 0,
+            busy: Duration::ZERO,
+            buyer_gap: Duration::from_secs(2),
+            command_gap: Duration::ZERO,
+            receipt_units: 0,
+            opening_units: 0,
+            size: Demo {
+                on_hand: 10_000,
+                ..SIZE
+            },
+            poll_secs: 5,
+            overlap_secs: 15,
+            read_back_secs: NEVER,
+            search_lag: Duration::from_secs(1),
+            answer_delay: Duration::ZERO,
+            limit: channelsync_sandbox::Plan::PLUS,
+            rules: "",
+            limits: "",
+            append_takes: Duration::ZERO,
+        }
+    }
+
     /// The plan of a seed.
     pub(super) fn of(seed: u64) -> Self {
         let dice = dice(seed, 1);
@@ -139,6 +186,7 @@ impl Plan {
             network: Network {
                 lost: pick([0, 0, 10, 150]),
                 late: if read_back_secs == NEVER { 0 } else { late },
+                silent: None,
             },
             crashes: Crashes {
                 polls_max: pick([0, 20_000, 4_000, 800]),
@@ -152,13 +200,19 @@ impl Plan {
             command_gap: Duration::from_secs(pick([5, 20, 60, 60])),
             receipt_units: pick([2, 6, 12, 24]),
             opening_units: pick([2, 5, 9, 40]),
-            shelf_units: i64::try_from(pick([0, 0, 3, 30])).unwrap(),
+            size: Demo {
+                on_hand: i64::try_from(pick([0, 0, 3, 30])).unwrap(),
+                ..SIZE
+            },
             poll_secs: pick([5, 5, 10, 30]),
+            overlap_secs: 15,
             read_back_secs,
             search_lag: Duration::from_secs(pick([0, 1, 1, 5])),
             answer_delay: Duration::from_millis(pick([0, 0, 120, 2_000])),
             limit: LIMITS[usize::try_from(pick([0, 0, 1, 2])).unwrap()],
             rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
+            limits: "",
+            append_takes: Duration::ZERO,
         }
     }
 }

@@ -33,12 +33,7 @@ pub(super) struct Report {
 
 /// Plays a plan from beginning to end, in this thread and in no time.
 pub(super) fn play(plan: Plan) -> Report {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    in_no_time(async {
         let trace = Arc::new(Trace::new());
         let outside = Queue::new(trace.clone(), dice(plan.seed, 7), u64::MAX);
         let machine = Machine::new(plan, outside.clone(), trace.clone());
@@ -57,6 +52,16 @@ pub(super) fn play(plan: Plan) -> Report {
             simulated: machine.clock.uptime(),
         }
     })
+}
+
+/// Runs something on the paused clock.
+pub(super) fn in_no_time<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(work)
 }
 
 async fn story(machine: Arc<Machine>, outside: Arc<Queue>) {
@@ -127,7 +132,7 @@ async fn judge(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bool {
 }
 
 /// Waits until nothing is left to do; whether it came to that.
-async fn rest(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bool {
+pub(super) async fn rest(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bool {
     let until = machine.clock.uptime() + REST_WITHIN;
     while machine.found().is_empty() {
         machine.clock.sleep(LOOK_EVERY).await;
@@ -177,7 +182,7 @@ fn unrest(machine: &Machine, merchant: &Merchant) -> Option<String> {
 }
 
 /// What must hold at every moment.
-async fn look(machine: &Machine, merchant: &Merchant) {
+pub(super) async fn look(machine: &Machine, merchant: &Merchant) {
     for shop in &machine.shops {
         let page = TruthPage {
             orders_max: 0,

@@ -19,6 +19,8 @@ pub(super) struct Queue {
     dice: SeededRng,
     /// Polls that are left to its tasks.
     polls: AtomicU64,
+    /// Names of tasks, and polls that are left to them.
+    aim: Mutex<Option<(&'static [&'static str], u64)>>,
     struck: AtomicBool,
 }
 
@@ -41,8 +43,14 @@ impl Queue {
             trace,
             dice,
             polls: AtomicU64::new(polls),
+            aim: Mutex::default(),
             struck: AtomicBool::new(false),
         })
+    }
+
+    /// After so many polls of tasks with these names none is polled any more.
+    pub(super) fn aim(&self, tasks: &'static [&'static str], polls: u64) {
+        *self.aim.lock().unwrap() = Some((tasks, polls));
     }
 
     /// From now on none of its tasks is polled.
@@ -60,9 +68,19 @@ impl Queue {
         self.struck.load(Ordering::Relaxed)
     }
 
-    fn may_poll(&self) -> bool {
+    fn may_poll(&self, task: &str) -> bool {
         if self.is_struck() {
             return false;
+        }
+        if let Some((tasks, left)) = &mut *self.aim.lock().unwrap()
+            && tasks.contains(&task)
+        {
+            if *left == 0 {
+                self.trace.count("crash between two polls");
+                self.struck.store(true, Ordering::Relaxed);
+                return false;
+            }
+            *left -= 1;
         }
         match self.polls.load(Ordering::Relaxed) {
             0 => {
@@ -192,7 +210,11 @@ impl Future for Tree {
             let Some(task) = self.draw() else {
                 return Poll::Pending;
             };
-            if self.queue.may_poll() {
+            let name = self
+                .tasks
+                .get(&task)
+                .map_or("", |running| running.task.name);
+            if self.queue.may_poll(name) {
                 self.run(task);
             }
             // Others may come in between.

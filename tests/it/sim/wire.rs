@@ -3,6 +3,7 @@
 //! A request lives outside the daemon's tree. When its caller is gone, by a time limit or a crash,
 //! it may still arrive and have its effect, or be lost with its caller.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use channelsync::ports::SeededRng;
 use channelsync_contract::ports::within;
 use channelsync_contract::{CallError, Clock, Request, Response, Rng, Spawn, Timestamp, Transport};
 use channelsync_sandbox::{Courier, Unanswered, Undelivered};
-use http::StatusCode;
+use http::{StatusCode, header};
 use tokio::sync::oneshot;
 use tower::ServiceExt;
 
@@ -62,6 +63,8 @@ pub(super) struct Net {
     pub(super) outside: Arc<Queue>,
     pub(super) dice: SeededRng,
     pub(super) faults: Mutex<Network>,
+    /// Requests so far, by operation.
+    pub(super) sent: Mutex<BTreeMap<String, u64>>,
 }
 
 /// The way to one shop.
@@ -85,12 +88,13 @@ enum Way {
 }
 
 impl Net {
-    fn draw(&self) -> (Way, Duration, Duration) {
+    fn draw(&self, shop: &str) -> (Way, Duration, Duration) {
         let faults = *self.faults.lock().unwrap();
         let (lost, late) = (self.dice.below(1_000), self.dice.below(1_000));
         let mut out = 2 + self.dice.below(60);
         let back = 1 + self.dice.below(40);
         let way = match lost {
+            _ if faults.silent == Some(shop) => Way::Swallowed,
             lost if lost * 2 < faults.lost => Way::Broken,
             lost if lost < faults.lost => Way::Swallowed,
             _ => Way::Fine,
@@ -114,9 +118,10 @@ async fn exchange(
     task: &'static str,
     reply: Reply,
 ) {
-    let name = name(&request);
+    let (shop, operation, name) = name(&request);
+    *net.sent.lock().unwrap().entry(operation).or_default() += 1;
     net.note(task, &format!("sends {name}"));
-    let (way, out, back) = net.draw();
+    let (way, out, back) = net.draw(&shop);
     net.clock.sleep(out).await;
     match way {
         Way::Fine => {}
@@ -172,8 +177,8 @@ async fn from_http(answer: http::Response<Body>) -> Result<Response, CallError> 
     })
 }
 
-/// A request in one line: the operation, and all of it as a hash.
-fn name(request: &Request) -> String {
+/// The shop and the operation of a request, and all of it in one line, ending in a hash.
+fn name(request: &Request) -> (String, String, String) {
     let path = request.path.rsplit("/shops/").next().unwrap_or_default();
     let shop = path.split('/').next().unwrap_or_default();
     let text = String::from_utf8_lossy(&request.body);
@@ -186,7 +191,8 @@ fn name(request: &Request) -> String {
         .unwrap_or_default()
         .trim()
         .to_owned();
-    format!("{shop} {operation} {}", digest(&request.body))
+    let line = format!("{shop} {operation} {}", digest(&request.body));
+    (shop.to_owned(), operation, line)
 }
 
 fn outcome(result: &Result<Response, CallError>) -> String {
@@ -232,8 +238,27 @@ impl Door {
     }
 }
 
+fn note_answer(answers: &mut Answers, answer: &axum::response::Response, took: Duration) {
+    answers.in_hand -= 1;
+    answers.slowest = answers.slowest.max(took);
+    let is_put_off = answer.status() == StatusCode::SERVICE_UNAVAILABLE
+        && answer.headers().contains_key(header::RETRY_AFTER);
+    answers.put_off += u64::from(is_put_off);
+}
+
 /// Channel and id of orders.
 pub(super) type Accepted = Arc<Mutex<Vec<(String, String)>>>;
+
+/// How deliveries were answered.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// Taken in and not answered yet.
+    pub(super) in_hand: usize,
+    /// The longest wait for an answer.
+    pub(super) slowest: Duration,
+    /// Told to come again later.
+    pub(super) put_off: u64,
+}
 
 /// Brings webhooks to the door.
 pub(super) struct Postman {
@@ -242,6 +267,7 @@ pub(super) struct Postman {
     pub(super) trace: Arc<Trace>,
     /// New orders whose delivery was accepted.
     pub(super) accepted: Accepted,
+    pub(super) answers: Arc<Mutex<Answers>>,
 }
 
 #[async_trait]
@@ -262,8 +288,16 @@ impl Courier for Postman {
             Some(open) => {
                 let (reply, answer) = oneshot::channel();
                 let request = request.map(Body::from);
+                let (clock, answers) = (self.clock.clone(), self.answers.clone());
                 let work = async move {
+                    let began = clock.uptime();
+                    answers.lock().unwrap().in_hand += 1;
                     let answered = open.routes.oneshot(request).await.unwrap();
+                    note_answer(
+                        &mut answers.lock().unwrap(),
+                        &answered,
+                        clock.uptime() - began,
+                    );
                     // Nobody waits for it when the daemon is gone.
                     let _gone: Result<(), http::StatusCode> = reply.send(answered.status());
                 };
