@@ -203,6 +203,7 @@ async fn serve(routes: Router, stop: &CancellationToken) -> SocketAddr {
     let edge = Edge {
         connections_max: 1_024,
         connections_per_ip_max: 1_024,
+        trusts: Arc::new(|_| false),
         header_bytes_max: 16_384,
         header_timeout: Duration::from_secs(10),
     };

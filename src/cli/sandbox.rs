@@ -58,12 +58,15 @@ pub(super) struct Doubles {
 }
 
 /// Limits of the doubles' listener; its clients are on this machine.
-const EDGE: Edge = Edge {
-    connections_max: 1_024,
-    connections_per_ip_max: 1_024,
-    header_bytes_max: 65_536,
-    header_timeout: Duration::from_secs(60),
-};
+fn limits() -> Edge {
+    Edge {
+        connections_max: 1_024,
+        connections_per_ip_max: 1_024,
+        trusts: Arc::new(|_| false),
+        header_bytes_max: 65_536,
+        header_timeout: Duration::from_secs(60),
+    }
+}
 
 /// Serves doubles.
 ///
@@ -94,7 +97,7 @@ pub(super) async fn start(
     let (routes, spawn, ended) = (sandbox.router(), world.spawn.clone(), stop.clone());
     world.spawn.spawn(
         "sandbox listener",
-        Box::pin(async move { edge::serve(listener, routes, EDGE, spawn, ended).await }),
+        Box::pin(async move { edge::serve(listener, routes, limits(), spawn, ended).await }),
     );
     let driven = sandbox.clone();
     world

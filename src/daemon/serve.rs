@@ -125,9 +125,11 @@ pub async fn serve(
     })?;
     let daemon = start(world, config, books).await?;
     let state = Arc::new(admin_state(world, config, &daemon));
+    let proxies = config.listen.trusted_proxies.clone();
     let edge = Edge {
         connections_max: config.limits.connections_max,
         connections_per_ip_max: config.limits.connections_per_ip_max,
+        trusts: Arc::new(move |address| proxies.iter().any(|proxy| proxy.contains(address))),
         header_bytes_max: config.limits.header_bytes_max,
         header_timeout: config.limits.header_timeout,
     };
@@ -138,6 +140,7 @@ pub async fn serve(
         ("admin listener", admin_socket.into(), inside),
     ] {
         let (spawn, stop) = (world.spawn.clone(), daemon.tasks.stop.clone());
+        let edge = edge.clone();
         daemon.tasks.start_once(name, async move {
             edge::serve(listener, routes, edge, spawn, stop).await;
             Ok::<(), std::convert::Infallible>(())

@@ -327,6 +327,7 @@ fn listen(socket: &Path, routes: Router, stop: &CancellationToken) {
     let edge = Edge {
         connections_max: 8,
         connections_per_ip_max: 8,
+        trusts: Arc::new(|_| false),
         header_bytes_max: 16_384,
         header_timeout: Duration::from_secs(5),
     };
