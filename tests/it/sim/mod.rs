@@ -25,6 +25,9 @@ use std::sync::Once;
 use plan::Plan;
 use run::{Report, play};
 
+pub(crate) use run::in_no_time;
+pub(crate) use wire::PausedClock;
+
 /// Played when nothing else is asked for.
 const SEEDS: u64 = 40;
 

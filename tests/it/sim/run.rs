@@ -55,7 +55,7 @@ pub(super) fn play(plan: Plan) -> Report {
 }
 
 /// Runs something on the paused clock.
-pub(super) fn in_no_time<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn in_no_time<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)

@@ -29,11 +29,11 @@ const BODY_BYTES_MAX: usize = 16 << 20;
 const LATE_MAX_MS: u64 = 90_000;
 
 /// Tokio's paused clock, as a port.
-pub(super) struct PausedClock(tokio::time::Instant);
+pub(crate) struct PausedClock(tokio::time::Instant);
 
 impl PausedClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-    pub(super) fn start() -> Arc<Self> {
+    pub(crate) fn start() -> Arc<Self> {
         Arc::new(Self(tokio::time::Instant::now()))
     }
 }

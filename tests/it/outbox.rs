@@ -1,0 +1,201 @@
+//! A dispatcher and its bookkeeper against a channel that loses answers, on a paused clock.
+
+mod script;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use channelsync::board::Board;
+use channelsync::bookkeeper::{Handle, Writer, WriterLimits, encode};
+use channelsync::ledger::{
+    ChannelSetup, Counting, Entry, Fact, Ledger, ListingReport, LocationPair, MappedBy, Reading,
+    Rules, Setup, evolve,
+};
+use channelsync::outbox::{self, Dispatcher};
+use channelsync::ports::SeededRng;
+use channelsync::store::memory::MemoryDisk;
+use channelsync::store::{Group, Journal};
+use channelsync_contract::{
+    ChannelId, Clock, ItemId, ListingId, LocationId, Sku, SlotKey, Timestamp, Units,
+};
+use insta::assert_snapshot;
+use script::{Script, Story, connector};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::sim::{PausedClock, in_no_time};
+
+fn slot(item: &str) -> SlotKey {
+    let (item, location) = (ItemId::new(item), None);
+    SlotKey { item, location }
+}
+
+/// A channel that shows units of two items of which there are none: both must be pushed.
+fn opening(at: Timestamp) -> Entry {
+    let (channel, here) = (ChannelId::new("shop"), LocationId::new("main"));
+    let setup = Setup {
+        locations: vec![here.clone()],
+        rules: Rules::default(),
+        channels: vec![ChannelSetup {
+            id: channel.clone(),
+            counting: Counting::Net,
+            compare_and_set: false,
+            live: true,
+            book_from: Timestamp(0),
+            locations: vec![LocationPair {
+                ours: here.clone(),
+                theirs: None,
+            }],
+            backorder_priority: 0,
+            rules: Rules::default(),
+            sku_rules: Default::default(),
+            listing_rules: Default::default(),
+        }],
+    };
+    let mut facts = vec![
+        Fact::Configured(Box::new(setup)),
+        Fact::Polled(channel.clone(), "orders".to_owned(), at, at),
+    ];
+    for item in ["a", "b"] {
+        let (sku, listing) = (Sku::new(item), ListingId::new(item));
+        let report = ListingReport {
+            listing: listing.clone(),
+            item: ItemId::new(item),
+            sku: sku.clone(),
+            unpushable: false,
+            sells_without_limit: false,
+        };
+        let reading = Reading {
+            slot: slot(item),
+            written: Some(7),
+            sellable: 7,
+            unsellable: Units::ZERO,
+            adopt: true,
+            drift: None,
+            recheck: None,
+            park: None,
+        };
+        facts.extend([
+            Fact::Counted(sku.clone(), here.clone()),
+            Fact::Listing(channel.clone(), Box::new(report)),
+            Fact::Mapped(channel.clone(), listing, vec![(sku, 1)], MappedBy::Sku),
+            Fact::Shown(channel.clone(), at, vec![reading]),
+        ]);
+    }
+    Entry {
+        seq: 1,
+        at,
+        actor: "test".to_owned(),
+        cause: "opening".to_owned(),
+        movements: Vec::new(),
+        facts,
+    }
+}
+
+async fn book(clock: Arc<PausedClock>) -> (Writer, Handle) {
+    let opening = opening(clock.now());
+    let mut ledger = Ledger::default();
+    evolve(&mut ledger, &opening);
+    let (journal, _) = MemoryDisk::new().open().unwrap();
+    let group = Group {
+        first: 1,
+        last: 1,
+        payload: encode(&[opening]),
+    };
+    journal.append(group).await.unwrap();
+    let limits = WriterLimits {
+        queue_commands_max: 16,
+        group_entries_max: 16,
+    };
+    Writer::new(ledger, Arc::new(journal), clock, limits, None)
+}
+
+fn state(ledger: &Ledger, item: &str) -> String {
+    let slot = ledger.channel(0).slot(&slot(item)).unwrap();
+    let holds = slot.expected.unwrap();
+    format!("{item} is {:?} and holds {holds}", slot.state)
+}
+
+/// What happens within a minute, and what the ledger says of both slots then.
+fn a_minute(a_takes_secs: u64, b_takes_secs: u64) -> String {
+    in_no_time(async {
+        let (clock, story) = (PausedClock::start(), Story::default());
+        let (writer, book) = book(clock.clone()).await;
+        let script = Script {
+            clock: clock.clone(),
+            gate: Semaphore::new(1),
+            a_takes: Duration::from_secs(a_takes_secs),
+            b_takes: Duration::from_secs(b_takes_secs),
+            under_way: Mutex::default(),
+            story: story.clone(),
+        };
+        let dispatcher = Dispatcher {
+            channel: ChannelId::new("shop"),
+            connector: Arc::new(connector(script)),
+            book: book.clone(),
+            clock: clock.clone(),
+            rng: Arc::new(SeededRng::new(1)),
+            board: Board::default(),
+            live: true,
+            read_rows_max: 10,
+        };
+        let minute = async {
+            clock.sleep(Duration::from_secs(60)).await;
+            let states = |ledger: &Ledger| ["a", "b"].map(|item| state(ledger, item));
+            book.wait_and_read(states).await.unwrap()
+        };
+        let never = CancellationToken::new();
+        let states = tokio::select! {
+            biased;
+            ended = writer.run(never.clone()) => panic!("bookkeeper: {ended:?}"),
+            ended = outbox::run(&dispatcher, never.clone()) => panic!("dispatcher: {ended:?}"),
+            states = minute => states,
+        };
+        let mut story = story.lock().unwrap().clone();
+        story.extend(states);
+        story.join("\n")
+    })
+}
+
+/// Decision 0017: both hung for ever while the reading was waited for in place. The push must still be
+/// under way when the reading begins, after all tries with the same key.
+#[test]
+fn a_reading_that_stands_behind_a_push_holds_up_neither() {
+    assert_snapshot!(a_minute(1, 30), @r"
+     0 s  push a
+     0 s  push b
+     1 s  lost a
+     1 s  push a
+     2 s  lost a
+     7 s  push a
+     8 s  lost a
+    13 s  push a
+    14 s  lost a
+    19 s  ask a
+    30 s  done b
+    30 s  told a
+    a is Free and holds 0
+    b is Free and holds 0
+    ");
+}
+
+/// Each repeated push takes longer than the pause between tries.
+#[test]
+fn a_call_in_doubt_is_never_under_way_twice() {
+    assert_snapshot!(a_minute(7, 1), @r"
+     0 s  push a
+     0 s  push b
+     1 s  done b
+     7 s  lost a
+     7 s  push a
+    14 s  lost a
+    19 s  push a
+    26 s  lost a
+    31 s  push a
+    38 s  lost a
+    43 s  ask a
+    43 s  told a
+    a is Free and holds 0
+    b is Free and holds 0
+    ");
+}
