@@ -25,8 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const READS_MAX: usize = 4;
 /// An order whose reads failed this often is asked for singly: it may be what fails.
 const TOGETHER_MAX: u32 = 4;
-/// Failures in a row, of whatever orders, after which all reads pause.
-const IN_A_ROW_MAX: u32 = 4;
+/// After more failures in a row, of whatever orders, it is the channel: all reads pause, and no order
+/// is blamed.
+const IN_A_ROW_MAX: u32 = 2;
 
 /// Orders that were read and are still wanted: not before, and how often.
 type Again = BTreeMap<OrderId, (Timestamp, u32)>;
@@ -72,8 +73,10 @@ pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> 
                 let step = result.as_ref().err().map(ConnectorError::next_step);
                 // Transport holds back the whole account by itself, and no order is at fault.
                 if !matches!(step, Some(NextStep::RetryAfter(_))) {
-                    note(&mut again, &orders, feed.clock.now());
                     failures = step.map_or(0, |_| failures.saturating_add(1));
+                    if failures <= IN_A_ROW_MAX {
+                        note(&mut again, &orders, feed.clock.now());
+                    }
                 }
                 match result {
                     Ok(()) => feed.succeeded("fetch"),
