@@ -81,9 +81,9 @@ pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> 
                 match result {
                     Ok(()) => feed.succeeded("fetch"),
                     Err(error) => {
-                        let in_a_row = failures.saturating_sub(IN_A_ROW_MAX);
-                        let pause = feed.failed("fetch", &error, in_a_row);
-                        if in_a_row > 0 || step == Some(NextStep::PauseChannel) {
+                        // Always the first pause: a channel that is gone is left alone by its breaker.
+                        let pause = feed.failed("fetch", &error, 0);
+                        if failures > IN_A_ROW_MAX || step == Some(NextStep::PauseChannel) {
                             not_before = feed.clock.uptime() + pause;
                         }
                     }

@@ -4,7 +4,8 @@ use channelsync_contract::{SlotKey, Timestamp};
 
 use crate::ledger::{Channel, PushState, SlotState};
 
-/// Slots that must be read before they can be pushed, at most `most`.
+/// Slots that must be read before they can be pushed, at most `most`, all of one location: channels
+/// answer by location, and several calls would fail together.
 ///
 /// A slot that waits for word of orders is due once they are complete past its reading; one with a
 /// call under way is not.
@@ -14,11 +15,14 @@ pub fn due(channel: &Channel, complete_to: Option<Timestamp>, most: usize) -> Ve
         let waits = state.recheck.is_some_and(|recheck| !told(recheck.began)) && !state.reread;
         !waits && !matches!(state.state, SlotState::InFlight(_) | SlotState::InDoubt(_))
     };
-    let due = channel
+    let mut due = channel
         .to_read
         .iter()
-        .filter(|(item, place)| channel.items.at(*item).slot(*place).is_some_and(ready));
-    due.take(most)
+        .filter(|(item, place)| channel.items.at(*item).slot(*place).is_some_and(ready))
+        .peekable();
+    let first = due.peek().map(|(_, place)| *place);
+    due.filter(|(_, place)| Some(*place) == first)
+        .take(most)
         .map(|(item, place)| channel.slot_key(*item, *place))
         .collect()
 }

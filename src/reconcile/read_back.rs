@@ -19,7 +19,8 @@ use crate::normalize;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Between two reads, so that a busy slot is not read in a circle.
 const BREATH: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Not longer: a channel that is gone is left alone by its breaker.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// What the reader of a channel works with.
 pub struct Reader {
