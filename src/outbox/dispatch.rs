@@ -24,8 +24,9 @@ use crate::normalize;
 /// Pause after a call that could not be made, and the first one before doubt is settled.
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// Looks for calls in doubt at least this often.
+/// Looks for calls in doubt at least this often, and not more often than that.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+const BREATH: Duration = Duration::from_millis(100);
 /// Tries with the same key and rows before the slots are read back instead.
 const SAME_KEY_TRIES_MAX: u32 = 3;
 /// Channels remember a key for a day; after this it is no longer trusted.
@@ -90,9 +91,11 @@ pub async fn run(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<(),
     let mut failures = 0_u32;
     let mut resting: Option<Duration> = None;
     loop {
-        let room = dispatcher.connector.capabilities.pushes_max > under_way.len();
-        if room && resting.is_none() && dispatcher.board.paused().is_none() && !stop.is_cancelled()
-        {
+        let may_send = dispatcher.connector.capabilities.pushes_max > under_way.len()
+            && resting.is_none()
+            && dispatcher.board.paused().is_none()
+            && !stop.is_cancelled();
+        if may_send {
             published.mark_unchanged();
             // Only the book is asked here: who waits for the channel must be polled beside the others.
             if let Some(work) = dispatcher.next(&mut halves, &mut doubts).await? {
@@ -103,7 +106,11 @@ pub async fn run(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<(),
         if stop.is_cancelled() && under_way.is_empty() {
             return Ok(());
         }
-        let pause = resting.unwrap_or(LOOK_EVERY);
+        let pause = match resting {
+            Some(pause) => pause,
+            None if may_send => doubts.pause(dispatcher.clock.now()),
+            None => LOOK_EVERY,
+        };
         tokio::select! {
             biased;
             Some(ended) = under_way.next(), if !under_way.is_empty() => {
@@ -143,6 +150,13 @@ impl Doubts {
         *not_before = None;
         *tries = tries.saturating_add(1);
         Some((*id, call.rows.clone(), tries.saturating_sub(1)))
+    }
+
+    /// Until the next one may be tried again.
+    fn pause(&self, now: Timestamp) -> Duration {
+        let soonest = self.0.values().filter_map(|(_, not_before)| *not_before);
+        let wait = soonest.min().map(|at| at.since(now));
+        wait.unwrap_or(LOOK_EVERY).clamp(BREATH, LOOK_EVERY)
     }
 
     /// A call came back, or was asked about.

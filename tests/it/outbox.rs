@@ -167,11 +167,11 @@ fn a_reading_that_stands_behind_a_push_holds_up_neither() {
      1 s  lost a
      1 s  push a
      2 s  lost a
-     7 s  push a
-     8 s  lost a
-    13 s  push a
-    14 s  lost a
-    19 s  ask a
+     2 s  push a
+     3 s  lost a
+     4 s  push a
+     5 s  lost a
+     7 s  ask a
     30 s  done b
     30 s  told a
     a is Free and holds 0
@@ -189,12 +189,12 @@ fn a_call_in_doubt_is_never_under_way_twice() {
      7 s  lost a
      7 s  push a
     14 s  lost a
-    19 s  push a
-    26 s  lost a
-    31 s  push a
-    38 s  lost a
-    43 s  ask a
-    43 s  told a
+    14 s  push a
+    21 s  lost a
+    22 s  push a
+    29 s  lost a
+    31 s  ask a
+    31 s  told a
     a is Free and holds 0
     b is Free and holds 0
     ");
