@@ -7,7 +7,7 @@ use channelsync_contract::{
 use serde::Deserialize;
 
 use super::answer::Problem;
-use crate::ledger::{Command, ShipLine, StockLine};
+use crate::ledger::{Command, ShipLine, StockLine, StockMove};
 
 /// Rows of an import in one entry.
 pub(super) const IMPORT_ROWS_MAX: usize = 500;
@@ -26,6 +26,12 @@ pub(super) enum Ordered {
         sku: Sku,
         location: LocationId,
         by: i64,
+    },
+    /// Units of the house change their place or state.
+    Move {
+        what: StockMove,
+        #[serde(flatten)]
+        stock: Stock,
     },
     /// Rows of a file.
     Import {
@@ -79,7 +85,7 @@ impl Ordered {
     /// The id that makes the command happen once, where it has one.
     pub(super) fn id(&self) -> &str {
         match self {
-            Self::Receive(stock) | Self::Count(stock) => &stock.id,
+            Self::Receive(stock) | Self::Count(stock) | Self::Move { stock, .. } => &stock.id,
             Self::Adjust { id, .. }
             | Self::Import { id, .. }
             | Self::Ship { id, .. }
@@ -105,26 +111,12 @@ impl Ordered {
                 location,
                 by,
             },
-            Self::Import { id, counts, rows } => {
-                if rows.len() > IMPORT_ROWS_MAX {
-                    let error = format!("{} rows at once", rows.len());
-                    return Err(Problem::bad(error, "send at most 500 rows in one command"));
-                }
-                let line = |row: ImportRow| {
-                    let (sku, location, units) = (row.sku, row.location, row.units);
-                    StockLine {
-                        id: String::new(),
-                        sku,
-                        location,
-                        units,
-                    }
-                };
-                Command::Import {
-                    id,
-                    counts,
-                    lines: rows.into_iter().map(line).collect(),
-                }
-            }
+            Self::Move { what, stock } => Command::Move(what, stock.line()),
+            Self::Import { id, counts, rows } => Command::Import {
+                id,
+                counts,
+                lines: lines(rows)?,
+            },
             Self::Ship {
                 id,
                 channel,
@@ -162,6 +154,20 @@ impl Ordered {
             },
         })
     }
+}
+
+fn lines(rows: Vec<ImportRow>) -> Result<Vec<StockLine>, Problem> {
+    if rows.len() > IMPORT_ROWS_MAX {
+        let error = format!("{} rows at once", rows.len());
+        return Err(Problem::bad(error, "send at most 500 rows in one command"));
+    }
+    let line = |row: ImportRow| StockLine {
+        id: String::new(),
+        sku: row.sku,
+        location: row.location,
+        units: row.units,
+    };
+    Ok(rows.into_iter().map(line).collect())
 }
 
 impl Stock {

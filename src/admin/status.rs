@@ -38,6 +38,7 @@ fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
         "head": published.head.to_string(),
         "unwritable": published.unwritable,
         "parked": published.parked,
+        "exception_entry": published.exception,
         "parked_bytes": merchant.parked.total_bytes(),
         "channels": channels.collect::<Vec<_>>(),
     })
@@ -79,7 +80,7 @@ pub(super) fn channel_status(name: &str, channel: &AdminChannel, counts: Channel
             "unanswered": stats.outcomes.unanswered,
         },
         "waiting": stats.waiting,
-        "breaker": format!("{:?}", stats.breaker).to_lowercase(),
+        "breaker": stats.breaker.to_string(),
         "last_error": stats.last_error.map(|error| error.text),
     })
 }

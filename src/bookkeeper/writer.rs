@@ -64,6 +64,8 @@ pub struct Published {
     pub channels: Vec<ChannelCounts>,
     /// Bytes set aside for a person.
     pub parked: usize,
+    /// Entry of the newest exception.
+    pub exception: Option<u64>,
 }
 
 /// Work that is left for a channel.
@@ -353,6 +355,7 @@ impl Writer {
             names: names.map(|channel| channel.id.to_string()).collect(),
             channels: counts,
             parked: self.ledger.parked.len(),
+            exception: self.ledger.exceptions.back().map(|(entry, _)| *entry),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `demo`: doubles and daemon on loopback, shoppers and a clerk, and an audit at the end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use channelsync_contract::ports::Rng as _;
@@ -11,7 +12,9 @@ use super::audit::{Audit, audit};
 use super::console::Console;
 use super::failure::{Exit, Failure};
 use super::probe::Probe;
-use super::sandbox::{Doubles, Written, free_port, start, start_traffic, write_config};
+use super::sandbox::{
+    Doubles, SECONDS_MAX, Written, free_port, rate, signalled, start, start_traffic, write_config,
+};
 use super::verify;
 use crate::bookkeeper::Origin;
 use crate::daemon::{self, Daemon, World};
@@ -32,11 +35,11 @@ const OPENING_SPREAD: u64 = 60;
 /// How the demo runs.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
-    /// How long shoppers buy.
-    #[arg(long, default_value_t = 20)]
+    /// How long shoppers buy. Then, as before it, the daemon has 15 minutes to come to rest.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(..=SECONDS_MAX))]
     pub(super) seconds: u64,
     /// Orders over all shops.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = rate)]
     pub(super) orders_per_second: f64,
     /// Everything random follows from it.
     #[arg(long, default_value_t = 1)]
@@ -60,13 +63,19 @@ pub(super) async fn run(
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
     let faults = super::sandbox::parse_faults(&args.faults)?;
-    let dir = std::env::temp_dir().join(format!("channelsync-demo-{}", std::process::id()));
+    // Never one that is there: it would be another run's.
+    let dir = std::env::temp_dir().join(format!("channelsync-demo-{}", console.rng.uuid()));
     let mut view = View {
         live: !json && console.terminal,
         lines: 0,
+        waiting: BTreeMap::new(),
         console,
     };
-    let ended = Box::pin(play(args, faults, &dir, &mut view)).await;
+    let ended = tokio::select! {
+        biased;
+        () = signalled() => Err(trouble("interrupted, nothing was audited")),
+        ended = Box::pin(play(args, faults, &dir, &mut view)) => ended,
+    };
     if args.keep {
         console.tell(format_args!("state kept in {}\n", dir.display()));
     } else if let Err(error) = std::fs::remove_dir_all(&dir) {
@@ -242,6 +251,8 @@ pub(super) fn is_at_rest(status: &Value, last_event_us: i64) -> bool {
 struct View<'v, 'c> {
     live: bool,
     lines: usize,
+    /// Since when something waits to be pushed, by shop.
+    waiting: BTreeMap<String, Duration>,
     console: &'v mut Console<'c>,
 }
 
@@ -273,9 +284,18 @@ impl View<'_, '_> {
             let truth = doubles.sandbox.truth(name, page).map_err(trouble)?;
             let shown: i64 = truth.levels.iter().map(|level| level.available).sum();
             let left = |what: &str| channel[what].as_u64().unwrap_or(0);
+            let now = probe.clock.uptime();
+            let since = match left("dirty") + left("in_flight") + left("in_doubt") {
+                0 => {
+                    self.waiting.remove(name);
+                    now
+                }
+                _ => *self.waiting.entry(name.to_owned()).or_insert(now),
+            };
+            let lag_ms = now.saturating_sub(since).as_millis();
             self.console.tell(format_args!(
                 "\x1b[2K  {name:<8} orders {:>6}   for sale {shown:>7}   to push {:>4}   \
-                 under way {:>3}   in doubt {:>3}   to fetch {:>4}\n",
+                 under way {:>3}   in doubt {:>3}   push lag {lag_ms:>6} ms   to fetch {:>4}\n",
                 truth.counters.orders_placed,
                 left("dirty"),
                 left("in_flight"),

@@ -63,7 +63,7 @@ pub(super) fn fact(fact: &Fact) -> String {
         ),
         Fact::Unparked(id) => format!("{id} is no longer parked"),
         Fact::Exception(known) => exception(known),
-        Fact::Done(id) => format!("done: {id}"),
+        Fact::Done(id, _) => format!("done: {id}"),
         Fact::Intent(..)
         | Fact::Outcome(..)
         | Fact::InDoubt(_)
@@ -188,7 +188,8 @@ fn outcome(outcome: &RowOutcome) -> String {
     }
 }
 
-fn exception(exception: &Exception) -> String {
+/// An exception in one line.
+pub(super) fn exception(exception: &Exception) -> String {
     match exception {
         Exception::Short {
             sku,
@@ -205,7 +206,10 @@ fn exception(exception: &Exception) -> String {
             sku,
             location,
             units,
-        } => format!("withheld: {units} {sku} at {location}, cancelled in order {order} unstocked"),
+        } => format!(
+            "withheld: {units} {sku} at {location}, cancelled in order {order} unstocked; \
+             `stock free` or `stock write-off` ends it"
+        ),
         Exception::RestockExcess { order, line, units } => {
             format!("line {line} of order {order}: {units} more put back than shipped")
         }
@@ -242,7 +246,7 @@ mod tests {
             { "shown": ["us", 0, [{ "slot": slot, "written": 5, "sellable": 5, "unsellable": 0,
                 "adopt": true, "drift": 1, "recheck": null, "park": null }]] },
             { "exception": { "short": { "sku": "MUG", "location": "main", "units": 1 } } },
-            { "done": "r-1" },
+            { "done": ["r-1", 7] },
         ]);
         let facts: Vec<Fact> = serde_json::from_value(facts).unwrap();
         let lines: Vec<String> = facts.iter().map(fact).collect();

@@ -20,6 +20,10 @@ use super::table::{count, printable};
 const CHUNK_ROWS_MAX: usize = 500;
 const FILE_BYTES_MAX: u64 = 256 << 20;
 const SKU_BYTES_MAX: usize = 255;
+/// The ledger takes no more for one SKU at one location.
+const UNITS_MAX: u32 = 1_000_000_000;
+/// Faults that are printed; the others are counted.
+const FAULTS_TOLD_MAX: usize = 50;
 const HEADER: [&str; 3] = ["sku", "location", "units"];
 const HEADER_HELP: &str = "the first line is `sku,location,units`";
 
@@ -104,8 +108,14 @@ fn halfway(failure: Failure, booked: u64, rows: usize) -> Failure {
         return failure;
     };
     let error = format!("{error} ({booked} of {rows} rows were booked now)");
-    let again = "import the same file again: what is booked already is not booked twice";
-    let help = help.map_or(again.to_owned(), |help| format!("{help}; then {again}"));
+    if booked == 0 {
+        return Failure::advised(exit, error, help);
+    }
+    let again = "import the very same file again: what is booked already is not booked twice";
+    let help = match help {
+        Some(help) if exit == Exit::TryAgain => format!("{help}; then {again}"),
+        Some(_) | None => again.to_owned(),
+    };
     Failure::new(exit, error, help)
 }
 
@@ -126,8 +136,14 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 fn told(file: &Path, faults: &[Fault]) -> Failure {
     let found = count(to_u64(faults.len()), "fault", "faults");
     let mut error = format!("nothing was booked: {} has {found}", file.display());
-    for fault in faults {
+    for fault in faults.iter().take(FAULTS_TOLD_MAX) {
         error.push_str(&format!("\n{fault}"));
+    }
+    if faults.len() > FAULTS_TOLD_MAX {
+        error.push_str(&format!(
+            "\n... and {} more",
+            faults.len() - FAULTS_TOLD_MAX
+        ));
     }
     Failure::advised(Exit::Usage, error, None)
 }
@@ -155,7 +171,7 @@ fn parse(bytes: &[u8], locations: &[&str], counts: bool) -> Result<Vec<Row>, Vec
             }
         };
         let line = record.position().map_or(0, csv::Position::line);
-        match row(&record, line, width, &places, locations) {
+        match row(&record, line, width, &places, (locations, counts)) {
             Ok(row) if counts => {
                 let place = (row.sku.clone(), row.location.clone());
                 match counted.insert(place, line) {
@@ -211,7 +227,7 @@ fn row(
     line: u64,
     width: usize,
     places: &[usize; 3],
-    locations: &[&str],
+    (locations, counts): (&[&str], bool),
 ) -> Result<Row, Vec<Fault>> {
     if record.len() != width {
         let why = format!("{} values where the header has {width}", record.len());
@@ -233,7 +249,8 @@ fn row(
     let sku = keep(sku(text(0)).map(|sku| (sku.to_owned(), 0)), "sku");
     let location = location(text(1), locations).map(|location| (location.to_owned(), 0));
     let location = keep(location, "location");
-    let units = keep(units(text(2)).map(|units| (String::new(), units)), "units");
+    let units = units(text(2), counts).map(|units| (String::new(), units));
+    let units = keep(units, "units");
     match (sku, location, units) {
         (Some((sku, _)), Some((location, _)), Some((_, units))) => Ok(Row {
             sku,
@@ -251,7 +268,11 @@ fn sku(text: Option<&str>) -> Result<&str, Wrong> {
     match text {
         None => wrong("it is not UTF-8", "save the file as UTF-8"),
         Some("") => wrong("the SKU is missing", "fill it in, or remove the row"),
-        Some(text) if text.chars().any(char::is_control) => {
+        Some(text)
+            if text
+                .chars()
+                .any(|letter| letter.is_control() || turns(letter)) =>
+        {
             wrong("the SKU holds unprintable characters", "remove them")
         }
         Some(text) if text.len() > SKU_BYTES_MAX => wrong(
@@ -260,6 +281,11 @@ fn sku(text: Option<&str>) -> Result<&str, Wrong> {
         ),
         Some(text) => Ok(text),
     }
+}
+
+/// Letters that make a text look like another.
+fn turns(letter: char) -> bool {
+    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn location<'a>(text: Option<&'a str>, known: &[&str]) -> Result<&'a str, Wrong> {
@@ -278,18 +304,20 @@ fn location<'a>(text: Option<&'a str>, known: &[&str]) -> Result<&'a str, Wrong>
     ))
 }
 
-fn units(text: Option<&str>) -> Result<u32, Wrong> {
+fn units(text: Option<&str>, counts: bool) -> Result<u32, Wrong> {
     let text = text.unwrap_or("\u{fffd}");
     let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let least = u32::from(!counts);
     let why = match text.parse() {
-        Ok(units) if is_whole => return Ok(units),
+        Ok(units) if is_whole && (least..=UNITS_MAX).contains(&units) => return Ok(units),
+        Ok(0) => "a receipt of 0 units".to_owned(),
         _ if text.is_empty() => "the units are missing".to_owned(),
         _ if is_whole => format!("{text} units are too many"),
         _ => format!("{text} is no number of units"),
     };
     Err((
         why,
-        "units are whole numbers from 0 to 4294967295".to_owned(),
+        format!("units are whole numbers from {least} to {UNITS_MAX}"),
     ))
 }
 

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use serde_json::{Value, json};
 
+use super::fact;
 use super::failure::{Exit, Failure};
 use super::session::{List, Session};
 use super::table::{Column, cell};
@@ -18,6 +19,8 @@ pub(super) struct Args {
 enum Command {
     /// List everything with its reason and the command that releases it (the default)
     List,
+    /// List what happened that somebody should look at, newest first
+    Exceptions,
     /// Write parked bytes to standard output, exactly as received; they may hold buyers' data
     Show {
         /// The id of parked bytes
@@ -42,11 +45,28 @@ const LIST: List = List {
     nothing: "nothing is parked",
 };
 
+const EXCEPTIONS: List = List {
+    columns: &[Column::Number("ENTRY"), Column::Text("WHAT")],
+    lines: |row| vec![vec![cell(&row["entry"]), exceptional(&row["what"])]],
+    nothing: "nothing out of the ordinary happened",
+};
+
+fn exceptional(what: &Value) -> String {
+    match serde_json::from_value(what.clone()) {
+        Ok(known) => fact::exception(&known),
+        Err(_) => what.to_string(),
+    }
+}
+
 pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     match args.command.unwrap_or(Command::List) {
         Command::List => {
             let path = session.path(&["parked"])?;
             session.list(&[path], &LIST).await?;
+        }
+        Command::Exceptions => {
+            let path = session.path(&["exceptions"])?;
+            session.list(&[path], &EXCEPTIONS).await?;
         }
         Command::Show { id } => show(&id, session)?,
         Command::Release { what } => {

@@ -39,11 +39,11 @@ pub(super) struct Args {
     /// Write a configuration for `run` into this directory.
     #[arg(long, value_name = "DIR")]
     pub(super) write_config: Option<PathBuf>,
-    /// Let shoppers and a clerk act at this rate.
-    #[arg(long, value_name = "RATE")]
+    /// Let shoppers and a clerk act at this rate, once stock was counted in.
+    #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(super) orders_per_second: Option<f64>,
     /// For so long; without it until the end.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=SECONDS_MAX))]
     pub(super) seconds: Option<u64>,
 }
 
@@ -55,6 +55,17 @@ pub(super) struct Doubles {
     pub(super) address: SocketAddr,
     /// Ends them.
     pub(super) stop: CancellationToken,
+}
+
+/// A week: nobody watches longer.
+pub(super) const SECONDS_MAX: u64 = 604_800;
+
+/// Orders a second, as people may ask for them.
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.001..=10_000.0).contains(&rate) => Ok(rate),
+        _ => Err("a number from 0.001 to 10000".to_owned()),
+    }
 }
 
 /// Limits of the doubles' listener; its clients are on this machine.
@@ -82,7 +93,9 @@ pub(super) async fn start(
         let why = format!("{listen} is not a loopback address: doubles serve this machine only");
         return Err(io::Error::other(why));
     }
-    let listener = TcpListener::bind(listen).await?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
+    })?;
     let address = listener.local_addr()?;
     let shops = Demo::default().shops(seed);
     let options = Options {
@@ -116,7 +129,7 @@ pub(super) fn start_traffic(
     doubles: &Doubles,
     orders_per_second: f64,
 ) -> Arc<Traffic> {
-    let gap = Duration::from_secs(1).div_f64(orders_per_second.clamp(0.001, 10_000.0));
+    let gap = Duration::from_secs(1).div_f64(orders_per_second);
     let traffic = Arc::new(Traffic::new(doubles.sandbox.clone(), gap));
     let acting = traffic.clone();
     world
@@ -143,6 +156,11 @@ pub(super) struct Written<'a> {
 /// # Errors
 /// When a file cannot be written.
 pub(super) fn write_config(dir: &Path, written: &Written<'_>) -> io::Result<()> {
+    let file = dir.join("channelsync.toml");
+    if file.exists() {
+        let why = format!("{} is there already", file.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+    }
     fs::create_dir_all(dir.join("merchants.d"))?;
     fs::create_dir_all(dir.join("credentials"))?;
     let webhooks = written.webhooks;
@@ -150,7 +168,7 @@ pub(super) fn write_config(dir: &Path, written: &Written<'_>) -> io::Result<()> 
         "state_dir = \"state\"\npublic_url = \"http://{webhooks}\"\n\n[listen]\nwebhooks = \
          \"{webhooks}\"\n"
     );
-    fs::write(dir.join("channelsync.toml"), daemon)?;
+    fs::write(file, daemon)?;
     let count = written
         .shops
         .iter()
@@ -256,22 +274,25 @@ async fn serve(args: &Args, faults: Faults, console: &mut Console<'_>) -> io::Re
     let traffic = args
         .orders_per_second
         .map(|rate| start_traffic(&world, &doubles, rate));
-    let mut ended = std::pin::pin!(signalled());
-    if let (Some(traffic), Some(seconds)) = (&traffic, args.seconds) {
-        tokio::select! {
-            biased;
-            () = ended.as_mut() => {}
-            () = world.clock.sleep(Duration::from_secs(seconds)) => traffic.stop(),
+    let shopping = async {
+        if let (Some(traffic), Some(seconds)) = (&traffic, args.seconds) {
+            world.clock.sleep(Duration::from_secs(seconds)).await;
+            traffic.stop();
         }
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        () = signalled() => {}
+        () = shopping => {}
     }
-    ended.await;
     doubles.stop.cancel();
     doubles.sandbox.stop();
     Ok(())
 }
 
 /// Returns when the process is told to end.
-async fn signalled() {
+pub(super) async fn signalled() {
     let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
     let Ok(mut terminate) = terminate else { return };
     tokio::select! {

@@ -140,6 +140,14 @@ fn remarks(merchant: &Value) -> Vec<Remark> {
         let help = format!("channelsync parked --merchant {id}");
         remarks.push(remark(format!("{things} set aside"), help));
     }
+    if let Some(entry) = merchant["exception_entry"].as_u64() {
+        remarks.push(Remark {
+            person: false,
+            of: id.clone(),
+            what: format!("something out of the ordinary happened, last at entry {entry}"),
+            help: Some(format!("channelsync parked exceptions --merchant {id}")),
+        });
+    }
     for channel in elements(&merchant["channels"]) {
         remarks.extend(channel_remarks(&id, channel));
     }

@@ -39,6 +39,25 @@ enum Command {
         #[arg(long)]
         id: Option<String>,
     },
+    /// Take units out of sale: damaged, or to be looked at
+    #[command(visible_alias = "damage")]
+    Hold(Line),
+    /// Put held units on sale again
+    Free(Line),
+    /// Book held units as gone for good
+    WriteOff(Line),
+    /// Book units that leave for another location; `arrive` there, or `lose`, ends the journey
+    Send {
+        #[command(flatten)]
+        line: Line,
+        /// Where they go
+        #[arg(long, value_name = "LOCATION")]
+        to: String,
+    },
+    /// Book units on their way as come
+    Arrive(Line),
+    /// Book units on their way as lost
+    Lose(Line),
     /// Book a CSV file with the header `sku,location,units`: all of it, and the same file only once
     Import {
         /// The file
@@ -81,6 +100,7 @@ const LIST: List = List {
         Column::Number("AVAILABLE"),
         Column::Number("COMMITTED"),
         Column::Number("UNAVAILABLE"),
+        Column::Number("IN TRANSIT"),
         Column::Text("COUNTED"),
         Column::Number("BACKORDERED"),
     ],
@@ -98,6 +118,12 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
             let order = json!({ "kind": "adjust", "id": id, "sku": sku, "location": at, "by": by });
             session.order_once(&order, &id).await?;
         }
+        Some(Command::Hold(line)) => shift(json!("hold"), line, session).await?,
+        Some(Command::Free(line)) => shift(json!("free"), line, session).await?,
+        Some(Command::WriteOff(line)) => shift(json!("write_off"), line, session).await?,
+        Some(Command::Send { line, to }) => shift(json!({ "send": to }), line, session).await?,
+        Some(Command::Arrive(line)) => shift(json!("arrive"), line, session).await?,
+        Some(Command::Lose(line)) => shift(json!("lose"), line, session).await?,
         Some(Command::Import { file, kind }) => import::run(&file, kind.counts, session).await?,
     }
     Ok(Exit::Ok)
@@ -127,6 +153,15 @@ async fn book(kind: &str, line: Line, session: &mut Session<'_, '_>) -> Result<(
     session.order_once(&order, &id).await
 }
 
+async fn shift(what: Value, line: Line, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let Line { sku, units, at, id } = line;
+    let id = session.id(id);
+    let order = json!({
+        "kind": "move", "what": what, "id": id, "sku": sku, "location": at, "units": units,
+    });
+    session.order_once(&order, &id).await
+}
+
 /// A line for each location; units owed are of no location and stand in the first.
 fn lines(row: &Value) -> Vec<Vec<String>> {
     let sku = cell(&row["sku"]);
@@ -148,6 +183,7 @@ fn lines(row: &Value) -> Vec<Vec<String>> {
             cell(&here["available"]),
             cell(&here["committed"]),
             cell(&here["unavailable"]),
+            cell(&here["in_transit"]),
             cell(&here["counted"]),
             owed,
         ]
@@ -165,7 +201,7 @@ mod tests {
         let here = |location, available: u32, committed: u32, counted| {
             json!({
                 "location": location, "available": available, "committed": committed,
-                "unavailable": 0, "on_hand": available + committed, "counted": counted,
+                "unavailable": 0, "in_transit": 0, "on_hand": available + committed, "counted": counted,
             })
         };
         let rows = [
@@ -177,10 +213,10 @@ mod tests {
         ];
         let lines = rows.iter().flat_map(lines).collect();
         assert_snapshot!(super::super::table::table(LIST.columns, lines), @r"
-        SKU         LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  COUNTED  BACKORDERED
-        MUG-RED     main            3          0          3            0  yes                2
-        MUG-RED     annex          12         12          0            0  no
-        NEVER-SEEN  -               -          -          -            -  -                  0
+        SKU         LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED
+        MUG-RED     main            3          0          3            0           0  yes                2
+        MUG-RED     annex          12         12          0            0           0  no
+        NEVER-SEEN  -               -          -          -            -           -  -                  0
         ");
     }
 }

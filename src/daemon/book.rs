@@ -79,6 +79,7 @@ pub fn open_book(
 ) -> Result<Book, StartError> {
     let dir = config.state_dir.join(merchant.as_str());
     let snapshots = dir.join("snapshots");
+    check_journal_is_there(&dir)?;
     let loaded = bookkeeper::load_newest(&snapshots);
     let loaded = loaded.map_err(|error| StartError::new(&error, Some(error.help())))?;
     for skipped in &loaded.skipped {
@@ -100,7 +101,7 @@ pub fn open_book(
     let read = |from, bytes| journal.read(from, bytes);
     let ledger = bookkeeper::open(&read, journal.head(), loaded.ledger);
     let ledger = ledger.map_err(|error| StartError::new(&error, error.help()))?;
-    let parked = open_parked(&dir, config)?;
+    let parked = open_parked(&dir, config, &ledger)?;
     let records =
         records.map(|store| Arc::new(store.records(merchant.as_str())) as Arc<dyn Records>);
     let records = records.filter(|records| match rebuild_records(&ledger, records.as_ref()) {
@@ -119,9 +120,37 @@ pub fn open_book(
     })
 }
 
-fn open_parked(dir: &Path, config: &Config) -> Result<Arc<ParkedFiles>, StartError> {
+fn open_parked(
+    dir: &Path,
+    config: &Config,
+    ledger: &Ledger,
+) -> Result<Arc<ParkedFiles>, StartError> {
+    let failed = |error| StartError::new(&error, None);
     let opened = ParkedFiles::open(&dir.join("parked"), config.limits.parked_bytes_max);
-    opened
-        .map(Arc::new)
-        .map_err(|error| StartError::new(&error, None))
+    let parked = opened.map_err(failed)?;
+    let is_known = |id: &str| ledger.parked.contains_key(id);
+    match parked.retain(is_known).map_err(failed)? {
+        0 => {}
+        files => tracing::info!(files, "deleted parked bytes that were never booked"),
+    }
+    Ok(Arc::new(parked))
+}
+
+/// A book that was kept and whose journal is gone must not begin anew as if nothing had been.
+fn check_journal_is_there(dir: &Path) -> Result<(), StartError> {
+    let journal = dir.join("journal");
+    let others = ["snapshots", "parked"].map(|name| dir.join(name));
+    let Some(left) = others.iter().find(|left| left.exists()) else {
+        return Ok(());
+    };
+    if journal.exists() {
+        return Ok(());
+    }
+    Err(StartError {
+        what: format!("{} is gone, {} is there", journal.display(), left.display()),
+        help: Some(format!(
+            "bring the journal back from a copy; to begin with an empty book move {} aside",
+            dir.display()
+        )),
+    })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use channelsync_contract::ChannelId;
 use channelsync_contract::connector::{Connector, ConnectorError, NextStep};
 use channelsync_contract::ports::{Clock, Rng};
+use sha2::Digest as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -64,18 +65,14 @@ impl Park {
     /// [`ParkedError`], also when the bound on all parked bytes is reached.
     pub fn keep(
         &self,
-        rng: &dyn Rng,
         channel: &ChannelId,
         (what, why): (&str, String),
         bytes: &[u8],
     ) -> Result<ParkedBytes, ParkedError> {
-        let id = rng.uuid().to_string();
+        let sha256 = hex(&sha2::Sha256::digest(bytes));
+        // The same bytes come again, by a retry or the next poll, and are kept once.
+        let id = format!("{channel}-{}", sha256.get(..16).unwrap_or_default());
         let kept = self.0.store(&id, bytes)?;
-        let sha256 = kept
-            .sha256
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         let (channel, what) = (channel.clone(), what.to_owned());
         Ok(ParkedBytes {
             id,
@@ -86,6 +83,10 @@ impl Park {
             sha256,
         })
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Feed {

@@ -176,9 +176,7 @@ fn changes(feed: &Feed, fetched: Vec<Fetched>) -> Result<Vec<Change>, ParkedErro
             Fetched::Absent(order) => changes.push(Change::Absent(order)),
             Fetched::Unreadable { order, why, record } => {
                 let what = ("fetched order", format!("order {order}: {why}"));
-                let kept = feed
-                    .park
-                    .keep(feed.rng.as_ref(), &feed.channel, what, &record)?;
+                let kept = feed.park.keep(&feed.channel, what, &record)?;
                 changes.push(Change::Parked(Box::new(kept)));
                 changes.push(Change::Absent(order));
             }

@@ -175,12 +175,9 @@ async fn book(
             Changed::Order(snapshot) => Change::Order(Box::new(normalize::order(*snapshot))),
             Changed::Hint(hint) => Change::Hint(normalize::hint(hint)),
             Changed::Unreadable { why, record, .. } => {
-                let kept = feed.park.keep(
-                    feed.rng.as_ref(),
-                    &feed.channel,
-                    ("polled order", why),
-                    &record,
-                );
+                let kept = feed
+                    .park
+                    .keep(&feed.channel, ("polled order", why), &record);
                 Change::Parked(Box::new(kept.map_err(Broken::Park)?))
             }
         });

@@ -227,10 +227,7 @@ async fn take(feed: &Feed, headers: &HeaderMap, body: &Bytes) -> Reply {
 
 async fn park(feed: &Feed, what: &str, why: String, bytes: &[u8]) -> Reply {
     feed.board.count("webhooks_parked", 1);
-    match feed
-        .park
-        .keep(feed.rng.as_ref(), &feed.channel, (what, why), bytes)
-    {
+    match feed.park.keep(&feed.channel, (what, why), bytes) {
         Ok(kept) => {
             let id = kept.id.clone();
             tracing::warn!(

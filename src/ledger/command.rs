@@ -51,6 +51,8 @@ pub enum Command {
         /// How many, signed.
         by: i64,
     },
+    /// Units of the house change their place or state.
+    Move(StockMove, StockLine),
     /// Rows of a file: all or none, once per id.
     Import {
         /// Booked once per id.
@@ -122,6 +124,24 @@ pub enum Command {
     Park(Box<ParkedBytes>),
     /// A person dealt with parked bytes.
     Unpark(String),
+}
+
+/// What happens to units of the house at a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StockMove {
+    /// Damaged, or to be looked at: not for sale.
+    Hold,
+    /// Held units are for sale again.
+    Free,
+    /// Held units are gone for good.
+    WriteOff,
+    /// They leave for another location.
+    Send(LocationId),
+    /// Units on their way have come.
+    Arrive,
+    /// Units on their way will not come.
+    Lose,
 }
 
 /// How something was read.
@@ -414,6 +434,9 @@ pub enum Refusal {
         /// On hand.
         available: Units,
     },
+    /// The id was used for something else.
+    #[error("another command was booked under id {0}")]
+    OtherUnderId(String),
     /// Zero units, or a listing that stands for nothing.
     #[error("{0}")]
     Senseless(String),

@@ -148,8 +148,8 @@ pub enum Fact {
     Unparked(String),
     /// Something a person should look at.
     Exception(Exception),
-    /// A command that must not be carried out twice.
-    Done(String),
+    /// A command that must not be carried out twice: its id, and a mark of its content.
+    Done(String, u64),
 }
 
 /// Who mapped a listing.

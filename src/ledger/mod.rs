@@ -25,7 +25,7 @@ pub use channel::{Channel, Item, Stream, Wanted};
 pub use command::{
     Change, Command, Happened, Hint, ListingReport, OrderReport, ParkedBytes, Polled, PutBack,
     Refusal, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome,
-    ShipLine, ShownReport, Source, StockLine,
+    ShipLine, ShownReport, Source, StockLine, StockMove,
 };
 pub use decide::{Draft, decide};
 pub use entry::{

@@ -1,6 +1,6 @@
 //! The ledger: what all entries add up to.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use channelsync_contract::ids::{CallId, LocationId, Sku};
 use channelsync_contract::time::Timestamp;
@@ -79,8 +79,8 @@ pub struct Ledger {
     pub channels: Vec<Channel>,
     /// Calls under way or in doubt.
     pub calls: BTreeMap<CallId, Call>,
-    /// Ids of commands that must not be carried out twice.
-    pub done: BTreeSet<String>,
+    /// Ids of commands that must not be carried out twice, each with a mark of its content.
+    pub done: BTreeMap<String, u64>,
     /// Bytes set aside.
     pub parked: BTreeMap<String, ParkedBytes>,
     /// The newest exceptions with their entry.

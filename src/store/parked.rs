@@ -157,6 +157,23 @@ impl ParkedFiles {
         Ok(true)
     }
 
+    /// Deletes what nobody knows: its entry was never booked, so nobody was told that it is kept.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn retain(&self, is_known: impl Fn(&str) -> bool) -> Result<usize, ParkedError> {
+        let files = std::fs::read_dir(&self.dir).map_err(failed("read", &self.dir))?;
+        let mut deleted = 0;
+        for file in files {
+            let name = file.map_err(failed("read", &self.dir))?.file_name();
+            let Some(id) = name.to_str().filter(|id| !is_known(id)) else {
+                continue;
+            };
+            deleted += usize::from(self.delete(id)?);
+        }
+        Ok(deleted)
+    }
+
     /// Bytes of all files together.
     #[must_use]
     pub fn total_bytes(&self) -> u64 {

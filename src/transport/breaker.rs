@@ -32,6 +32,16 @@ pub enum State {
     Trying,
 }
 
+impl std::fmt::Display for State {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Closed => "closed",
+            Self::Open { .. } => "open",
+            Self::Trying => "trying",
+        })
+    }
+}
+
 /// Leave to send a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {

@@ -117,7 +117,7 @@ fn all_faults_are_told_and_that_nothing_was_booked() {
         line 2, column location: unknown location moon
           help: the merchant's file has: main, annex
         line 2, column units: x is no number of units
-          help: units are whole numbers from 0 to 4294967295
+          help: units are whole numbers from 0 to 1000000000
         ");
 }
 
@@ -132,7 +132,7 @@ fn a_file_is_known_again_by_its_bytes_and_kind() {
     let failure = Failure::new(Exit::TryAgain, "the queue is full", "try again in a moment");
     insta::assert_snapshot!(halfway(failure, 500, 800), @r"
         error: the queue is full (500 of 800 rows were booked now)
-        help: try again in a moment; then import the same file again: what is booked already is not booked twice
+        help: try again in a moment; then import the very same file again: what is booked already is not booked twice
         ");
 }
 

@@ -13,6 +13,7 @@ mod withheld;
 mod stock;
 
 use channelsync_contract::time::Timestamp;
+use sha2::Digest as _;
 
 use self::desk::Desk;
 use super::command::{Command, Refusal};
@@ -61,19 +62,28 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
         } => {
             catalog::map(&mut desk, channel, listing, parts)?;
         }
-        Command::Receive(line) => once(&mut desk, &line.id, |desk| stock::receive(desk, line))?,
-        Command::Count(line) => once(&mut desk, &line.id, |desk| stock::count(desk, line))?,
+        Command::Receive(line) => once(&mut desk, &line.id, command, |desk| {
+            stock::receive(desk, line)
+        })?,
+        Command::Count(line) => once(&mut desk, &line.id, command, |desk| {
+            stock::count(desk, line)
+        })?,
         Command::Adjust {
             id,
             sku,
             location,
             by,
         } => {
-            once(&mut desk, id, |desk| {
+            once(&mut desk, id, command, |desk| {
                 stock::adjust(desk, sku, location, *by)
             })?;
         }
-        Command::Import { id, counts, lines } => once(&mut desk, id, |desk| {
+        Command::Move(what, line) => {
+            once(&mut desk, &line.id, command, |desk| {
+                stock::shift(desk, what, line)
+            })?;
+        }
+        Command::Import { id, counts, lines } => once(&mut desk, id, command, |desk| {
             let book = if *counts {
                 stock::count
             } else {
@@ -87,7 +97,7 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
             order,
             lines,
             tracking,
-        } => once(&mut desk, id, |desk| {
+        } => once(&mut desk, id, command, |desk| {
             stock::ship(desk, id, (channel, order), lines, tracking.as_ref())
         })?,
         Command::Push {
@@ -127,18 +137,33 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
     Ok(desk.finish())
 }
 
-/// Carries out a person's command unless its id was seen before.
+/// Carries out a person's command unless it was carried out under its id before.
 fn once(
     desk: &mut Desk<'_>,
     id: &str,
+    command: &Command,
     book: impl FnOnce(&mut Desk<'_>) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
-    if desk.ledger.done.contains(id) {
-        return Ok(());
+    if !stock::is_plain(id) {
+        let why = format!("{id:?} is no id: 1 to 255 printable bytes without spaces around them");
+        return Err(Refusal::Senseless(why));
+    }
+    let mark = mark(command);
+    match desk.ledger.done.get(id) {
+        Some(known) if *known == mark => return Ok(()),
+        Some(_) => return Err(Refusal::OtherUnderId(id.to_owned())),
+        None => {}
     }
     book(desk)?;
-    desk.facts.push(Fact::Done(id.to_owned()));
+    desk.facts.push(Fact::Done(id.to_owned(), mark));
     Ok(())
+}
+
+/// Tells a command from another one under the same id.
+fn mark(command: &Command) -> u64 {
+    let digest = sha2::Sha256::digest(format!("{command:?}"));
+    let first = digest.iter().take(8);
+    first.fold(0, |mark, byte| (mark << 8) | u64::from(*byte))
 }
 
 fn configure(desk: &mut Desk<'_>, setup: &Setup) -> Result<(), Refusal> {

@@ -1,9 +1,9 @@
-//! What people do with stock: receive, count, adjust, ship.
+//! What people do with stock: receive, count, adjust, move, ship.
 
 use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
 use channelsync_contract::units::Units;
 
-use super::super::command::{Refusal, ShipLine, StockLine};
+use super::super::command::{Refusal, ShipLine, StockLine, StockMove};
 use super::super::entry::{Bucket, Fact, Shipment};
 use super::super::order::{OrderRef, stock_units};
 use super::super::state::LocIx;
@@ -12,6 +12,8 @@ use crate::catalog::SkuIx;
 
 /// Units of a SKU that a location holds at most, as far as people say so.
 const ON_HAND_UNITS_MAX: u32 = 1_000_000_000;
+/// Bytes of a SKU, an id, a carrier's number.
+const TEXT_BYTES_MAX: usize = 255;
 
 pub(super) fn receive(desk: &mut Desk<'_>, line: &StockLine) -> Result<(), Refusal> {
     let location = desk.location(&line.location)?;
@@ -88,6 +90,61 @@ pub(super) fn adjust(
     Ok(())
 }
 
+/// Moves units between places of the house, or out of it for good.
+///
+/// What is for sale is taken even from open orders, the newest first: units that are damaged or on
+/// their way cannot be shipped.
+pub(super) fn shift(
+    desk: &mut Desk<'_>,
+    what: &StockMove,
+    line: &StockLine,
+) -> Result<(), Refusal> {
+    let location = desk.location(&line.location)?;
+    let sku = known_sku(desk, &line.sku)?;
+    if line.units.is_zero() {
+        return Err(Refusal::Senseless("a move of 0 units".to_owned()));
+    }
+    let here = |bucket| Spot::At(location, bucket);
+    let (from, to) = match what {
+        StockMove::Hold => (Bucket::Available, here(Bucket::Unavailable)),
+        StockMove::Free => (Bucket::Unavailable, here(Bucket::Available)),
+        StockMove::WriteOff => (Bucket::Unavailable, Spot::Adjustment),
+        StockMove::Send(there) if *there == line.location => {
+            let why = format!("{there} is where they are");
+            return Err(Refusal::Senseless(why));
+        }
+        StockMove::Send(there) => {
+            let there = desk.location(there)?;
+            room(desk, sku, there, line.units)?;
+            (Bucket::Available, Spot::At(there, Bucket::InTransit))
+        }
+        StockMove::Arrive => (Bucket::InTransit, here(Bucket::Available)),
+        StockMove::Lose => (Bucket::InTransit, Spot::Adjustment),
+    };
+    let balance = desk.balance(sku, location);
+    let there = match from {
+        Bucket::Available => balance.available.plus(balance.committed),
+        held @ (Bucket::Unavailable | Bucket::InTransit | Bucket::Committed) => {
+            balance.bucket(held)
+        }
+    };
+    if line.units > there {
+        return Err(Refusal::NotThere {
+            sku: line.sku.clone(),
+            location: line.location.clone(),
+            asked: line.units,
+            available: there,
+        });
+    }
+    match from {
+        Bucket::Available => desk.take(sku, location, line.units, to),
+        held @ (Bucket::Unavailable | Bucket::InTransit | Bucket::Committed) => {
+            desk.shift(sku, here(held), to, line.units);
+        }
+    }
+    Ok(())
+}
+
 /// Refuses units that only a slip of the pen can mean.
 fn room(desk: &Desk<'_>, sku: SkuIx, location: LocIx, more: Units) -> Result<(), Refusal> {
     let there = desk.balance(sku, location).on_hand();
@@ -100,10 +157,18 @@ fn room(desk: &Desk<'_>, sku: SkuIx, location: LocIx, more: Units) -> Result<(),
     )))
 }
 
+/// Whether a text may name something for ever: short, and what it looks like.
+pub(super) fn is_plain(text: &str) -> bool {
+    let turns = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden = |letter: char| letter.is_control() || turns(letter);
+    (1..=TEXT_BYTES_MAX).contains(&text.len()) && text.trim() == text && !text.contains(hidden)
+}
+
 fn known_sku(desk: &mut Desk<'_>, sku: &Sku) -> Result<SkuIx, Refusal> {
     let text = sku.as_str();
-    if text.is_empty() || text.trim() != text || text.chars().any(char::is_control) {
-        let why = format!("{text:?} is no SKU: empty, with spaces around it, or unprintable");
+    if !is_plain(text) {
+        let why =
+            format!("{text:?} is no SKU: 1 to 255 printable bytes without spaces around them");
         return Err(Refusal::Senseless(why));
     }
     Ok(desk.sku(sku))
@@ -116,6 +181,10 @@ pub(super) fn ship(
     lines: &[ShipLine],
     tracking: Option<&String>,
 ) -> Result<(), Refusal> {
+    if let Some(tracking) = tracking.filter(|tracking| !is_plain(tracking)) {
+        let why = format!("{tracking:?} is no carrier's number: 1 to 255 printable bytes");
+        return Err(Refusal::Senseless(why));
+    }
     let (number, known) = desk.channel(channel)?;
     let Some(found) = known.orders.find(order.as_str()) else {
         return Err(Refusal::UnknownOrder(channel.clone(), order.clone()));

@@ -278,8 +278,8 @@ fn learn(
             }
             ledger.exceptions.push_back((seq, exception.clone()));
         }
-        Fact::Done(id) => {
-            ledger.done.insert(id.clone());
+        Fact::Done(id, mark) => {
+            ledger.done.insert(id.clone(), *mark);
         }
         Fact::Shipped(_) => {}
     }

@@ -4,7 +4,7 @@ use channelsync_contract::ids::{ChannelId, LineId, ListingId, LocationId, OrderI
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
-use super::super::command::{Command, ShipLine, StockLine};
+use super::super::command::{Command, ShipLine, StockLine, StockMove};
 use super::super::setup::Counting;
 use super::language::{Told, Words, number};
 use super::world::{START, World};
@@ -35,6 +35,18 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
                 location: line.location,
                 by: words.number(2),
             }
+        }
+        "hold" | "unhold" | "write-off" | "send" | "arrive" | "miss" => {
+            let what = match words.word(0) {
+                "hold" => StockMove::Hold,
+                "unhold" => StockMove::Free,
+                "write-off" => StockMove::WriteOff,
+                "send" => StockMove::Send(LocationId::new(words.option("to").unwrap())),
+                "arrive" => StockMove::Arrive,
+                _ => StockMove::Lose,
+            };
+            let line = stock_line(world, words, words.word(1), words.number(2));
+            Command::Move(what, line)
         }
         "import" => {
             let line = |(sku, units)| stock_line(world, words, sku, units);

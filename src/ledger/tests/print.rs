@@ -31,6 +31,7 @@ pub(super) fn stock(ledger: &Ledger) -> Vec<String> {
             if balance.on_hand().is_zero() {
                 text.push_str("  empty");
             }
+            some(&mut text, "in transit", balance.in_transit);
             out.push(text);
         }
     }

@@ -52,11 +52,16 @@ fn telling() -> impl Strategy<Value = &'static str> {
 fn stock_line() -> impl Strategy<Value = String> {
     let sku = word(&["MUG", "CUP", "JUG", "RED"]);
     let location = word(&["main", "east"]);
-    (0..4, sku, 0..5_i32, location).prop_map(|(verb, sku, units, location)| match verb {
+    (0..9, sku, 0..5_i32, location).prop_map(|(verb, sku, units, location)| match verb {
         0 => format!("receive {sku} {units} at={location}"),
         1 => format!("count {sku} {units} at={location}"),
         2 => format!("adjust {sku} {} at={location}", units - 3),
-        _ => format!("import counts {sku} {units} MUG {units} at={location}"),
+        3 => format!("import counts {sku} {units} MUG {units} at={location}"),
+        4 => format!("hold {sku} {units} at={location}"),
+        5 => format!("unhold {sku} {units} at={location}"),
+        6 => format!("send {sku} {units} at={location} to=main"),
+        7 => format!("arrive {sku} {units} at={location}"),
+        _ => format!("miss {sku} {units} at={location}"),
     })
 }
 

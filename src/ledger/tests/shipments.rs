@@ -174,11 +174,11 @@ fn a_repeated_command_id_books_once() {
         import counts MUG 4 id=i2
     "), @r"
     line 2 books nothing
-    line 4 books nothing
+    line 4 refused: another command was booked under id c1
     line 6 books nothing
     line 9 books nothing
     line 11 books nothing
-    line 13 books nothing
+    line 13 refused: another command was booked under id i2
     MUG  main  available 1  committed 2
     CUP  main  available 5
     A1 MUG  open 3  held main 2  shipped 1

@@ -219,7 +219,7 @@ pub(super) async fn look(machine: &Machine, merchant: &Merchant) {
     let asked = book.read(move |ledger| {
         let mut broken = Vec::new();
         for (id, seq) in promised {
-            if !ledger.done.contains(&id) || seq > ledger.seq {
+            if !ledger.done.contains_key(&id) || seq > ledger.seq {
                 broken.push(format!("{id} was answered with entry {seq} and is gone"));
             }
         }
