@@ -187,6 +187,7 @@ fn the_worked_example_of_the_design_holds() {
     assert_eq!(world.writes("L"), [1]);
 }
 
+/// R46: the gross channel, which subtracts its own orders itself, beside a net one.
 #[test]
 fn a_gross_channel_is_not_written_for_its_own_sale() {
     for route in [Some("main"), None] {
@@ -266,6 +267,7 @@ fn packs_and_kits_are_counted_in_whole_listings() {
     assert_eq!(world.writes("KIT"), [1]);
 }
 
+/// R47
 #[test]
 fn what_was_never_counted_or_never_mapped_has_no_number() {
     let mut world = World::new(&["main"], Rules::default(), Counting::Gross);

@@ -183,6 +183,25 @@ fn orders_of_one_second_across_a_page_break_are_all_taken_once() {
     });
 }
 
+/// R11: searches hide an order for longer than polls are apart, and show later ones meanwhile.
+#[test]
+fn an_order_that_was_hidden_while_later_ones_were_read_is_taken() {
+    let mut plan = Plan::calm();
+    plan.opening_units = 10_000;
+    plan.shops.add("webhooks-lost=1").unwrap();
+    plan.search_lag = ms(6_000);
+    scene(plan, async |scene| {
+        scene.begin().await;
+        for sku in 0..40 {
+            scene.buy("north", sku % 12, 1);
+            scene.sleep(ms(900)).await;
+        }
+        scene.rest().await;
+        let ledger = scene.audited().await;
+        assert_eq!(committed(&ledger), 40);
+    });
+}
+
 fn second(order: &OrderTruth) -> String {
     order.updated_at.to_second_text()
 }
