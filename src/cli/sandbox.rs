@@ -357,10 +357,59 @@ pub(super) async fn run_audit(
                 "start `sandbox` and `run` with this configuration",
             )
         })?;
+    let status = probe.status().await.map_err(|error| {
+        Failure::new(
+            Exit::Unavailable,
+            error,
+            "start `run` with this configuration",
+        )
+    })?;
+    if !super::demo::is_at_rest(&status, 0) {
+        console.tell("note: the pair is not at rest; what differs may only be under way\n");
+    }
+    if found.summary.listings == 0 {
+        let help = "wait until `run` has read the catalogues, and count stock in";
+        return Err(Failure::new(
+            Exit::TryAgain,
+            "there is nothing to compare yet",
+            help,
+        ));
+    }
     super::demo::report(&found, json, console)?;
     Ok(if found.summary.is_clean() {
         Exit::Ok
     } else {
         Exit::Found
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_numbers_that_a_clock_can_follow() {
+        assert_eq!(rate("12.5"), Ok(12.5));
+        for text in ["NaN", "inf", "0", "-5", "1e9", ""] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_is_there_is_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let written = Written {
+            doubles: address,
+            webhooks: address,
+            book_from: Timestamp(0),
+            shops: &[],
+        };
+        write_config(dir.path(), &written).unwrap();
+        let file = dir.path().join("channelsync.toml");
+        fs::write(&file, "mine").unwrap();
+        let error = write_config(dir.path(), &written).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(file).unwrap(), "mine");
+    }
 }

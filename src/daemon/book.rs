@@ -154,3 +154,20 @@ fn check_journal_is_there(dir: &Path) -> Result<(), StartError> {
         )),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_without_its_journal_does_not_begin_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(check_journal_is_there(dir.path()), Ok(()));
+        std::fs::create_dir(dir.path().join("journal")).unwrap();
+        std::fs::create_dir(dir.path().join("parked")).unwrap();
+        assert_eq!(check_journal_is_there(dir.path()), Ok(()));
+        std::fs::remove_dir(dir.path().join("journal")).unwrap();
+        let error = check_journal_is_there(dir.path()).unwrap_err();
+        assert!(error.what.contains("journal is gone"), "{error:?}");
+    }
+}

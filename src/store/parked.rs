@@ -221,6 +221,18 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_knows_is_deleted_and_counts_no_longer() {
+        let root = tempfile::tempdir().unwrap();
+        let files = open(&root);
+        files.store("known", b"12345").unwrap();
+        files.store("unbooked", b"1234567").unwrap();
+        assert_eq!(files.retain(|id| id == "known").unwrap(), 1);
+        assert_eq!(files.total_bytes(), 5);
+        assert_eq!(files.read("unbooked").unwrap(), None);
+        assert!(files.read("known").unwrap().is_some());
+    }
+
+    #[test]
     fn bytes_come_back_after_a_restart_and_are_private() {
         let root = tempfile::tempdir().unwrap();
         let parked = open(&root)

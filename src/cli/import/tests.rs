@@ -25,6 +25,21 @@ fn files_of_every_program_give_the_same_rows() {
     }
 }
 
+#[test]
+fn what_the_ledger_would_refuse_is_a_fault_of_the_file() {
+    let why = |text: &str, counts| -> Vec<String> {
+        let faults = parse(text.as_bytes(), &PLACES, counts).unwrap_err();
+        faults.into_iter().map(|fault| fault.why).collect()
+    };
+    let zero = "sku,location,units\nA,main,1\nB,main,0\n";
+    assert_eq!(why(zero, false), ["a receipt of 0 units"]);
+    assert_eq!(rows(zero).len(), 2, "a count of 0 is a count");
+    let many = "sku,location,units\nA,main,1000000001\n";
+    assert_eq!(why(many, true), ["1000000001 units are too many"]);
+    let turned = "sku,location,units\nA\u{202e}B,main,1\n";
+    assert_eq!(why(turned, true), ["the SKU holds unprintable characters"]);
+}
+
 /// Faults as `line column why`.
 fn faults(bytes: &[u8], counts: bool) -> Vec<String> {
     let faults = parse(bytes, &PLACES, counts).unwrap_err();
