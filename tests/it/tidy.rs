@@ -62,6 +62,7 @@ fn all(source: &Source) -> Vec<String> {
         too_long,
         left_open,
         spawns,
+        unbiased,
         purity::impure,
         imports::forbidden,
     ];
@@ -87,6 +88,25 @@ fn left_open(source: &Source) -> Vec<String> {
         .filter(|mention| mention.path.last().is_some_and(|name| is_open(name)));
     open.map(|mention| mention.fault(source, "is not left in the tree"))
         .collect()
+}
+
+/// A `select!` that draws by lot would draw otherwise in every run of a seed.
+fn unbiased(source: &Source) -> Vec<String> {
+    let mut lines = source.text.lines().zip(1..).peekable();
+    let mut faults = Vec::new();
+    while let Some((line, number)) = lines.next() {
+        let begins = line.trim_end().ends_with("select! {");
+        let is_biased = lines
+            .peek()
+            .is_some_and(|(next, _)| next.trim() == "biased;");
+        if begins && source.is_product() && !is_biased {
+            faults.push(format!(
+                "{}:{number}: select! without `biased;`",
+                source.path
+            ));
+        }
+    }
+    faults
 }
 
 fn spawns(source: &Source) -> Vec<String> {
@@ -201,6 +221,11 @@ fn bad_samples_are_caught() {
             "src/ats/a.rs:2: #ignore",
         ),
         ("src/ats/a.rs", "fn a() { let x = dbg!(1); }", "dbg!"),
+        (
+            "src/inbox/a.rs",
+            "fn a() {\n    tokio::select! {\n        () = b => {}\n    }\n}",
+            "src/inbox/a.rs:2: select!",
+        ),
         (
             "src/inbox/a.rs",
             "fn a() { tokio::task::spawn_blocking(b) }",

@@ -1,4 +1,5 @@
-//! What decides touches nothing: no runtime, no network, no file, no environment, no clock.
+//! What decides touches nothing: no runtime, no network, no file, no environment, no clock, no map
+//! whose order differs from run to run.
 
 use super::source::Source;
 
@@ -17,6 +18,7 @@ const CRATES: &[&str] = &[
     "tokio", "reqwest", "sled", "axum", "hyper", "governor", "rand",
 ];
 const STD: &[&str] = &["fs", "env", "process", "thread"];
+const UNORDERED: &[&str] = &["HashMap", "HashSet", "RandomState"];
 const TIME: &[&str] = &["SystemTime", "Instant", "Clock", "Rng", "Spawn"];
 
 pub(super) fn impure(source: &Source) -> Vec<String> {
@@ -31,7 +33,7 @@ pub(super) fn impure(source: &Source) -> Vec<String> {
         let reads_clock = path.len() > 1 && path.last().is_some_and(|name| name == "now");
         is(0, CRATES)
             || (is(0, &["std"]) && is(1, STD))
-            || (0..path.len()).any(|at| is(at, TIME))
+            || (0..path.len()).any(|at| is(at, TIME) || is(at, UNORDERED))
             || reads_clock
     };
     let found = source
@@ -54,6 +56,7 @@ fn impure_samples_are_caught() {
         "fn a() { jiff::Timestamp::now(); }",
         "fn a() -> sled::Result<()> { b() }",
         "use {reqwest, bytes};",
+        "use std::collections::{BTreeMap, HashMap};",
     ] {
         for path in [
             "src/ats/a.rs",
