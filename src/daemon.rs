@@ -1,7 +1,10 @@
 //! Starts, supervises and stops every task; the only file that spawns.
 
 mod book;
+mod manager;
 mod merchant;
+mod pulse;
+mod reload;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -13,14 +16,22 @@ use channelsync_contract::ports::{Clock, Rng, Spawn, within};
 use channelsync_contract::transport::Account;
 use channelsync_contract::{MerchantId, Transport};
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::book::{Book, StartError, open_book, open_records};
+pub use self::manager::{Manager, handed_over};
 pub use self::merchant::{Connected, MerchantRunning, start_merchant};
+pub use self::pulse::{Pulse, Watched, round};
+pub use self::reload::Reloaded;
 pub use self::serve::{Serving, address_of, hold, listen, serve, system_world};
 use crate::inbox::Hooks;
 use crate::settings::{Config, Limits};
+use crate::swap::Swap;
+
+/// Requests in hand have at least so long to be answered.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 /// A task that panicked is started again after this.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -46,6 +57,10 @@ pub struct World {
 pub struct Tasks {
     world: World,
     tracker: TaskTracker,
+    /// Trackers of those these tasks are a part of.
+    above: Vec<TaskTracker>,
+    /// Whether they move.
+    pub pulse: Pulse,
     /// Tells tasks to finish the step in hand and return.
     pub stop: CancellationToken,
     /// Why the daemon cannot go on.
@@ -60,10 +75,34 @@ impl Tasks {
         Self {
             world,
             tracker: TaskTracker::new(),
+            above: Vec::new(),
+            pulse: Pulse::default(),
             stop: CancellationToken::new(),
             fatal: Arc::default(),
             failed: CancellationToken::new(),
         }
+    }
+
+    /// A part of these that can be ended alone, and ends with them.
+    pub fn part(&self) -> Self {
+        let mut above = self.above.clone();
+        above.push(self.tracker.clone());
+        Self {
+            tracker: TaskTracker::new(),
+            above,
+            stop: self.stop.child_token(),
+            ..self.clone()
+        }
+    }
+
+    fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let mut task = self
+            .pulse
+            .of(name, Box::pin(self.tracker.track_future(task)));
+        for tracker in &self.above {
+            task = Box::pin(tracker.track_future(task));
+        }
+        self.world.spawn.spawn(name, task);
     }
 
     /// Starts a task that runs until `stop`. If it panics it is logged and started again; an error
@@ -87,9 +126,7 @@ impl Tasks {
                 }
             }
         };
-        self.world
-            .spawn
-            .spawn(name, Box::pin(self.tracker.track_future(supervised)));
+        self.spawn(name, supervised);
     }
 
     /// Starts a task whose panic is a broken invariant of the book: the process must end.
@@ -108,9 +145,7 @@ impl Tasks {
                 Err(_) => tasks.fail(&format!("{name}: an invariant broke")),
             }
         };
-        self.world
-            .spawn
-            .spawn(name, Box::pin(self.tracker.track_future(supervised)));
+        self.spawn(name, supervised);
     }
 
     fn fail(&self, why: &str) {
@@ -146,7 +181,7 @@ pub struct Daemon {
     /// Its merchants.
     pub merchants: BTreeMap<MerchantId, Arc<MerchantRunning>>,
     /// Where deliveries arrive.
-    pub hooks: Arc<Hooks>,
+    pub hooks: Swap<Hooks>,
     /// Tasks of channels and listeners.
     pub tasks: Tasks,
     /// The bookkeepers; stopped last.
@@ -162,8 +197,12 @@ pub async fn start(
     config: &Config,
     books: BTreeMap<MerchantId, Book>,
 ) -> Result<Daemon, StartError> {
-    let (tasks, writers) = (Tasks::new(world.clone()), Tasks::new(world.clone()));
-    let mut hooks = BTreeMap::new();
+    let tasks = Tasks::new(world.clone());
+    // They end last, and are watched with the others.
+    let writers = Tasks {
+        pulse: tasks.pulse.clone(),
+        ..Tasks::new(world.clone())
+    };
     let mut merchants = BTreeMap::new();
     let mut books = books;
     for merchant in &config.merchants {
@@ -171,33 +210,47 @@ pub async fn start(
             .remove(&merchant.id)
             .expect("a book for each merchant");
         let running = start_merchant(world, config, merchant, book, (&tasks, &writers)).await?;
-        for (channel, hook) in running.1 {
-            hooks.insert((merchant.id.to_string(), channel), hook);
-        }
-        merchants.insert(merchant.id.clone(), Arc::new(running.0));
+        merchants.insert(merchant.id.clone(), Arc::new(running));
     }
-    let Limits {
-        body_bytes_max,
-        body_timeout,
-        ..
-    } = config.limits;
-    let hooks = Arc::new(Hooks {
-        hooks,
-        body_bytes_max,
-        body_timeout,
-    });
+    let hooks = Arc::new(hooks(config, &merchants));
     Ok(Daemon {
         merchants,
-        hooks,
+        hooks: hooks.into(),
         tasks,
         books: writers,
     })
 }
 
+/// The doors of all channels.
+fn hooks(config: &Config, merchants: &BTreeMap<MerchantId, Arc<MerchantRunning>>) -> Hooks {
+    let Limits {
+        body_bytes_max,
+        body_timeout,
+        ..
+    } = config.limits;
+    let of = |running: &Arc<MerchantRunning>| {
+        let merchant = running.id.to_string();
+        let hooks = running.hooks.clone().into_iter();
+        hooks.map(move |(channel, hook)| ((merchant.clone(), channel.to_string()), hook))
+    };
+    Hooks {
+        hooks: merchants.values().flat_map(of).collect(),
+        body_bytes_max,
+        body_timeout,
+    }
+}
+
 impl Daemon {
-    /// Stops: takes nothing more, finishes what is in hand, syncs. True when all of it ended in time.
+    /// Stops: finishes what is in hand with the channels while deliveries are still taken, then takes
+    /// nothing more, then syncs. True when all of it ended in time.
     pub async fn stop(&self, deadline: Duration) -> bool {
-        let ended = self.tasks.end(deadline).await;
+        let clock = self.tasks.world.clock.as_ref();
+        let began = clock.uptime();
+        let merchants = self.merchants.values();
+        let channels = merchants.flat_map(|merchant| merchant.channels.values());
+        join_all(channels.map(|channel| channel.tasks.end(deadline))).await;
+        let left = deadline.saturating_sub(clock.uptime().saturating_sub(began));
+        let ended = self.tasks.end(left.max(LAST_REQUESTS)).await;
         let written = self.books.end(deadline).await;
         for merchant in self.merchants.values() {
             if let Err(error) = merchant.journal.close().await {

@@ -136,7 +136,8 @@ async fn limit_client(
     next.run(request).await
 }
 
-/// Serves until `stop`; then takes no more connections and ends idle ones. Requests in hand finish.
+/// Serves until `stop`; then takes no more connections, ends idle ones, and waits for requests in
+/// hand. Who had connected and not asked yet is answered once: nothing that reached us is refused.
 pub async fn serve(
     listener: impl Into<Listener>,
     routes: Router,
@@ -155,7 +156,7 @@ pub async fn serve(
     loop {
         let accepted = tokio::select! {
             biased;
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
             accepted = accept(&listener) => accepted,
         };
         let Ok((stream, address, peer)) = accepted else {
@@ -193,6 +194,10 @@ pub async fn serve(
             }),
         );
     }
+    // The listener is no more; every place comes back when its connection has ended.
+    drop(listener);
+    let all = u32::try_from(edge.connections_max).unwrap_or(u32::MAX);
+    drop(places.acquire_many(all).await);
 }
 
 async fn accept(listener: &Listener) -> std::io::Result<(Box<dyn Stream>, Option<IpAddr>, Peer)> {
@@ -211,10 +216,17 @@ async fn accept(listener: &Listener) -> std::io::Result<(Box<dyn Stream>, Option
 }
 
 async fn converse(stream: Box<dyn Stream>, routes: Router, edge: Edge, stop: CancellationToken) {
-    let service = TowerToHyperService::new(tower::util::MapErr::new(
-        routes,
-        |never: Infallible| match never {},
-    ));
+    let asked = CancellationToken::new();
+    let (first, inner) = (asked.clone(), routes);
+    let noted = tower::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        first.cancel();
+        tower::ServiceExt::oneshot(inner.clone(), request)
+    });
+    let service =
+        TowerToHyperService::new(tower::util::MapErr::new(
+            noted,
+            |never: Infallible| match never {},
+        ));
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -226,10 +238,15 @@ async fn converse(stream: Box<dyn Stream>, routes: Router, edge: Edge, stop: Can
     let ended = tokio::select! {
         biased;
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        () = stop.cancelled() => tokio::select! {
+            biased;
+            // `header_timeout` ends it, too.
+            ended = connection.as_mut() => ended,
+            () = asked.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");

@@ -18,5 +18,6 @@ pub mod admin;
 pub mod channels;
 pub mod daemon;
 pub mod board;
+pub mod swap;
 pub mod ports;
 pub mod cli;

@@ -162,7 +162,13 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
         unwritable.push((labels.clone(), is_unwritable));
         parked.push((labels, count(published.parked)));
     }
+    let refused = u64::from(admin.settings.refused.is_some());
     vec![
+        Family {
+            name: "settings_refused",
+            help: "1 while the settings in the files were refused",
+            rows: Rows::Gauges(vec![(Labels::new(), refused)]),
+        },
         Family {
             name: "journal_entry",
             help: "number of the last durable entry",

@@ -14,4 +14,4 @@ mod commands;
 mod routes;
 
 pub use routes::{health_routes, routes};
-pub use state::{Admin, AdminChannel, AdminMerchant};
+pub use state::{Admin, AdminChannel, AdminMerchant, SettingsNote};

@@ -16,22 +16,24 @@ use super::{health, metrics, status};
 use crate::ats::explain;
 use crate::bookkeeper::Origin;
 use crate::edge::Peer;
+use crate::swap::Swap;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 const HELP_MERCHANT: &str = "`channelsync status` lists the merchants";
 const HELP_CHANNEL: &str = "`channelsync channels` lists the channels";
 
 /// Health and metrics alone, for a listener that anybody may reach.
-pub fn health_routes(admin: Arc<Admin>) -> Router {
+pub fn health_routes(admin: impl Into<Swap<Admin>>) -> Router {
     Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
-        .with_state(admin)
+        .with_state(admin.into())
 }
 
 /// Everything, for the admin socket.
-pub fn routes(admin: Arc<Admin>) -> Router {
+pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
+    let admin = admin.into();
     let v1 = Router::new()
         .route("/v1/status", get(status::status))
         .route("/v1/{merchant}/stock", get(stock))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use channelsync_contract::Timestamp;
 use channelsync_contract::ports::{Clock, Rng};
 use tokio::sync::Notify;
 
@@ -13,6 +14,8 @@ use crate::transport::Paced;
 
 /// Everything that can be asked about.
 pub struct Admin {
+    /// What became of the settings.
+    pub settings: SettingsNote,
     /// Merchants by id.
     pub merchants: BTreeMap<String, AdminMerchant>,
     /// Time.
@@ -21,6 +24,17 @@ pub struct Admin {
     pub rng: Arc<dyn Rng>,
     /// Rows of one answer.
     pub read_rows_max: usize,
+}
+
+/// Which settings are in force.
+#[derive(Clone, Debug, Default)]
+pub struct SettingsNote {
+    /// When they were read.
+    pub loaded_at: Timestamp,
+    /// When they were last read anew and refused, with every fault; none once they were taken.
+    pub refused: Option<(Timestamp, Vec<String>)>,
+    /// What has changed in the files and waits for a restart, by name.
+    pub restart: Vec<String>,
 }
 
 /// One merchant.

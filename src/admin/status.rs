@@ -14,11 +14,46 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Json {
         .merchants
         .iter()
         .map(|(id, merchant)| merchant_status(id, merchant));
+    let settings = &admin.settings;
+    let refused = settings.refused.as_ref();
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "now": admin.clock.now().to_string(),
+        "settings": {
+            "loaded_at": settings.loaded_at.to_string(),
+            "refused_at": refused.map(|(at, _)| at.to_string()),
+            "faults": refused.map_or(&[][..], |(_, faults)| faults),
+            "restart": settings.restart,
+        },
         "merchants": merchants.collect::<Vec<_>>(),
     }))
+}
+
+impl Admin {
+    /// The same in one line, for the service manager.
+    pub fn in_a_line(&self) -> String {
+        let mut troubles = Vec::new();
+        if self.settings.refused.is_some() {
+            troubles.push("new settings were refused".to_owned());
+        }
+        let mut channels = 0_usize;
+        for (id, merchant) in &self.merchants {
+            if merchant.book.published().unwritable.is_some() {
+                troubles.push(format!("{id}: journal cannot be written"));
+            }
+            channels += merchant.channels.len();
+            for (name, channel) in &merchant.channels {
+                if channel.board.paused().is_some() {
+                    troubles.push(format!("{id}/{name}: paused"));
+                }
+            }
+        }
+        let serving = format!("channels: {channels}");
+        if troubles.is_empty() {
+            return format!("{serving}, no alarm");
+        }
+        format!("{serving}; {}", troubles.join("; "))
+    }
 }
 
 fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {

@@ -179,7 +179,10 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
     };
     let session = &mut session;
     match command {
-        Command::Run => run::run(&session.config).await,
+        Command::Run => {
+            let env = &session.console.env;
+            run::run(&session.config, || settings::load(&dir, env)).await
+        }
         Command::Demo(_) | Command::Sandbox(_) => {
             sandbox::run_audit(&session.config, session.common.json, session.console).await
         }

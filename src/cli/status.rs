@@ -54,9 +54,9 @@ fn text(status: &Value) -> String {
         table(&columns, rows.collect()),
         channel_table(merchants),
     ];
-    let (needed, noted): (Vec<Remark>, Vec<Remark>) = merchants
-        .iter()
-        .flat_map(remarks)
+    let (needed, noted): (Vec<Remark>, Vec<Remark>) = settings(&status["settings"])
+        .into_iter()
+        .chain(merchants.iter().flat_map(remarks))
         .partition(|remark| remark.person);
     parts.extend(told("needs a person:", &needed));
     parts.extend(told("to be known:", &noted));
@@ -119,6 +119,32 @@ fn told(title: &str, remarks: &[Remark]) -> Option<String> {
         }
     }
     (!remarks.is_empty()).then_some(text)
+}
+
+/// What became of settings that were read while running.
+fn settings(settings: &Value) -> Vec<Remark> {
+    let remark = |person: bool, what: String, help: &str| Remark {
+        person,
+        of: "settings".to_owned(),
+        what,
+        help: Some(help.to_owned()),
+    };
+    let mut remarks = Vec::new();
+    if let Some(at) = settings["refused_at"].as_str() {
+        let faults = elements(&settings["faults"]).iter();
+        let faults: Vec<String> = faults
+            .map(|fault| cell(fault).replace("\n  help: ", "; help: "))
+            .collect();
+        let what = format!("refused at {at}, those before stay: {}", faults.join(" | "));
+        let help = "mend them, `channelsync check`, then reload";
+        remarks.push(remark(true, what, help));
+    }
+    let waiting: Vec<String> = elements(&settings["restart"]).iter().map(cell).collect();
+    if !waiting.is_empty() {
+        let what = format!("changed in the files, not in force: {}", waiting.join(", "));
+        remarks.push(remark(false, what, "a restart takes them"));
+    }
+    remarks
 }
 
 fn remarks(merchant: &Value) -> Vec<Remark> {

@@ -26,6 +26,7 @@ use crate::transport::Paced;
 const RECORDS_QUEUE_MAX: usize = 1_024;
 
 /// A merchant at work.
+#[derive(Clone)]
 pub struct MerchantRunning {
     /// Whose.
     pub id: MerchantId,
@@ -36,7 +37,9 @@ pub struct MerchantRunning {
     /// Bytes that could not be read.
     pub parked: Park,
     /// Channels by name.
-    pub channels: BTreeMap<ChannelId, Connected>,
+    pub channels: BTreeMap<ChannelId, Arc<Connected>>,
+    /// Where their deliveries arrive.
+    pub hooks: BTreeMap<ChannelId, Hook>,
 }
 
 /// A channel at work.
@@ -55,9 +58,9 @@ pub struct Connected {
     pub scan_now: Arc<Notify>,
     /// Path of its webhooks.
     pub hook_path: String,
+    /// Its tasks.
+    pub tasks: Tasks,
 }
-
-type Hooked = Vec<(String, Hook)>;
 
 /// Starts a merchant's tasks.
 ///
@@ -69,54 +72,71 @@ pub async fn start_merchant(
     merchant: &Merchant,
     book: Book,
     (tasks, writers): (&Tasks, &Tasks),
-) -> Result<(MerchantRunning, Hooked), StartError> {
+) -> Result<MerchantRunning, StartError> {
     let mut channels = BTreeMap::new();
     for channel in &merchant.channels {
-        channels.insert(
-            channel.id.clone(),
-            connect(world, config, merchant, channel)?,
-        );
+        let connected = connect(world, config, merchant, channel, tasks)?;
+        channels.insert(channel.id.clone(), Arc::new(connected));
     }
     let (journal, parked) = (book.journal.clone(), Park(book.parked.clone()));
-    let handle = start_book(world, config, book, writers);
-    let counting = channels.values().map(|connected| {
-        let abilities = connected.connector.capabilities;
-        (
-            connected.settings.id.as_str(),
-            (abilities.counting, abilities.compare_and_set),
-        )
-    });
-    let setup = channels::setup(merchant, &counting.collect());
-    for command in [Command::Configure(Box::new(setup)), Command::Doubt] {
-        let booked = handle.book(command, Origin::new("daemon", "start")).await;
-        booked.map_err(|error| StartError::new(&error, None))?;
-    }
-    let running = MerchantRunning {
+    let mut running = MerchantRunning {
         id: merchant.id.clone(),
-        book: handle,
+        book: start_book(world, config, book, writers),
         journal,
         parked,
         channels,
+        hooks: BTreeMap::new(),
     };
-    let mut hooks = Vec::new();
-    for connected in running.channels.values() {
-        let feed = start_channel(world, config, &running, connected, tasks);
-        let token = connected
-            .hook_path
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        hooks.push((connected.settings.id.to_string(), Hook { feed, token }));
+    running.configure(merchant, "start").await?;
+    let doubt = running
+        .book
+        .book(Command::Doubt, Origin::new("daemon", "start"));
+    doubt.await.map_err(|error| StartError::new(&error, None))?;
+    let connected: Vec<Arc<Connected>> = running.channels.values().cloned().collect();
+    for connected in &connected {
+        running.start_channel(world, config, connected);
     }
-    Ok((running, hooks))
+    Ok(running)
 }
 
-fn connect(
+impl MerchantRunning {
+    /// Books the settings; says whether they changed anything.
+    pub(super) async fn configure(
+        &self,
+        merchant: &Merchant,
+        cause: &str,
+    ) -> Result<bool, StartError> {
+        let counting = self.channels.values().map(|connected| {
+            let abilities = connected.connector.capabilities;
+            (
+                connected.settings.id.as_str(),
+                (abilities.counting, abilities.compare_and_set),
+            )
+        });
+        let setup = channels::setup(merchant, &counting.collect());
+        let command = Command::Configure(Box::new(setup));
+        let booked = self.book.book(command, Origin::new("daemon", cause)).await;
+        let booked = booked.map_err(|error| StartError::new(&error, None))?;
+        Ok(booked.entry.is_some())
+    }
+
+    /// Starts a channel's tasks and opens its door.
+    pub(super) fn start_channel(&mut self, world: &World, config: &Config, connected: &Connected) {
+        let feed = start_channel(world, config, self, connected);
+        let token = connected.hook_path.rsplit('/').next();
+        let token = token.unwrap_or_default().to_owned();
+        let hook = Hook { feed, token };
+        self.hooks.insert(connected.settings.id.clone(), hook);
+    }
+}
+
+/// The way to a channel; nothing of it runs yet.
+pub(super) fn connect(
     world: &World,
     config: &Config,
     merchant: &Merchant,
     channel: &Channel,
+    tasks: &Tasks,
 ) -> Result<Connected, StartError> {
     let account = channels::account(channel);
     let dialed = (world.dial)(&account).map_err(|error| {
@@ -150,6 +170,7 @@ fn connect(
         poll_now: Arc::default(),
         scan_now: Arc::default(),
         hook_path: format!("/hooks/{}/{}/{token}", merchant.id, channel.id),
+        tasks: tasks.part(),
     })
 }
 
@@ -268,9 +289,8 @@ fn start_channel(
     config: &Config,
     merchant: &MerchantRunning,
     connected: &Connected,
-    tasks: &Tasks,
 ) -> Arc<Feed> {
-    let settings = &connected.settings;
+    let (settings, tasks) = (&connected.settings, &connected.tasks);
     let feed = Arc::new(Feed {
         channel: settings.id.clone(),
         connector: connected.connector.clone(),
@@ -316,18 +336,12 @@ fn start_channel(
             }
         });
     }
-    start_pushes(world, config, merchant, connected, tasks);
+    start_pushes(world, config, merchant, connected);
     feed
 }
 
-fn start_pushes(
-    world: &World,
-    config: &Config,
-    merchant: &MerchantRunning,
-    connected: &Connected,
-    tasks: &Tasks,
-) {
-    let settings = &connected.settings;
+fn start_pushes(world: &World, config: &Config, merchant: &MerchantRunning, connected: &Connected) {
+    let (settings, tasks) = (&connected.settings, &connected.tasks);
     let dispatcher = Arc::new(Dispatcher {
         channel: settings.id.clone(),
         connector: connected.connector.clone(),

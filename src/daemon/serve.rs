@@ -12,20 +12,64 @@ use channelsync_contract::transport::Account;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::book::{StartError, open_book, open_records};
-use super::{Daemon, World, start};
-use crate::admin::{self, Admin, AdminChannel, AdminMerchant};
+use super::{Daemon, Reloaded, World, handed_over, start};
+use crate::admin::{self, Admin, AdminChannel, AdminMerchant, SettingsNote};
 use crate::edge::{self, Edge, Listener};
 use crate::inbox;
 use crate::ports::{SystemClock, SystemRng, TokioSpawn};
-use crate::settings::{Address, Config, ConnectorSettings, Mode};
+use crate::settings::{Address, Config, ConnectorSettings, Faults, Mode};
 use crate::store::lock::DirLock;
+use crate::swap::Swap;
 use crate::transport::{Dial, Host, Options};
 
 /// A daemon with its listeners; the state directory is held as long as it lives.
 pub struct Serving {
     /// The daemon.
     pub daemon: Daemon,
+    /// The settings in force.
+    pub config: Config,
+    /// What the admin routes show.
+    pub admin: Swap<Admin>,
     _lock: DirLock,
+}
+
+impl Serving {
+    /// Takes over new settings as far as it can be done without a restart. What became of it is shown
+    /// in the status.
+    ///
+    /// # Errors
+    /// Every fault in the settings, or what cannot be done; then all is as it was.
+    pub async fn reload(
+        &mut self,
+        world: &World,
+        read: Result<Config, Faults>,
+    ) -> Result<Reloaded, Vec<String>> {
+        let now = world.clock.now();
+        let taken = match read {
+            Ok(new) => {
+                let taken = self.daemon.reload(world, &mut self.config, new).await;
+                taken.map_err(|error| {
+                    let help = error.help.map(|help| format!("\n  help: {help}"));
+                    vec![format!("{}{}", error.what, help.unwrap_or_default())]
+                })
+            }
+            Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
+        };
+        let note = match &taken {
+            Ok(reloaded) => SettingsNote {
+                loaded_at: now,
+                refused: None,
+                restart: reloaded.restart.clone(),
+            },
+            Err(faults) => SettingsNote {
+                refused: Some((now, faults.clone())),
+                ..self.admin.get().settings.clone()
+            },
+        };
+        let state = admin_state(world, &self.config, &self.daemon, note);
+        self.admin.set(Arc::new(state));
+        taken
+    }
 }
 
 /// The system's clock, randomness, tasks and network.
@@ -55,11 +99,14 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The webhook listener.
+/// The webhook listener: the one handed over by the service manager, else one of our own.
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// When the address cannot be bound, or what is handed over is of no use.
 pub async fn listen(config: &Config) -> Result<Listener, StartError> {
+    if let Some(listener) = handed_over(config)? {
+        return Ok(listener);
+    }
     let bound = match &config.listen.webhooks {
         Address::Loopback(address) => TcpListener::bind(address).await.map(Listener::from),
         Address::Unix(path) => bind_unix(path).map(Listener::from),
@@ -124,7 +171,12 @@ pub async fn serve(
         }
     })?;
     let daemon = start(world, config, books).await?;
-    let state = Arc::new(admin_state(world, config, &daemon));
+    let note = SettingsNote {
+        loaded_at: world.clock.now(),
+        ..SettingsNote::default()
+    };
+    let state = Arc::new(admin_state(world, config, &daemon, note));
+    let state = Swap::from(state);
     let proxies = config.listen.trusted_proxies.clone();
     let edge = Edge {
         connections_max: config.limits.connections_max,
@@ -134,7 +186,7 @@ pub async fn serve(
         header_timeout: config.limits.header_timeout,
     };
     let outside = inbox::router(daemon.hooks.clone()).merge(admin::health_routes(state.clone()));
-    let inside = admin::routes(state);
+    let inside = admin::routes(state.clone());
     for (name, listener, routes) in [
         ("webhook listener", webhooks, outside),
         ("admin listener", admin_socket.into(), inside),
@@ -148,6 +200,8 @@ pub async fn serve(
     }
     Ok(Serving {
         daemon,
+        config: config.clone(),
+        admin: state,
         _lock: lock,
     })
 }
@@ -169,7 +223,7 @@ pub fn hold(config: &Config) -> Result<DirLock, StartError> {
     DirLock::take(dir).map_err(|error| StartError::new(&error, Some(error.help())))
 }
 
-fn admin_state(world: &World, config: &Config, daemon: &Daemon) -> Admin {
+fn admin_state(world: &World, config: &Config, daemon: &Daemon, settings: SettingsNote) -> Admin {
     let merchants = daemon.merchants.values().map(|merchant| {
         let channels = merchant.channels.values().map(|connected| {
             let channel = AdminChannel {
@@ -193,6 +247,7 @@ fn admin_state(world: &World, config: &Config, daemon: &Daemon) -> Admin {
         (merchant.id.to_string(), row)
     });
     Admin {
+        settings,
         merchants: merchants.collect(),
         clock: world.clock.clone(),
         rng: world.rng.clone(),

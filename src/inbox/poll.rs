@@ -46,7 +46,7 @@ pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> 
     loop {
         let mut pause = feed.poll_interval;
         for stream in feed.connector.capabilities.streams {
-            match window(feed, stream).await {
+            match window(feed, stream, &stop).await {
                 Ok(()) => {
                     failures = 0;
                     feed.succeeded("poll");
@@ -105,14 +105,14 @@ async fn start(feed: &Feed, stream: &'static str) -> Result<Start, BookError> {
     read.await
 }
 
-async fn window(feed: &Feed, stream: &'static str) -> Result<(), Broken> {
+async fn window(feed: &Feed, stream: &'static str, stop: &CancellationToken) -> Result<(), Broken> {
     let began = feed.clock.now();
     let start = start(feed, stream).await.map_err(Broken::Book)?;
     let (mut since, mut newest) = (start.since, None);
     let mut page: Option<String> = None;
     let mut pages = 0;
     loop {
-        let read = page_of(feed, stream, since, page.as_deref()).await?;
+        let read = page_of(feed, stream, since, page.as_deref(), stop).await?;
         newest = newest.max(read.newest);
         pages += 1;
         page.clone_from(&read.next);
@@ -141,6 +141,7 @@ async fn page_of(
     stream: &str,
     since: Timestamp,
     page: Option<&str>,
+    stop: &CancellationToken,
 ) -> Result<ChangedPage, Broken> {
     let mut failures = 0;
     loop {
@@ -159,7 +160,9 @@ async fn page_of(
         }
         let pause = feed.failed("poll", &error, failures.min(1));
         failures += 1;
-        feed.clock.sleep(pause).await;
+        if !feed.rest(pause, None, stop).await {
+            return Err(Broken::Channel(error));
+        }
     }
 }
 

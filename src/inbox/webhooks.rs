@@ -19,6 +19,7 @@ use super::feed::Feed;
 use crate::bookkeeper::BookError;
 use crate::ledger::{Change, Command, Happened, Source};
 use crate::normalize;
+use crate::swap::Swap;
 
 /// Channels give up after 5 s; we say so before.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
@@ -27,6 +28,7 @@ const RETRY_AFTER_SECS: &str = "5";
 const PASSED_OVER_TIMES: usize = 8;
 
 /// Where deliveries of one channel arrive.
+#[derive(Clone)]
 pub struct Hook {
     /// The channel's inbox.
     pub feed: Arc<Feed>,
@@ -78,10 +80,10 @@ impl IntoResponse for Reply {
 }
 
 /// The routes of the webhook listener.
-pub fn router(hooks: Arc<Hooks>) -> Router {
+pub fn router(hooks: impl Into<Swap<Hooks>>) -> Router {
     Router::new()
         .route("/hooks/{merchant}/{channel}/{token}", post(receive))
-        .with_state(hooks)
+        .with_state(hooks.into())
 }
 
 async fn receive(

@@ -6,4 +6,5 @@ mod cli;
 mod outbox;
 mod settings;
 mod sim;
+mod systemd;
 mod tidy;

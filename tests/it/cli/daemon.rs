@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use channelsync::admin::{Admin, AdminChannel, AdminMerchant, routes};
+use channelsync::admin::{Admin, AdminChannel, AdminMerchant, SettingsNote, routes};
 use channelsync::board::Board;
 use channelsync::bookkeeper::{Handle, Origin, Writer, WriterLimits, take_snapshot};
 use channelsync::channels;
@@ -143,6 +143,7 @@ impl Daemon {
             channels: channels.collect(),
         };
         let admin = Arc::new(Admin {
+            settings: SettingsNote::default(),
             merchants: BTreeMap::from([("acme".to_owned(), merchant)]),
             clock: clock.clone(),
             rng: rng.clone() as Arc<dyn Rng>,

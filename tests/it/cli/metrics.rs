@@ -91,6 +91,7 @@ async fn a_scrape_holds_every_family_once_for_all_channels() {
     channelsync_orders_behind_seconds gauge 2
     channelsync_parked gauge 1
     channelsync_push_seconds histogram 17
+    channelsync_settings_refused gauge 1
     channelsync_webhook_seconds histogram 34
     ");
     let samples: BTreeSet<&str> = text.lines().collect();
@@ -104,5 +105,27 @@ async fn a_scrape_holds_every_family_once_for_all_channels() {
         "channelsync_push_seconds_sum{merchant=\"acme\",channel=\"shopify-us\"} 0.0015",
     ] {
         assert!(samples.contains(sample), "{sample} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn alerts_ask_for_metrics_that_exist() {
+    let daemon = Daemon::start().await;
+    for channel in daemon.admin.merchants["acme"].channels.values() {
+        channel.board.cover("orders", daemon.now());
+    }
+    let text = scrape(&daemon).await;
+    let rules = include_str!("../../../systemd/channelsync.rules.yml");
+    let asked = rules.lines().filter_map(|line| line.split_once("expr: "));
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    let words = asked.flat_map(|(_, expr)| expr.split(|c| !is_name(c)));
+    let names: BTreeSet<&str> = words.filter(|w| w.starts_with("channelsync_")).collect();
+    assert!(names.len() >= 5, "{names:?}");
+    for name in names {
+        let sampled = |line: &str| {
+            line.strip_prefix(name)
+                .is_some_and(|end| end.starts_with(['{', ' ']))
+        };
+        assert!(text.lines().any(sampled), "{name} is not in\n{text}");
     }
 }

@@ -63,6 +63,7 @@ const SHOWN: &[&str] = &[
     "transport",
     "store::parked",
     "ports",
+    "swap",
 ];
 
 /// The table, in the order data flows.
@@ -77,6 +78,8 @@ const ROOMS: &[Room] = &[
     .with(&["channelsync_shopify"]),
     // Notes for the person on call: times and texts alone, so that every task may write them.
     room("src/board", &[], Contract::Words(&[IDS])),
+    // Holds any value and looks at none.
+    room("src/swap", &[], Contract::Words(&[])),
     // Sockets and their limits; what is served on them is given.
     room("src/edge", &[], Contract::Words(&[PORTS])),
     room(
@@ -90,6 +93,7 @@ const ROOMS: &[Room] = &[
             "board",
             "ports",
             "store::parked",
+            "swap",
         ],
         Contract::All,
     ),

@@ -1,0 +1,238 @@
+//! The real program with these tests as its service manager and its channel.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use tempfile::TempDir;
+
+use super::PROGRAM;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const SECRET: &str = "signed-with-this";
+/// Puts the listener where the protocol wants it: a process cannot do so to its child without unsafe
+/// code.
+const HAND_OVER: &str =
+    "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" run --config \"$1\"";
+/// The base URL leads to nobody.
+const MERCHANT: &str = r#"locations = ["main"]
+[channels.shopify-us]
+connector = "shopify"
+shop = "acme-us.myshopify.com"
+base_url = "http://127.0.0.1:1"
+book_from = "2020-01-01T00:00:00Z"
+subscriptions = false
+locations = [{ ours = "main", theirs = "101" }]
+[channels.shopify-us.credentials]
+access_token_file = "secret"
+webhook_secret_files = ["secret"]
+"#;
+
+/// What a service manager holds for a service.
+pub(super) struct Service {
+    dir: TempDir,
+    listener: TcpListener,
+    told: Receiver<String>,
+    child: Child,
+}
+
+/// Reads on while nobody waits for a message: who tells must not wait.
+fn hear(told: UnixDatagram) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4_096];
+        while let Ok(length) = told.recv(&mut buffer) {
+            let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if sender.send(message).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Service {
+    /// Starts it and waits until it is ready.
+    pub(super) fn start() -> Self {
+        let dir = TempDir::new().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        fs::create_dir(dir.path().join("merchants.d")).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Short, because calls that wait for their rate limit hold up a stop.
+        let process = format!(
+            "state_dir = \"state\"\n[listen]\nwebhooks = \"{address}\"\n[limits]\nshutdown_secs = 2\n"
+        );
+        fs::write(dir.path().join("channelsync.toml"), process).unwrap();
+        fs::write(dir.path().join("merchants.d/acme.toml"), MERCHANT).unwrap();
+        fs::write(dir.path().join("secret"), SECRET).unwrap();
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(dir.path().join("secret"), mode).unwrap();
+        let told = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+        let told = hear(told);
+        let child = Self::spawn(dir.path(), &listener);
+        let service = Self {
+            dir,
+            listener,
+            told,
+            child,
+        };
+        service.until("READY=1");
+        service
+    }
+
+    fn spawn(dir: &Path, listener: &TcpListener) -> Child {
+        let log = fs::File::options();
+        let log = log.clone().create(true).append(true).open(dir.join("log"));
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", HAND_OVER, PROGRAM])
+            .arg(dir)
+            .env("NOTIFY_SOCKET", dir.join("notify"))
+            .env("WATCHDOG_USEC", "900000")
+            .stdin(Stdio::from(OwnedFd::from(listener.try_clone().unwrap())))
+            .stdout(Stdio::null())
+            .stderr(log.unwrap());
+        command.spawn().unwrap()
+    }
+
+    /// As `systemctl restart`: stops it, waits, starts it with the same socket.
+    pub(super) fn restart(&mut self) {
+        self.signal("TERM");
+        self.until("STOPPING=1");
+        assert!(self.child.wait().unwrap().success(), "{}", self.log());
+        self.child = Self::spawn(self.dir.path(), &self.listener);
+        self.until("READY=1");
+    }
+
+    pub(super) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// The first message that says `line`; those before it are passed over.
+    pub(super) fn until(&self, line: &str) -> Vec<String> {
+        loop {
+            let message = self.told.recv_timeout(PATIENCE);
+            let message =
+                message.unwrap_or_else(|error| panic!("no {line}: {error}\n{}", self.log()));
+            let lines: Vec<String> = message.lines().map(ToOwned::to_owned).collect();
+            if lines.iter().any(|said| said == line) {
+                return lines;
+            }
+        }
+    }
+
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Replaces a part of a file of the configuration.
+    pub(super) fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.dir.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replace(from, to)).unwrap();
+    }
+
+    /// What a command prints.
+    pub(super) fn ask(&self, line: &str) -> String {
+        let mut command = Command::new(PROGRAM);
+        command.args(line.split(' ')).arg("--config");
+        let output = command.arg(self.dir.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {text}{error}");
+        text
+    }
+
+    /// The daemon's own word, also while the files are at fault.
+    pub(super) fn status(&self) -> serde_json::Value {
+        let mut stream = UnixStream::connect(self.dir.path().join("state/admin.sock")).unwrap();
+        let request = "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
+    }
+
+    /// A channel that sends deliveries without a pause, each on a connection of its own.
+    pub(super) fn deliveries(&self) -> Deliveries {
+        let token = fs::read_to_string(self.dir.path().join("state/acme/hooks/shopify-us"));
+        let path = format!("/hooks/acme/shopify-us/{}", token.unwrap());
+        let address = self.listener.local_addr().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let ended = stop.clone();
+        let sender = std::thread::spawn(move || {
+            let (mut taken, mut refused) = (0, Vec::new());
+            for order in 1_u64.. {
+                if ended.load(Ordering::Relaxed) {
+                    break;
+                }
+                match deliver(address, &path, order) {
+                    Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => taken += 1,
+                    Ok(answer) => refused.push(format!("{order}: {answer:?}")),
+                    Err(error) => refused.push(format!("{order}: {error}")),
+                }
+            }
+            (taken, refused)
+        });
+        Deliveries { stop, sender }
+    }
+}
+
+/// Deliveries under way.
+pub(super) struct Deliveries {
+    stop: Arc<AtomicBool>,
+    sender: JoinHandle<(u64, Vec<String>)>,
+}
+
+impl Deliveries {
+    /// How many were taken, and what became of the others.
+    pub(super) fn end(self) -> (u64, Vec<String>) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.sender.join().unwrap()
+    }
+}
+
+/// Tells of a refund of an order, so that the order is wanted.
+fn deliver(address: SocketAddr, path: &str, order: u64) -> std::io::Result<String> {
+    let body = format!("{{\"order_id\":{order}}}");
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    let signature = STANDARD.encode(mac.chain_update(&body).finalize().into_bytes());
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         X-Shopify-Topic: refunds/create\r\nX-Shopify-Shop-Domain: acme-us.myshopify.com\r\n\
+         X-Shopify-Webhook-Id: {order}\r\nX-Shopify-Hmac-Sha256: {signature}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
