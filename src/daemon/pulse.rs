@@ -138,3 +138,122 @@ pub async fn round(
     let tasks = pulse.still().into_iter().map(ToOwned::to_owned);
     books.into_iter().flatten().chain(tasks).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU8;
+    use std::task::{Context, Waker};
+
+    use async_trait::async_trait;
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::bookkeeper::{Origin, Writer, WriterLimits};
+    use crate::ledger::{Command, Ledger, Setup};
+    use crate::ports::SystemClock;
+    use crate::store::{Group, Head, Journal, JournalError};
+
+    const ROUND: Duration = Duration::from_secs(10);
+    const WELL: u8 = 0;
+    const FULL: u8 = 1;
+    const STUCK: u8 = 2;
+
+    /// A disk that is well, full, or never answers.
+    #[derive(Default)]
+    struct Disk {
+        state: AtomicU8,
+        head: Mutex<Head>,
+    }
+
+    #[async_trait]
+    impl Journal for Disk {
+        fn head(&self) -> Head {
+            *self.head.lock().unwrap()
+        }
+
+        async fn append(&self, group: Group) -> Result<Head, JournalError> {
+            match self.state.load(Ordering::Relaxed) {
+                WELL => {
+                    let mut head = self.head.lock().unwrap();
+                    head.seq = group.last;
+                    Ok(*head)
+                }
+                FULL => Err(JournalError::Full {
+                    what: "write",
+                    path: "segment".into(),
+                    source: std::io::ErrorKind::StorageFull.into(),
+                }),
+                _ => std::future::pending().await,
+            }
+        }
+
+        fn read(&self, _: u64, _: usize) -> Result<Vec<Group>, JournalError> {
+            Ok(Vec::new())
+        }
+
+        async fn mark(&self) -> Result<(), JournalError> {
+            Ok(())
+        }
+
+        async fn close(&self) -> Result<(), JournalError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_task_that_waits_moves_and_one_that_is_not_polled_does_not() {
+        let pulse = Pulse::default();
+        let mut task = pulse.of("waits", Box::pin(std::future::pending()));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(pulse.still(), Vec::<&str>::new(), "nobody was asked");
+        pulse.ask();
+        assert_eq!(pulse.still(), ["waits"]);
+        assert!(task.poll_unpin(&mut context).is_pending());
+        assert_eq!(pulse.still(), Vec::<&str>::new());
+        pulse.ask();
+        drop(task);
+        assert_eq!(pulse.still(), Vec::<&str>::new(), "it has ended");
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "tasks of a test")]
+    #[tokio::test(start_paused = true)]
+    async fn a_book_at_rest_and_on_a_full_disk_moves_and_on_one_that_never_answers_does_not() {
+        let (clock, disk) = (Arc::new(SystemClock::new()), Arc::new(Disk::default()));
+        let limits = WriterLimits {
+            queue_commands_max: 16,
+            group_entries_max: 16,
+        };
+        let (writer, book) =
+            Writer::new(Ledger::default(), disk.clone(), clock.clone(), limits, None);
+        let pulse = Pulse::default();
+        let stop = tokio_util::sync::CancellationToken::new();
+        let writing = writer.run(stop).map(drop);
+        tokio::spawn(pulse.of("bookkeeper", Box::pin(writing)));
+        let mut books = [Watched::new("acme".to_owned(), book.clone())];
+        let mut still = async || round(&pulse, &mut books, clock.as_ref(), ROUND).await;
+        let nothing = Vec::<String>::new();
+        assert_eq!(still().await, nothing, "at rest");
+
+        let write = |location: &str| {
+            let setup = Setup {
+                locations: vec![location.into()],
+                ..Setup::default()
+            };
+            let (book, command) = (book.clone(), Command::Configure(Box::new(setup)));
+            tokio::spawn(async move { book.book(command, Origin::new("test", "test")).await })
+        };
+        disk.state.store(FULL, Ordering::Relaxed);
+        let waits = write("main");
+        for _ in 0..9 {
+            assert_eq!(still().await, nothing, "tried again and again");
+        }
+        disk.state.store(WELL, Ordering::Relaxed);
+        waits.await.unwrap().unwrap();
+        assert_eq!(still().await, nothing);
+
+        disk.state.store(STUCK, Ordering::Relaxed);
+        write("annex");
+        assert_eq!(still().await, nothing, "asked before it was told to write");
+        assert_eq!(still().await, ["book of acme"]);
+    }
+}
