@@ -35,11 +35,11 @@ impl Daemon {
         config: &mut Config,
         new: Config,
     ) -> Result<Reloaded, StartError> {
+        let next = in_force(config, &new);
         let mut told = Reloaded {
-            restart: restart_for(config, &new),
-            changed: at_once(config, &new),
+            restart: different(&next, &new),
+            changed: different(config, &next),
         };
-        let next = in_force(config, new);
         let mut changing = Vec::new();
         for merchant in &next.merchants {
             let (Some(running), Some(before)) = (
@@ -191,28 +191,12 @@ fn for_tasks(channel: &Channel) -> Channel {
     }
 }
 
-/// What of the process changes without a restart. Each key of it stands here or in `restart_for`.
-fn at_once(old: &Config, new: &Config) -> Vec<String> {
+/// What of the process as a whole differs, by name. Merchants that both have speak for themselves.
+fn different(old: &Config, new: &Config) -> Vec<String> {
     let (was, is) = (&old.limits, &new.limits);
-    named([
-        ("public_url", old.public_url != new.public_url),
-        ("log.level", old.log.level != new.log.level),
-        (
-            "limits.body_bytes_max",
-            was.body_bytes_max != is.body_bytes_max,
-        ),
-        (
-            "limits.body_timeout_secs",
-            was.body_timeout != is.body_timeout,
-        ),
-        ("limits.shutdown_secs", was.shutdown != is.shutdown),
-    ])
-}
-
-fn restart_for(old: &Config, new: &Config) -> Vec<String> {
-    let (was, is) = (&old.limits, &new.limits);
-    let mut names = named([
+    let keys = [
         ("state_dir", old.state_dir != new.state_dir),
+        ("public_url", old.public_url != new.public_url),
         (
             "listen.webhooks",
             old.listen.webhooks != new.listen.webhooks,
@@ -225,7 +209,17 @@ fn restart_for(old: &Config, new: &Config) -> Vec<String> {
             "listen.trusted_proxies",
             old.listen.trusted_proxies != new.listen.trusted_proxies,
         ),
+        ("log.level", old.log.level != new.log.level),
         ("log.format", old.log.format != new.log.format),
+        (
+            "limits.body_bytes_max",
+            was.body_bytes_max != is.body_bytes_max,
+        ),
+        (
+            "limits.body_timeout_secs",
+            was.body_timeout != is.body_timeout,
+        ),
+        ("limits.shutdown_secs", was.shutdown != is.shutdown),
         (
             "limits.header_bytes_max",
             was.header_bytes_max != is.header_bytes_max,
@@ -266,7 +260,9 @@ fn restart_for(old: &Config, new: &Config) -> Vec<String> {
             "limits.snapshot_entries",
             was.snapshot_entries != is.snapshot_entries,
         ),
-    ]);
+    ];
+    let keys = keys.into_iter().filter(|(_, is_different)| *is_different);
+    let mut names: Vec<String> = keys.map(|(name, _)| name.to_owned()).collect();
     let ids = |config: &Config| -> Vec<MerchantId> {
         let merchants = config.merchants.iter();
         merchants.map(|merchant| merchant.id.clone()).collect()
@@ -278,13 +274,8 @@ fn restart_for(old: &Config, new: &Config) -> Vec<String> {
     names
 }
 
-fn named<const N: usize>(keys: [(&str, bool); N]) -> Vec<String> {
-    let different = keys.into_iter().filter(|(_, is_different)| *is_different);
-    different.map(|(name, _)| name.to_owned()).collect()
-}
-
 /// The new settings where they can be taken at once, the old ones where they wait for a restart.
-fn in_force(old: &Config, new: Config) -> Config {
+fn in_force(old: &Config, new: &Config) -> Config {
     let merchants = old.merchants.iter().map(|before| {
         let now = new.merchants.iter().find(|now| now.id == before.id);
         now.unwrap_or(before).clone()
@@ -303,6 +294,6 @@ fn in_force(old: &Config, new: Config) -> Config {
             ..old.limits.clone()
         },
         merchants: merchants.collect(),
-        public_url: new.public_url,
+        public_url: new.public_url.clone(),
     }
 }

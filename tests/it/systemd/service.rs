@@ -185,6 +185,7 @@ impl Service {
         let address = self.listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let ended = stop.clone();
+        let (answers, answered) = mpsc::channel();
         let sender = std::thread::spawn(move || {
             let (mut taken, mut refused) = (0, Vec::new());
             for order in 1_u64.. {
@@ -196,20 +197,38 @@ impl Service {
                     Ok(answer) => refused.push(format!("{order}: {answer:?}")),
                     Err(error) => refused.push(format!("{order}: {error}")),
                 }
+                // Nobody may be waiting for it.
+                drop(answers.send(()));
             }
             (taken, refused)
         });
-        Deliveries { stop, sender }
+        Deliveries {
+            stop,
+            answered,
+            sender,
+        }
     }
 }
 
 /// Deliveries under way.
 pub(super) struct Deliveries {
     stop: Arc<AtomicBool>,
+    /// One for each that was answered.
+    answered: Receiver<()>,
     sender: JoinHandle<(u64, Vec<String>)>,
 }
 
 impl Deliveries {
+    /// Waits until one is answered that was sent after this call.
+    pub(super) fn another(&self) {
+        while self.answered.try_recv().is_ok() {}
+        // The first may have been under way already.
+        for _ in 0..2 {
+            let answer = self.answered.recv_timeout(PATIENCE);
+            answer.expect("deliveries go on");
+        }
+    }
+
     /// How many were taken, and what became of the others.
     pub(super) fn end(self) -> (u64, Vec<String>) {
         self.stop.store(true, Ordering::Relaxed);
