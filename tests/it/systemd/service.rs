@@ -197,8 +197,9 @@ impl Service {
                     Ok(answer) => refused.push(format!("{order}: {answer:?}")),
                     Err(error) => refused.push(format!("{order}: {error}")),
                 }
-                // Nobody may be waiting for it.
-                drop(answers.send(()));
+                if answers.send(()).is_err() {
+                    break;
+                }
             }
             (taken, refused)
         });
