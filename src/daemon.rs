@@ -248,7 +248,7 @@ impl Daemon {
         let began = clock.uptime();
         let merchants = self.merchants.values();
         let channels = merchants.flat_map(|merchant| merchant.channels.values());
-        join_all(channels.map(|channel| channel.tasks.end(deadline))).await;
+        join_all(channels.map(|channel| channel.end(deadline))).await;
         let left = deadline.saturating_sub(clock.uptime().saturating_sub(began));
         let ended = self.tasks.end(left.max(LAST_REQUESTS)).await;
         let written = self.books.end(deadline).await;

@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use channelsync_contract::ports::Rng;
 use channelsync_contract::{ChannelId, Connector, MerchantId};
@@ -60,6 +61,15 @@ pub struct Connected {
     pub hook_path: String,
     /// Its tasks.
     pub tasks: Tasks,
+}
+
+impl Connected {
+    /// Ends its tasks: calls under way are waited for, those that wait for their rate limit are given
+    /// up as not sent. False when some did not end in time.
+    pub(super) async fn end(&self, deadline: Duration) -> bool {
+        self.transport.close();
+        self.tasks.end(deadline).await
+    }
 }
 
 /// Starts a merchant's tasks.

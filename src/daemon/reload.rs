@@ -161,7 +161,7 @@ impl<'a> Changing<'a> {
         let name = |connected: &Connected| format!("{}/{}", next.id, connected.settings.id);
         let names: BTreeSet<String> = gone.iter().chain(&fresh).map(|one| name(one)).collect();
         let ending = gone.iter().map(async |old| {
-            if !old.tasks.end(config.limits.shutdown).await {
+            if !old.end(config.limits.shutdown).await {
                 tracing::warn!(
                     channel = name(old),
                     "a call under way outlives its settings"

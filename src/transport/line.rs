@@ -51,6 +51,11 @@ impl Line {
         }
     }
 
+    /// Lets nothing leave any more; what is under way goes on.
+    pub(super) fn close(&self) {
+        self.gate.queue().close();
+    }
+
     /// Counts how a connector's call ended.
     pub(super) fn count(&self, result: &Result<Response, CallError>) {
         self.figures().outcomes.count(result);

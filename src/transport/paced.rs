@@ -54,6 +54,11 @@ impl Paced {
         self.line.stats()
     }
 
+    /// Lets nothing leave any more. Calls that wait come back as not sent; what is under way goes on.
+    pub fn close(&self) {
+        self.line.close();
+    }
+
     async fn authorized(&self, request: Request) -> Result<Response, CallError> {
         let token = self.tokens.current(&self.line).await?;
         let first = self.with_token(request.clone(), &token)?;

@@ -18,6 +18,9 @@ use super::lanes::Lanes;
 use super::level::{BROKEN_LATE_MAX, Held, LATE_MAX, Level, Short};
 use super::pace::Pace;
 
+/// Why nothing leaves through a closed queue.
+const CLOSED: &str = "the channel is being stopped";
+
 /// One waiting call.
 pub(super) struct Ticket {
     pub(super) number: u64,
@@ -85,6 +88,8 @@ pub(super) struct Queue {
     /// A call that ended without an answer before this had its connection broken.
     timeout: Duration,
     waiting_max: usize,
+    /// Nothing leaves any more.
+    closed: bool,
     next: u64,
 }
 
@@ -114,6 +119,7 @@ impl Queue {
             calls_max: account.calls_max.max(1),
             timeout: account.timeout,
             waiting_max,
+            closed: false,
             next: 0,
         }
     }
@@ -134,6 +140,9 @@ impl Queue {
         let Some(bucket) = at else {
             return Err(format!("the account has no rate limit named {name}"));
         };
+        if self.closed {
+            return Err(CLOSED.to_owned());
+        }
         if self.waiting() >= self.waiting_max {
             return Err(format!("{} calls are waiting already", self.waiting_max));
         }
@@ -236,7 +245,9 @@ impl Queue {
                 bucket.retry_at = None;
             }
             if self.breaker.refuses(now) {
-                return self.refuse_all() || moved;
+                let failures = self.breaker.failures();
+                let why = format!("the channel failed {failures} times in a row, circuit is open");
+                return self.refuse_all(&why) || moved;
             }
             if self.under_way >= self.calls_max || !self.decide_one(now) {
                 return moved;
@@ -279,13 +290,17 @@ impl Queue {
         false
     }
 
-    fn refuse_all(&mut self) -> bool {
-        let failures = self.breaker.failures();
+    /// From now on nothing leaves: who waits has sent nothing and need not be waited for.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+        self.refuse_all(CLOSED);
+    }
+
+    fn refuse_all(&mut self, why: &str) -> bool {
         let mut any = false;
         for bucket in &mut self.buckets {
             for ticket in bucket.lanes.drain() {
-                let why = format!("the channel failed {failures} times in a row, circuit is open");
-                ticket.decide(Verdict::No(why));
+                ticket.decide(Verdict::No(why.to_owned()));
                 any = true;
             }
         }

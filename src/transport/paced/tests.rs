@@ -338,6 +338,23 @@ fn a_dead_channel_is_left_alone_and_tried_again() {
 }
 
 #[test]
+fn once_closed_nothing_leaves_and_what_is_under_way_is_answered() {
+    let world = world();
+    let mut under_way = world.push("/first", 900);
+    let mut waiting = world.push("/second", 900);
+    world.paced.close();
+    assert!(matches!(
+        poll(&mut waiting),
+        Some(Err(CallError::NotSent(_)))
+    ));
+    let why = world.refused_at_once(request("/third", 1, Lane::Push));
+    assert_eq!(why, "the channel is being stopped");
+    world.channel.next().status(200);
+    assert!(poll(&mut under_way).unwrap().is_ok());
+    assert_eq!(world.channel.open(), 0);
+}
+
+#[test]
 fn a_vanished_caller_returns_its_place_and_unspent_points() {
     let world = world();
     let under_way = world.push("/", 400);

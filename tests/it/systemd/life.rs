@@ -11,12 +11,13 @@ fn three_restarts_refuse_no_webhook_and_lose_none() {
     let deliveries = service.deliveries();
     for _ in 0..3 {
         service.until("WATCHDOG=1");
+        deliveries.another();
         service.restart();
     }
-    service.until("WATCHDOG=1");
+    deliveries.another();
     let (taken, refused) = deliveries.end();
     assert_eq!(refused, Vec::<String>::new(), "{}", service.log());
-    assert!(taken > 100, "{taken} taken");
+    assert!(taken >= 4, "one before and after each restart: {taken}");
     let status = service.status();
     let wanted = &status["merchants"][0]["channels"][0]["fetch_wanted"];
     assert_eq!(*wanted, json!(taken), "every one is in the book");
@@ -58,7 +59,7 @@ fn a_reload_takes_what_it_can_and_refuses_no_webhook() {
     deliveries.another();
     let (taken, refused) = deliveries.end();
     assert_eq!(refused, Vec::<String>::new(), "{}", service.log());
-    assert!(taken > 10, "{taken} taken");
+    assert!(taken > 0, "some came during the reloads");
     let log = service.log();
     assert!(
         log.contains("acme/shopify-us") && log.contains(" DEBUG "),

@@ -79,9 +79,8 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         fs::create_dir(dir.path().join("merchants.d")).unwrap();
         let address = listener.local_addr().unwrap();
-        // Short, because calls that wait for their rate limit hold up a stop.
         let process = format!(
-            "state_dir = \"state\"\n[listen]\nwebhooks = \"{address}\"\n[limits]\nshutdown_secs = 2\n"
+            "state_dir = \"state\"\n[listen]\nwebhooks = \"{address}\"\n[limits]\nshutdown_secs = 60\n"
         );
         fs::write(dir.path().join("channelsync.toml"), process).unwrap();
         fs::write(dir.path().join("merchants.d/acme.toml"), MERCHANT).unwrap();
