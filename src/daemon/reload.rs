@@ -193,24 +193,35 @@ fn for_tasks(channel: &Channel) -> Channel {
 
 /// What of the process as a whole differs, by name. Merchants that both have speak for themselves.
 fn different(old: &Config, new: &Config) -> Vec<String> {
-    let (was, is) = (&old.limits, &new.limits);
-    let keys = [
+    let (was, is) = (&old.listen, &new.listen);
+    let mut keys = vec![
         ("state_dir", old.state_dir != new.state_dir),
         ("public_url", old.public_url != new.public_url),
-        (
-            "listen.webhooks",
-            old.listen.webhooks != new.listen.webhooks,
-        ),
-        (
-            "listen.admin_socket",
-            old.listen.admin_socket != new.listen.admin_socket,
-        ),
+        ("listen.webhooks", was.webhooks != is.webhooks),
+        ("listen.admin_socket", was.admin_socket != is.admin_socket),
         (
             "listen.trusted_proxies",
-            old.listen.trusted_proxies != new.listen.trusted_proxies,
+            was.trusted_proxies != is.trusted_proxies,
         ),
         ("log.level", old.log.level != new.log.level),
         ("log.format", old.log.format != new.log.format),
+    ];
+    keys.extend(different_limits(&old.limits, &new.limits));
+    let keys = keys.into_iter().filter(|(_, is_different)| *is_different);
+    let mut names: Vec<String> = keys.map(|(name, _)| name.to_owned()).collect();
+    let ids = |config: &Config| -> Vec<MerchantId> {
+        let merchants = config.merchants.iter();
+        merchants.map(|merchant| merchant.id.clone()).collect()
+    };
+    let (had, has) = (ids(old), ids(new));
+    let come = has.iter().filter(|id| !had.contains(id));
+    let gone = had.iter().filter(|id| !has.contains(id));
+    names.extend(come.chain(gone).map(|id| format!("merchant {id}")));
+    names
+}
+
+fn different_limits(was: &Limits, is: &Limits) -> Vec<(&'static str, bool)> {
+    vec![
         (
             "limits.body_bytes_max",
             was.body_bytes_max != is.body_bytes_max,
@@ -260,18 +271,7 @@ fn different(old: &Config, new: &Config) -> Vec<String> {
             "limits.snapshot_entries",
             was.snapshot_entries != is.snapshot_entries,
         ),
-    ];
-    let keys = keys.into_iter().filter(|(_, is_different)| *is_different);
-    let mut names: Vec<String> = keys.map(|(name, _)| name.to_owned()).collect();
-    let ids = |config: &Config| -> Vec<MerchantId> {
-        let merchants = config.merchants.iter();
-        merchants.map(|merchant| merchant.id.clone()).collect()
-    };
-    let (had, has) = (ids(old), ids(new));
-    let come = has.iter().filter(|id| !had.contains(id));
-    let gone = had.iter().filter(|id| !has.contains(id));
-    names.extend(come.chain(gone).map(|id| format!("merchant {id}")));
-    names
+    ]
 }
 
 /// The new settings where they can be taken at once, the old ones where they wait for a restart.
