@@ -62,6 +62,7 @@ fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
 /// The settings of a merchant as its book keeps them.
 pub fn setup(merchant: &Merchant, counting: &BTreeMap<&str, (Counting, bool)>) -> Setup {
     Setup {
+        merchant: Some(merchant.id.clone()),
         locations: merchant.locations.clone(),
         rules: rules(&merchant.rules),
         channels: merchant

@@ -96,7 +96,6 @@ pub(crate) fn ledger(size: Size, mut keep: impl FnMut(Entry)) -> Ledger {
 fn setup(channels: std::ops::Range<u16>) -> Setup {
     Setup {
         locations: vec![location()],
-        rules: Rules::default(),
         channels: channels
             .map(|number| ChannelSetup {
                 id: channel(number),
@@ -114,6 +113,7 @@ fn setup(channels: std::ops::Range<u16>) -> Setup {
                 listing_rules: Default::default(),
             })
             .collect(),
+        ..Setup::default()
     }
 }
 

@@ -40,8 +40,8 @@ impl World {
         };
         let setup = Setup {
             locations: ours,
-            rules: Rules::default(),
             channels: vec![channel],
+            ..Setup::default()
         };
         let mut world = Self {
             ledger: Ledger::default(),

@@ -125,8 +125,8 @@ mod tests {
         };
         Setup {
             locations: vec![LocationId::new("main")],
-            rules: Rules::default(),
             channels: vec![channel],
+            ..Setup::default()
         }
     }
 

@@ -1,8 +1,8 @@
 //! Commands: the only way to change anything, and the reasons to refuse one.
 
 use channelsync_contract::ids::{
-    CallId, ChannelId, ChannelLocationId, ItemId, LineId, ListingId, LocationId, OrderId, Sku,
-    SlotKey,
+    CallId, ChannelId, ChannelLocationId, ItemId, LineId, ListingId, LocationId, MerchantId,
+    OrderId, Sku, SlotKey,
 };
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::{Money, Units};
@@ -391,6 +391,17 @@ pub struct ParkedBytes {
 /// Why a command is not carried out. Nothing was booked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// Settings of one merchant for the book of another.
+    #[error(
+        "this is the book of merchant {owner}, not of {other}; give its directory and the merchant's \
+         file one name"
+    )]
+    OtherMerchant {
+        /// Whose book it is.
+        owner: MerchantId,
+        /// Who is named.
+        other: MerchantId,
+    },
     /// Settings name no such location.
     #[error("unknown location {0}; the merchant's file lists the locations")]
     UnknownLocation(LocationId),

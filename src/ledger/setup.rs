@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use channelsync_contract::ids::{ChannelId, ChannelLocationId, ListingId, LocationId, Sku};
+use channelsync_contract::ids::{
+    ChannelId, ChannelLocationId, ListingId, LocationId, MerchantId, Sku,
+};
 use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,9 @@ pub enum Counting {
 /// Locations, channels and rules of a merchant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setup {
+    /// Whose book it is, for ever; none before the first settings.
+    #[serde(default)]
+    pub merchant: Option<MerchantId>,
     /// Where stock is counted.
     pub locations: Vec<LocationId>,
     /// Rules for all channels.

@@ -35,7 +35,6 @@ fn opening(at: Timestamp) -> Entry {
     let (channel, here) = (ChannelId::new("shop"), LocationId::new("main"));
     let setup = Setup {
         locations: vec![here.clone()],
-        rules: Rules::default(),
         channels: vec![ChannelSetup {
             id: channel.clone(),
             counting: Counting::Net,
@@ -51,6 +50,7 @@ fn opening(at: Timestamp) -> Entry {
             sku_rules: Default::default(),
             listing_rules: Default::default(),
         }],
+        ..Setup::default()
     };
     let mut facts = vec![
         Fact::Configured(Box::new(setup)),

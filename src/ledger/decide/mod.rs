@@ -167,6 +167,14 @@ fn mark(command: &Command) -> u64 {
 }
 
 fn configure(desk: &mut Desk<'_>, setup: &Setup) -> Result<(), Refusal> {
+    if let (Some(owner), Some(other)) = (&desk.ledger.setup.merchant, &setup.merchant)
+        && owner != other
+    {
+        return Err(Refusal::OtherMerchant {
+            owner: owner.clone(),
+            other: other.clone(),
+        });
+    }
     for pair in setup.channels.iter().flat_map(|channel| &channel.locations) {
         if !setup.locations.contains(&pair.ours) {
             return Err(Refusal::UnknownLocation(pair.ours.clone()));

@@ -2,7 +2,30 @@
 
 use insta::assert_snapshot;
 
+use channelsync_contract::ids::MerchantId;
+
+use super::super::command::{Command, Refusal};
+use super::super::setup::Setup;
 use super::language::replay;
+use super::world::World;
+
+#[test]
+fn a_book_takes_no_settings_of_another_merchant() {
+    let mut world = World::new();
+    let of = |merchant: &str| {
+        let merchant = Some(MerchantId::new(merchant));
+        Command::Configure(Box::new(Setup {
+            merchant,
+            ..Setup::default()
+        }))
+    };
+    world.book(&of("acme")).unwrap();
+    let (owner, other) = (MerchantId::new("acme"), MerchantId::new("bolt"));
+    let refused = Err(Refusal::OtherMerchant { owner, other });
+    assert_eq!(world.book(&of("bolt")), refused);
+    world.book(&of("acme")).unwrap();
+    world.finish();
+}
 
 #[test]
 fn the_first_location_that_fills_the_whole_order_takes_it() {
