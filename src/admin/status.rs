@@ -97,6 +97,7 @@ pub(super) fn channel_status(name: &str, channel: &AdminChannel, counts: Channel
         "in_doubt": counts.in_doubt,
         "to_read": counts.to_read,
         "fetch_wanted": counts.wanted,
+        "restored_at": counts.restored_at.map(|at| at.to_string()),
         "orders_complete_to": complete_to.map(|at| at.to_string()),
         "orders_complete_to_us": complete_to.map(|at| at.0),
         "scanned_at": notes.scanned_at.map(|at| at.to_string()),

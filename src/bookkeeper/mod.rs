@@ -18,6 +18,6 @@ pub use code::{Unreadable, decode, encode};
 pub use dirty::Dirty;
 pub use handle::{BookError, Booked, Handle, Origin};
 pub use history::{Recorded, keep_records, order_key, rebuild_records};
-pub use open::{OpenError, ReadGroups, open, replay};
+pub use open::{OpenError, ReadGroups, open, replay, restored};
 pub use snapshots::{Loaded, load_newest, take_snapshot, write_piece};
 pub use writer::{ChannelCounts, Published, Writer, WriterLimits};

@@ -1,7 +1,10 @@
 //! From files to a ledger: the newest good snapshot, then the journal's tail.
 
-use super::code::{Unreadable, decode};
-use crate::ledger::{Entry, Ledger, evolve};
+use channelsync_contract::Timestamp;
+
+use super::code::{Unreadable, decode, encode};
+use super::handle::Origin;
+use crate::ledger::{Command, Entry, Ledger, decide, evolve};
 use crate::store::{Group, Head, JournalError};
 
 /// Bytes of the journal held in memory at once while replaying.
@@ -70,6 +73,30 @@ pub fn replay(
             }
             head = Some(group.head());
         }
+    }
+}
+
+/// What the journal of a restored backup goes on with: from here on every channel is held until it
+/// was looked at whole.
+///
+/// # Panics
+/// Never: restoring is refused by no ledger.
+pub fn restored(ledger: &Ledger, now: Timestamp, origin: Origin) -> Group {
+    let at = now.max(ledger.at);
+    let draft = decide(ledger, &Command::Restore, at).expect("a ledger can always be restored");
+    let seq = ledger.seq.saturating_add(1);
+    let entry = Entry {
+        seq,
+        at,
+        actor: origin.actor,
+        cause: origin.cause,
+        movements: draft.movements,
+        facts: draft.facts,
+    };
+    Group {
+        first: seq,
+        last: seq,
+        payload: encode(&[entry]),
     }
 }
 

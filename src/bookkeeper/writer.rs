@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use channelsync_contract::Timestamp;
 use channelsync_contract::ports::Clock;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -81,6 +82,8 @@ pub struct ChannelCounts {
     pub to_read: usize,
     /// Orders to be read.
     pub wanted: usize,
+    /// Since when the channel is held because the book was restored.
+    pub restored_at: Option<Timestamp>,
 }
 
 /// The one task that owns a merchant's ledger.
@@ -335,6 +338,7 @@ impl Writer {
                 dirty: self.dirty.count(number),
                 to_read: channel.to_read.len(),
                 wanted: channel.wanted.len(),
+                restored_at: channel.restored.as_ref().map(|restored| restored.at),
                 ..ChannelCounts::default()
             })
             .collect();

@@ -61,6 +61,10 @@ pub(super) fn fact(fact: &Fact) -> String {
             "parked {}: {} of {}, {} bytes: {}",
             bytes.id, bytes.what, bytes.channel, bytes.length, bytes.why
         ),
+        Fact::Restored(last) => {
+            format!("restored from a backup that ends at {last}: every channel is held")
+        }
+        Fact::CaughtUp(channel) => format!("{channel} was looked at whole and may be written"),
         Fact::Unparked(id) => format!("{id} is no longer parked"),
         Fact::Exception(known) => exception(known),
         Fact::Done(id, _) => format!("done: {id}"),

@@ -206,6 +206,13 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
             None,
         );
     }
+    if let Some(at) = channel["restored_at"].as_str() {
+        let what = format!(
+            "restored at {at}: nothing is written before orders are known past then and all slots \
+             were read back"
+        );
+        add(false, what, None);
+    }
     let breaker = cell(&channel["breaker"]);
     if !breaker.starts_with("closed") {
         let last = channel["last_error"].as_str().unwrap_or("no answer");

@@ -40,6 +40,17 @@ pub struct Channel {
     pub wanted: BTreeMap<OrderId, Wanted>,
     /// How far each stream of changes was read.
     pub streams: BTreeMap<String, Stream>,
+    /// The book was restored from a backup: nothing is written until the channel was looked at again.
+    pub restored: Option<Restored>,
+}
+
+/// What a channel is held for after its book was restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// When.
+    pub at: Timestamp,
+    /// Slots not read back since.
+    pub unread: BTreeSet<(u32, Option<PlaceIx>)>,
 }
 
 /// An order to be read.
@@ -101,6 +112,7 @@ impl Channel {
             parked: BTreeMap::new(),
             wanted: BTreeMap::new(),
             streams: BTreeMap::new(),
+            restored: None,
         }
     }
 
@@ -163,6 +175,15 @@ impl Channel {
             item: self.items.key(item).clone(),
             location: place.map(|place| self.place_id(place).clone()),
         }
+    }
+
+    /// Whether all that a restored book cannot know of was learned: orders to beyond the restoring,
+    /// and what every slot holds. True as well where nothing was restored.
+    pub fn has_caught_up(&self) -> bool {
+        self.restored.as_ref().is_none_or(|restored| {
+            let passed = self.complete_to().is_some_and(|to| to >= restored.at);
+            passed && self.wanted.is_empty() && restored.unread.is_empty()
+        })
     }
 
     /// Up to when every stream is known complete; none before the first whole poll.

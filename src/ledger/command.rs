@@ -113,6 +113,10 @@ pub enum Command {
         /// Which.
         slots: Vec<SlotKey>,
     },
+    /// The book ends here because it was restored from a backup: what came after is not known.
+    Restore,
+    /// A restored channel was looked at whole.
+    CatchUp(ChannelId),
     /// A person lets a parked slot go.
     Release {
         /// The channel.
@@ -457,6 +461,9 @@ pub enum Refusal {
     /// The call is not under way.
     #[error("no call {0} is under way")]
     UnknownCall(CallId),
+    /// The book was restored and the channel not looked at whole since.
+    #[error("channel {0} is held until its orders and slots were read again after a restore")]
+    NotCaughtUp(ChannelId),
     /// A slot has a call under way or waits for a reading.
     #[error("slot {0} is not free to be pushed")]
     SlotBusy(SlotKey),

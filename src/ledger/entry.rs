@@ -142,6 +142,11 @@ pub enum Fact {
     Reread(ChannelId, SlotKey),
     /// A slot may be pushed again.
     Released(ChannelId, SlotKey),
+    /// The book was restored from a backup whose last entry has this time. Calls under way are
+    /// forgotten, every slot must be read, and every channel is held until it was looked at whole.
+    Restored(Timestamp),
+    /// A restored channel was looked at whole and may be written again.
+    CaughtUp(ChannelId),
     /// Something set aside for a person.
     Parked(Box<ParkedBytes>),
     /// It was dealt with.

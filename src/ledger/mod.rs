@@ -21,7 +21,7 @@ mod tests;
 mod verify;
 
 pub use balance::{Balance, Stock};
-pub use channel::{Channel, Item, Stream, Wanted};
+pub use channel::{Channel, Item, Restored, Stream, Wanted};
 pub use command::{
     Change, Command, Happened, Hint, ListingReport, OrderReport, ParkedBytes, Polled, PutBack,
     Refusal, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome,

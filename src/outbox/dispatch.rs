@@ -258,7 +258,12 @@ impl Dispatcher {
             let Some(number) = ledger.channel_ix(channel.as_str()) else {
                 return (None, None);
             };
-            if ledger.channel(number).complete_to().is_none() {
+            let known = ledger.channel(number);
+            if known.restored.is_some() {
+                let caught_up = known.has_caught_up();
+                return (caught_up.then_some(Command::CatchUp(channel)), None);
+            }
+            if known.complete_to().is_none() {
                 return (None, None);
             }
             let items = dirty.take(number, rows_max);

@@ -121,6 +121,8 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
             push::shown(&mut desk, channel, seen, slots, *corrections_max)?;
         }
         Command::Reread { channel, slots } => push::reread(&mut desk, channel, slots)?,
+        Command::Restore => desk.facts.push(Fact::Restored(ledger.at)),
+        Command::CatchUp(channel) => push::catch_up(&mut desk, channel)?,
         Command::Release { channel, slot } => push::release(&mut desk, channel, slot)?,
         Command::Park(bytes) => {
             if !ledger.parked.contains_key(&bytes.id) {

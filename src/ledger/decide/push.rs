@@ -26,6 +26,9 @@ pub(super) fn intend(
     if desk.ledger.calls.contains_key(&call) {
         return Ok(());
     }
+    if known.restored.is_some() {
+        return Err(Refusal::NotCaughtUp(channel.clone()));
+    }
     let twice = |(place, row): (usize, &Row)| {
         let before = rows.iter().take(place);
         before.into_iter().any(|other| other.slot == row.slot)
@@ -195,6 +198,18 @@ pub(super) fn reread(
         {
             desk.facts.push(Fact::Reread(channel.clone(), slot.clone()));
         }
+    }
+    Ok(())
+}
+
+/// A channel that was looked at whole since the book was restored.
+pub(super) fn catch_up(desk: &mut Desk<'_>, channel: &ChannelId) -> Result<(), Refusal> {
+    let (_, known) = desk.channel(channel)?;
+    if !known.has_caught_up() {
+        return Err(Refusal::NotCaughtUp(channel.clone()));
+    }
+    if known.restored.is_some() {
+        desk.facts.push(Fact::CaughtUp(channel.clone()));
     }
     Ok(())
 }

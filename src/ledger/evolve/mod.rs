@@ -266,6 +266,8 @@ fn learn(
                 push::must_read(slot, at);
             });
         }
+        Fact::Restored(_) => push::restored(ledger, at, touched),
+        Fact::CaughtUp(channel) => of(ledger, channel).restored = None,
         Fact::Parked(bytes) => {
             ledger.parked.insert(bytes.id.clone(), (**bytes).clone());
         }

@@ -1,9 +1,11 @@
 //! Calls, their outcomes, and readings.
 
+use std::collections::BTreeSet;
+
 use channelsync_contract::ids::{CallId, ChannelId, SlotKey};
 use channelsync_contract::time::Timestamp;
 
-use super::super::channel::Item;
+use super::super::channel::{Item, Restored};
 use super::super::command::RowOutcome;
 use super::super::entry::Reading;
 use super::super::push::{Call, Confirmed, LastShown, PushState, Row, SlotState};
@@ -56,6 +58,28 @@ pub(super) fn must_read(slot: &mut PushState, at: Timestamp) {
     slot.changed_at = at;
 }
 
+/// Nothing is known of the channels since the last entry: what each slot holds is for readings to
+/// tell, whatever became of calls. A row of then that was sent again would bring back units sold since.
+pub(super) fn restored(ledger: &mut Ledger, at: Timestamp, touched: &mut Touched) {
+    touched.all = true;
+    ledger.calls.clear();
+    for channel in &mut ledger.channels {
+        let mut unread = BTreeSet::new();
+        for item in 0..channel.items.len() {
+            for (place, slot) in &mut channel.items.at_mut(item).slots {
+                if !matches!(slot.state, SlotState::Parked(_)) {
+                    slot.state = SlotState::Free;
+                }
+                (slot.expected, slot.recheck) = (None, None);
+                must_read(slot, at);
+                unread.insert((item, *place));
+            }
+        }
+        channel.to_read.extend(&unread);
+        channel.restored = Some(Restored { at, unread });
+    }
+}
+
 pub(super) fn shown(
     ledger: &mut Ledger,
     channel: &ChannelId,
@@ -90,6 +114,9 @@ pub(super) fn change<T>(
         channel.to_read.insert((item, place));
     } else {
         channel.to_read.remove(&(item, place));
+        if let Some(restored) = &mut channel.restored {
+            restored.unread.remove(&(item, place));
+        }
     }
     result
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use channelsync::bookkeeper::{self, Handle};
+use channelsync::bookkeeper::{self, Handle, Origin};
 use channelsync::daemon::{self, Book, Daemon, World};
 use channelsync::inbox;
 use channelsync::ledger::Ledger;
@@ -53,6 +53,8 @@ struct Now {
     daemon: Option<Arc<Daemon>>,
     /// The ledger as the last life found it.
     known: Ledger,
+    /// The next life begins on a copy of the disk that had so many groups.
+    copied: Option<usize>,
 }
 
 /// Ends lives.
@@ -87,6 +89,7 @@ impl Machine {
             dice: dice(plan.seed, 2),
             faults: Mutex::new(plan.network),
             sent: Mutex::default(),
+            arrived: Mutex::default(),
         });
         let shops = sandbox.shops();
         let dir = TempDir::new().unwrap();
@@ -161,6 +164,36 @@ impl Machine {
         }
     }
 
+    /// How many groups the disk holds now: what a copy made now would hold.
+    pub(super) fn groups(&self) -> usize {
+        let daemon = self.daemon().unwrap();
+        let merchant = daemon.merchants.values().next().unwrap();
+        merchant.journal.read(1, usize::MAX).unwrap().len()
+    }
+
+    /// The machine is lost, and a copy of its disk with so many groups takes its place.
+    pub(super) fn restore(&self, groups: usize) {
+        self.now.lock().unwrap().copied = Some(groups);
+        self.accepted.lock().unwrap().clear();
+        *self.net.arrived.lock().unwrap() = Some(Vec::new());
+        self.kill();
+    }
+
+    /// What `restore` does with files.
+    async fn take_copy(&self) {
+        let Some(groups) = self.now.lock().unwrap().copied.take() else {
+            return;
+        };
+        self.disk.lose_tail(groups);
+        let (journal, _) = self.disk.open().unwrap();
+        let read = |from, bytes| journal.read(from, bytes);
+        let ledger = bookkeeper::open(&read, journal.head(), Ledger::default()).unwrap();
+        let origin = Origin::new("cli", "restore");
+        let group = bookkeeper::restored(&ledger, self.clock.now(), origin);
+        journal.append(group).await.unwrap();
+        self.now.lock().unwrap().known = Ledger::default();
+    }
+
     /// The next life ends after so many polls of tasks with these names.
     pub(super) fn aim(&self, tasks: &'static [&'static str], polls: u64) {
         *self.doom.aim.lock().unwrap() = Some((tasks, polls));
@@ -171,6 +204,7 @@ impl Machine {
         loop {
             let dice = SeededRng::new(self.doom.dice.next_u64());
             let queue = Queue::new(self.trace.clone(), dice, self.life_polls());
+            self.take_copy().await;
             let book = match self.open_book() {
                 Ok(book) => book,
                 Err(error) => return self.find(format!("the book cannot be opened: {error}")),

@@ -11,6 +11,7 @@ mod merchant;
 mod orders_in;
 mod plan;
 mod pushes;
+mod restored;
 mod run;
 mod scene;
 mod setup;

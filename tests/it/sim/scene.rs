@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use channelsync::bookkeeper::Origin;
-use channelsync::ledger::{Command, Ledger};
+use channelsync::bookkeeper::{Origin, decode};
+use channelsync::ledger::{Command, Fact, Ledger};
 use channelsync_contract::{Clock, Spawn};
 use channelsync_sandbox::{Action, Buying, Truth, TruthPage, Wanted};
 use futures_util::future::{Either, select};
@@ -92,6 +92,20 @@ impl Scene {
     pub(super) async fn ledger(&self) -> Ledger {
         let book = self.machine.book().unwrap();
         book.read(Ledger::clone).await.unwrap()
+    }
+
+    /// How many such facts the journal holds.
+    pub(super) fn facts(&self, is_such: impl Fn(&Fact) -> bool) -> usize {
+        let daemon = self.machine.daemon().unwrap();
+        let merchant = daemon.merchants.values().next().unwrap();
+        let groups = merchant.journal.read(1, usize::MAX).unwrap();
+        let entries = groups
+            .iter()
+            .flat_map(|group| decode(&group.payload, group.first).unwrap());
+        entries
+            .flat_map(|entry| entry.facts)
+            .filter(|fact| is_such(fact))
+            .count()
     }
 
     pub(super) async fn book(&self, command: Command) {

@@ -65,6 +65,8 @@ pub(super) struct Net {
     pub(super) faults: Mutex<Network>,
     /// Requests so far, by operation.
     pub(super) sent: Mutex<BTreeMap<String, u64>>,
+    /// Requests as they arrived: shop, operation, body; kept while somebody wants them.
+    pub(super) arrived: Mutex<Option<Vec<(String, String, Bytes)>>>,
 }
 
 /// The way to one shop.
@@ -119,7 +121,11 @@ async fn exchange(
     reply: Reply,
 ) {
     let (shop, operation, name) = name(&request);
-    *net.sent.lock().unwrap().entry(operation).or_default() += 1;
+    *net.sent
+        .lock()
+        .unwrap()
+        .entry(operation.clone())
+        .or_default() += 1;
     net.note(task, &format!("sends {name}"));
     let (way, out, back) = net.draw(&shop);
     net.clock.sleep(out).await;
@@ -143,6 +149,9 @@ async fn exchange(
     }
     if is_zombie {
         net.trace.count("request arrived after its caller was gone");
+    }
+    if let Some(arrived) = &mut *net.arrived.lock().unwrap() {
+        arrived.push((shop, operation, request.body.clone()));
     }
     let answer = shops.oneshot(to_http(request)).await.unwrap();
     let result = from_http(answer).await;
