@@ -30,6 +30,7 @@ use axum::extract::{Path as UrlPath, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use channelsync::bookkeeper::{Writer, WriterLimits, keep_records, rebuild_records};
+use channelsync::daemon::vault;
 use channelsync::edge::{self, Edge};
 use channelsync::inbox::{self, Feed, Hook, Hooks, Park};
 use channelsync::normalize;
@@ -37,6 +38,7 @@ use channelsync::ports::{SeededRng, SystemClock, SystemRng, TokioSpawn};
 use channelsync::store::journal_file::{JournalFile, JournalOptions};
 use channelsync::store::parked::ParkedFiles;
 use channelsync::store::records_sled::SledStore;
+use channelsync::store::sealed::SealKey;
 use channelsync::store::{Journal, Records as _};
 use channelsync_contract::order::Changed;
 use channelsync_contract::ports::within;
@@ -167,7 +169,9 @@ fn feed(
         run.await.expect("the writer's journal");
         written.head().seq
     });
-    let parked = ParkedFiles::open(&dir.join("parked"), 1 << 20).expect("a directory");
+    let key = Arc::new(SealKey::from_bytes([7; 32]));
+    let vault = vault("bench", key, Arc::new(SystemRng));
+    let parked = ParkedFiles::open(&dir.join("parked"), vault, 1 << 20).expect("a directory");
     let feed = Feed {
         channel: world::channel(0),
         connector: Arc::new(connector()),

@@ -1,6 +1,7 @@
 //! Starts, supervises and stops every task; the only file that spawns.
 
 mod book;
+mod key;
 mod manager;
 mod merchant;
 mod pulse;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::book::{Book, StartError, open_book, open_records};
+pub use self::key::{load_key, open_key, vault};
 pub use self::manager::{Manager, handed_over};
 pub use self::merchant::{Connected, MerchantRunning, start_merchant};
 pub use self::pulse::{Pulse, Watched, round};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use channelsync::bookkeeper::{self, Writer, WriterLimits, rebuild_records};
-use channelsync::daemon::{open_book, open_records};
+use channelsync::daemon::{open_book, open_key, open_records, vault};
 use channelsync::ledger::verify;
-use channelsync::ports::SystemClock;
-use channelsync::settings::{Address, Config, Limits, Listen, Log, LogFormat, LogLevel};
+use channelsync::ports::{SystemClock, SystemRng};
+use channelsync::settings::{Address, Config, KeyPlace, Limits, Listen, Log, LogFormat, LogLevel};
 use channelsync::store::journal_file::{JournalFile, JournalOptions};
 use channelsync::store::records_sled::SledStore;
 use channelsync::store::{Journal, Records as _};
@@ -32,7 +32,9 @@ pub(crate) fn open(dir: &Path) {
         .build()
         .expect("a runtime");
     let store = open_records(&config);
-    let book = open_book(&config, &MerchantId::new(MERCHANT), store.as_ref());
+    let key = Arc::new(open_key(&config, &SystemRng).expect("a key"));
+    let vault = vault(MERCHANT, key, Arc::new(SystemRng));
+    let book = open_book(&config, &MerchantId::new(MERCHANT), store.as_ref(), vault);
     let book = book.expect("the book opens");
     assert!(book.records.is_some(), "with its records");
     let limits = WriterLimits {
@@ -102,6 +104,7 @@ pub(crate) fn steps(dir: &Path) {
 fn config(dir: &Path) -> Config {
     Config {
         state_dir: dir.to_owned(),
+        key: KeyPlace::File(dir.join("channelsync.key")),
         public_url: None,
         listen: Listen {
             webhooks: Address::Unix(dir.join("unused")),

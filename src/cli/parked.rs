@@ -1,13 +1,12 @@
 //! `parked`: what was set aside for a person, and how to let it go.
 
-use std::io::ErrorKind;
-
 use serde_json::{Value, json};
 
 use super::fact;
 use super::failure::{Exit, Failure};
 use super::session::{List, Session};
 use super::table::{Column, cell};
+use crate::store::parked::{ParkedError, ParkedFiles};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -119,24 +118,24 @@ fn release(what: &str) -> Result<Value, Failure> {
     Ok(json!({ "kind": "release", "channel": channel, "item": item, "location": location }))
 }
 
-/// Writes the bytes from their file; no daemon is needed.
+/// Writes the bytes from their file, unsealed; no daemon is needed.
 fn show(id: &str, session: &mut Session<'_, '_>) -> Result<(), Failure> {
     let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if id.is_empty() || id.starts_with('.') || !id.chars().all(named) {
         let error = format!("{id:?} is no id of parked bytes");
         return Err(Failure::usage(error, "`channelsync parked` lists the ids"));
     }
-    let path = session.merchant_dir()?.join("parked").join(id);
-    let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            let error = format!("no bytes are parked as {id}");
-            Failure::usage(error, "`channelsync parked` lists the ids")
-        }
-        _ => {
-            let error = format!("cannot read {}: {error}", path.display());
-            Failure::new(Exit::Unavailable, error, "use the daemon's user")
-        }
-    })?;
+    let dir = session.merchant_dir()?.join("parked");
+    let vault = session.vault()?;
+    let failed = |error: ParkedError| {
+        let help = error.help().unwrap_or("use the daemon's user");
+        Failure::new(Exit::Unavailable, &error, help)
+    };
+    let read = ParkedFiles::reader(&dir, vault).read(id);
+    let Some(bytes) = read.map_err(failed)? else {
+        let error = format!("no bytes are parked as {id}");
+        return Err(Failure::usage(error, "`channelsync parked` lists the ids"));
+    };
     session.console.bytes(&bytes)
 }
 

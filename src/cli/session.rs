@@ -1,6 +1,7 @@
 //! One command at work: the configuration, the merchant meant, the way to the daemon.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,9 @@ use super::client::{Client, path};
 use super::console::Console;
 use super::failure::Failure;
 use super::table::{Column, table};
+use crate::daemon;
 use crate::settings::{Config, Merchant};
+use crate::store::sealed::Vault;
 
 /// What a command works with.
 pub(super) struct Session<'c, 'o> {
@@ -81,6 +84,13 @@ impl Session<'_, '_> {
     pub(super) fn merchant_dir(&self) -> Result<PathBuf, Failure> {
         let id = &self.merchant()?.id;
         Ok(self.config.state_dir.join(id.as_str()))
+    }
+
+    /// What seals and opens for the merchant.
+    pub(super) fn vault(&self) -> Result<Vault, Failure> {
+        let key = daemon::load_key(&self.config)?;
+        let (key, rng) = (Arc::new(key), self.console.rng.clone());
+        Ok(daemon::vault(self.merchant()?.id.as_str(), key, rng))
     }
 
     /// The way to the daemon.

@@ -223,7 +223,7 @@ fn verify_parked(dir: &Path, ledger: &Ledger, report: &mut Report) {
                 if hex == parked.sha256 {
                     continue;
                 }
-                "is not what was received".to_owned()
+                "is not what was sealed".to_owned()
             }
         };
         let what = format!("parked {} {why}", path.display());

@@ -10,8 +10,9 @@ use crate::bookkeeper::{self, rebuild_records};
 use crate::ledger::Ledger;
 use crate::settings::Config;
 use crate::store::journal_file::{JournalFile, JournalOptions};
-use crate::store::parked::ParkedFiles;
+use crate::store::parked::{ParkedError, ParkedFiles};
 use crate::store::records_sled::SledStore;
+use crate::store::sealed::Vault;
 use crate::store::{Journal, Records};
 
 /// sled recovers by reading its log; longer than this it is set aside and rebuilt.
@@ -76,6 +77,7 @@ pub fn open_book(
     config: &Config,
     merchant: &MerchantId,
     records: Option<&SledStore>,
+    vault: Vault,
 ) -> Result<Book, StartError> {
     let dir = config.state_dir.join(merchant.as_str());
     let snapshots = dir.join("snapshots");
@@ -101,7 +103,7 @@ pub fn open_book(
     let read = |from, bytes| journal.read(from, bytes);
     let ledger = bookkeeper::open(&read, journal.head(), loaded.ledger);
     let ledger = ledger.map_err(|error| StartError::new(&error, error.help()))?;
-    let parked = open_parked(&dir, config, &ledger)?;
+    let parked = open_parked(&dir, config, &ledger, vault)?;
     let records =
         records.map(|store| Arc::new(store.records(merchant.as_str())) as Arc<dyn Records>);
     let records = records.filter(|records| match rebuild_records(&ledger, records.as_ref()) {
@@ -124,9 +126,10 @@ fn open_parked(
     dir: &Path,
     config: &Config,
     ledger: &Ledger,
+    vault: Vault,
 ) -> Result<Arc<ParkedFiles>, StartError> {
-    let failed = |error| StartError::new(&error, None);
-    let opened = ParkedFiles::open(&dir.join("parked"), config.limits.parked_bytes_max);
+    let failed = |error: ParkedError| StartError::new(&error, error.help());
+    let opened = ParkedFiles::open(&dir.join("parked"), vault, config.limits.parked_bytes_max);
     let parked = opened.map_err(failed)?;
     let is_known = |id: &str| ledger.parked.contains_key(id);
     match parked.retain(is_known).map_err(failed)? {

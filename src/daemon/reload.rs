@@ -196,6 +196,7 @@ fn different(old: &Config, new: &Config) -> Vec<String> {
     let (was, is) = (&old.listen, &new.listen);
     let mut keys = vec![
         ("state_dir", old.state_dir != new.state_dir),
+        ("key_file", old.key != new.key),
         ("public_url", old.public_url != new.public_url),
         ("listen.webhooks", was.webhooks != is.webhooks),
         ("listen.admin_socket", was.admin_socket != is.admin_socket),
@@ -282,6 +283,7 @@ fn in_force(old: &Config, new: &Config) -> Config {
     });
     Config {
         state_dir: old.state_dir.clone(),
+        key: old.key.clone(),
         listen: old.listen.clone(),
         log: Log {
             level: new.log.level,

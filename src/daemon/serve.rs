@@ -12,7 +12,7 @@ use channelsync_contract::transport::Account;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::book::{StartError, open_book, open_records};
-use super::{Daemon, Reloaded, World, handed_over, start};
+use super::{Daemon, Reloaded, World, handed_over, open_key, start, vault};
 use crate::admin::{self, Admin, AdminChannel, AdminMerchant, SettingsNote};
 use crate::edge::{self, Edge, Listener};
 use crate::inbox;
@@ -155,12 +155,12 @@ pub async fn serve(
     webhooks: Listener,
 ) -> Result<Serving, StartError> {
     let records = open_records(config);
+    let key = Arc::new(open_key(config, &*world.rng)?);
     let mut books = BTreeMap::new();
     for merchant in &config.merchants {
-        books.insert(
-            merchant.id.clone(),
-            open_book(config, &merchant.id, records.as_ref())?,
-        );
+        let vault = vault(merchant.id.as_str(), key.clone(), world.rng.clone());
+        let book = open_book(config, &merchant.id, records.as_ref(), vault)?;
+        books.insert(merchant.id.clone(), book);
     }
     let socket = &config.listen.admin_socket;
     let admin_socket = bind_unix(socket).map_err(|error| {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use channelsync_contract::ChannelId;
 use channelsync_contract::connector::{Connector, ConnectorError, NextStep};
 use channelsync_contract::ports::{Clock, Rng};
-use sha2::Digest as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -69,10 +68,10 @@ impl Park {
         (what, why): (&str, String),
         bytes: &[u8],
     ) -> Result<ParkedBytes, ParkedError> {
-        let sha256 = hex(&sha2::Sha256::digest(bytes));
         // The same bytes come again, by a retry or the next poll, and are kept once.
-        let id = format!("{channel}-{}", sha256.get(..16).unwrap_or_default());
+        let id = self.0.id(channel.as_str(), bytes);
         let kept = self.0.store(&id, bytes)?;
+        let sha256 = hex(&kept.sha256);
         let (channel, what) = (channel.clone(), what.to_owned());
         Ok(ParkedBytes {
             id,

@@ -386,9 +386,9 @@ pub struct ParkedBytes {
     pub what: String,
     /// Why they could not be read.
     pub why: String,
-    /// How many bytes.
+    /// How many bytes, sealed.
     pub length: u64,
-    /// SHA-256, hexadecimal.
+    /// SHA-256 of the sealed bytes, hexadecimal.
     pub sha256: String,
 }
 

@@ -4,18 +4,21 @@
 //! one, or none where something that it needs is at fault; each such fault has then been reported.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::ValueKind;
 
 use super::address::{self, Network, Refusal};
-use super::config::{Config, Limits, Listen, Log};
+use super::config::{Config, KeyPlace, Limits, Listen, Log};
 use super::fault::Fault;
 use super::layers::Layers;
 use super::merchant::merchant;
 use super::path::KeyPath;
 use super::raw::{RawConfig, RawLimits, RawListen};
+
+/// Name of the key file, also as a credential of the service manager.
+pub(super) const KEY_NAME: &str = "channelsync.key";
 
 /// The place where faults are collected while checking.
 pub(super) struct Checking<'a> {
@@ -65,6 +68,7 @@ pub(super) fn check(
     dir: &Path,
     layers: &Layers,
     raw: RawConfig,
+    handed_key: Option<PathBuf>,
     faults: &mut Vec<Fault>,
 ) -> Option<Config> {
     let mut checking = Checking {
@@ -75,6 +79,13 @@ pub(super) fn check(
         subscriber: None,
     };
     let state_dir = dir.join(raw.state_dir);
+    let key = match handed_key {
+        Some(handed) => KeyPlace::Handed(handed),
+        None => KeyPlace::File(match raw.key_file {
+            Some(path) => dir.join(path),
+            None => state_dir.join(KEY_NAME),
+        }),
+    };
     let listen = listen(&mut checking, raw.listen, &state_dir);
     let path = KeyPath::of(&["public_url"]);
     let public_url = raw
@@ -93,6 +104,7 @@ pub(super) fn check(
     }
     Some(Config {
         state_dir,
+        key,
         public_url: public_url.map_or(Some(None), |url| url.map(Some))?,
         listen: listen?,
         limits: limits(&raw.limits),

@@ -19,6 +19,8 @@ pub struct Config {
     /// The directory that holds journals, snapshots, records and parked bytes; absolute or below
     /// the configuration directory.
     pub state_dir: PathBuf,
+    /// Where the key is that seals credentials and parked bytes.
+    pub key: KeyPlace,
     /// Where channels reach the webhook listener: scheme, host and path without a trailing slash.
     /// Present whenever a channel creates subscriptions.
     pub public_url: Option<String>,
@@ -30,6 +32,15 @@ pub struct Config {
     pub log: Log,
     /// At least one, by id.
     pub merchants: Vec<Merchant>,
+}
+
+/// Where the key is that seals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// The service manager hands it over in this file; it is never made by us.
+    Handed(PathBuf),
+    /// A file of ours, mode 0600.
+    File(PathBuf),
 }
 
 /// Where we listen.

@@ -61,6 +61,7 @@ const DAY_SECS: i64 = 86_400;
 /// The root of the tree: `channelsync.toml`, with each merchant's file below `merchants`.
 pub(super) const ROOT: &[Key] = &[
     text("state_dir", Absent::Text("/var/lib/channelsync")),
+    text("key_file", Absent::Nothing),
     text("public_url", Absent::Nothing),
     table("listen", LISTEN),
     table("limits", LIMITS),

@@ -27,11 +27,14 @@ use std::path::Path;
 
 pub use address::Network;
 pub use config::{
-    Address, Breaker, Channel, Config, ConnectorSettings, Credentials, Limits, Listen,
+    Address, Breaker, Channel, Config, ConnectorSettings, Credentials, KeyPlace, Limits, Listen,
     LocationPair, Log, LogFormat, LogLevel, Merchant, Mode, Origin, RuleSet,
 };
 pub use fault::{Fault, Faults};
 pub use variables::environment;
+
+/// The variable that names the directory of what the service manager hands over.
+const HANDED: &str = "CREDENTIALS_DIRECTORY";
 
 /// Reads the configuration directory `dir`, overridden by the variables in `env`.
 ///
@@ -44,7 +47,11 @@ pub fn load(dir: &Path, env: &BTreeMap<String, String>) -> Result<Config, Faults
     let mut faults = Vec::new();
     let layers = layers::read(dir, env, &mut faults);
     let raw = walk::walk(dir, &layers.tree, &mut faults);
-    let config = check::check(dir, &layers, raw, &mut faults);
+    let handed = env
+        .get(HANDED)
+        .map(|dir| Path::new(dir).join(check::KEY_NAME));
+    let handed = handed.filter(|key| key.exists());
+    let config = check::check(dir, &layers, raw, handed, &mut faults);
     match config {
         Some(config) if faults.is_empty() => Ok(config),
         _ => Err(Faults::new(faults)),

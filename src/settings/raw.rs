@@ -12,6 +12,7 @@ use super::config::{LogFormat, LogLevel, Mode};
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConfig {
     pub(super) state_dir: String,
+    pub(super) key_file: Option<String>,
     pub(super) public_url: Option<String>,
     pub(super) listen: RawListen,
     pub(super) limits: RawLimits,

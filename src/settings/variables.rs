@@ -21,7 +21,7 @@ pub fn environment() -> BTreeMap<String, String> {
                 value.to_string_lossy().into_owned(),
             ))
         })
-        .filter(|(name, _)| name.starts_with(PREFIX))
+        .filter(|(name, _)| name.starts_with(PREFIX) || name == super::HANDED)
         .collect()
 }
 

@@ -16,6 +16,7 @@ pub mod lock;
 pub mod memory;
 pub mod parked;
 pub mod records_sled;
+pub mod sealed;
 pub mod snapshot;
 
 #[cfg(test)]

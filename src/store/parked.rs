@@ -1,7 +1,9 @@
 //! Parked bytes: what could not be read, exactly as received, until a person decides.
 //!
-//! One file of mode 0600 for each id. In: an id that the caller has minted, and the bytes. Out: their
-//! length and hash, which go into the journal, once the file is durable. All calls block.
+//! One sealed file for each id, under a key of its own, which is sealed in a file beside: with the key
+//! deleted, no copy of the file tells anything. In: an id that the caller has minted, and the bytes.
+//! Out: length and hash of the sealed bytes, which go into the journal, once both files are durable.
+//! All calls block.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,14 +11,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::Digest as _;
 
+use super::sealed::{SealError, SealKey, Vault};
 use super::{disk, to_u64};
 
 const ID_BYTES_MAX: usize = 128;
+/// What a file is sealed as: parked bytes, or the key of such.
+const BYTES: &str = "parked bytes";
+const KEY: &str = "key of parked bytes";
 
 /// The parked files of one merchant.
 #[derive(Debug)]
 pub struct ParkedFiles {
     dir: PathBuf,
+    keys: PathBuf,
+    vault: Vault,
     parked_bytes_max: u64,
     total_bytes: Mutex<u64>,
 }
@@ -24,9 +32,9 @@ pub struct ParkedFiles {
 /// What the journal keeps of parked bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parked {
-    /// How many bytes.
+    /// How many bytes, sealed.
     pub bytes: u64,
-    /// Their SHA-256.
+    /// SHA-256 of the sealed bytes.
     pub sha256: [u8; 32],
 }
 
@@ -49,6 +57,22 @@ pub enum ParkedError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// They do not open.
+    #[error("{}: {source}", path.display())]
+    Sealed {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: SealError,
+    },
+    /// The key of these bytes is gone, and nothing opens them any more.
+    #[error("{} is there, its key {} is gone", path.display(), key.display())]
+    KeyGone {
+        /// The file.
+        path: PathBuf,
+        /// Where its key was.
+        key: PathBuf,
+    },
     /// The system refused, or the disk is full.
     #[error("cannot {what} {}: {source}", path.display())]
     Failed {
@@ -61,52 +85,98 @@ pub enum ParkedError {
     },
 }
 
+impl ParkedError {
+    const fn is_other_key(&self) -> bool {
+        let Self::Sealed { source, .. } = self else {
+            return false;
+        };
+        matches!(source, SealError::OtherKey { .. })
+    }
+
+    /// What to do, where something can be done.
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Sealed { .. } => Some(
+                "bring back the key it was sealed with. If that is lost for good: move the merchant's \
+                 `parked` and `parked-keys` aside, start, and release what `channelsync parked` lists",
+            ),
+            Self::KeyGone { .. } => Some(
+                "bring the key file back from a backup, or let the bytes go with \
+                 `channelsync parked release`",
+            ),
+            Self::Full { .. } => Some("let go what was dealt with, or raise `parked_bytes_max`"),
+            Self::BadId { .. } | Self::Failed { .. } => None,
+        }
+    }
+}
+
 impl ParkedFiles {
-    /// Opens the directory, created where missing; removes files that were never finished.
+    /// Opens the directory, created where missing; removes files that were never finished. The keys
+    /// are in the directory `parked-keys` beside it.
     ///
     /// # Errors
-    /// `Failed`.
-    pub fn open(dir: &Path, parked_bytes_max: u64) -> Result<Self, ParkedError> {
-        disk::create_dir(dir).map_err(failed("create", dir))?;
-        let mut total = 0;
-        for file in std::fs::read_dir(dir).map_err(failed("read", dir))? {
-            let file = file.map_err(failed("read", dir))?;
-            let path = file.path();
-            if path.extension().is_some_and(|extension| extension == "new") {
-                std::fs::remove_file(&path).map_err(failed("remove", &path))?;
-            } else {
-                total += file.metadata().map_err(failed("read", &path))?.len();
+    /// `Failed`, and `Sealed` when another key sealed what is there.
+    pub fn open(dir: &Path, vault: Vault, parked_bytes_max: u64) -> Result<Self, ParkedError> {
+        let files = Self {
+            parked_bytes_max,
+            ..Self::reader(dir, vault)
+        };
+        for dir in [&files.dir, &files.keys] {
+            disk::create_dir(dir).map_err(failed("create", dir))?;
+        }
+        for id in files.ids(&files.keys)? {
+            // A damaged one is told when its bytes are asked for.
+            if let Err(error) = files.key(&id)
+                && error.is_other_key()
+            {
+                return Err(error);
             }
         }
-        Ok(Self {
+        let mut total = 0;
+        for id in files.ids(dir)? {
+            let path = dir.join(id);
+            total += path.metadata().map_err(failed("read", &path))?.len();
+        }
+        *files.total() = total;
+        Ok(files)
+    }
+
+    /// To be read from while a daemon has them open: nothing is looked at, nothing fits into it.
+    pub fn reader(dir: &Path, vault: Vault) -> Self {
+        Self {
             dir: dir.to_owned(),
-            parked_bytes_max,
-            total_bytes: Mutex::new(total),
-        })
+            keys: dir.with_file_name("parked-keys"),
+            vault,
+            parked_bytes_max: 0,
+            total_bytes: Mutex::new(0),
+        }
+    }
+
+    /// An id for bytes from a channel: the same for the same bytes, and no help in guessing them.
+    pub fn id(&self, channel: &str, bytes: &[u8]) -> String {
+        format!("{channel}-{}", self.vault.key.mark(bytes))
     }
 
     /// Stores the bytes; durable on return. The same bytes under the same id are stored once.
     ///
     /// # Errors
-    /// `Full`, `BadId`, `Failed`; nothing is stored then.
+    /// Any [`ParkedError`]; nothing is stored then.
     pub fn store(&self, id: &str, bytes: &[u8]) -> Result<Parked, ParkedError> {
         let path = self.path(id)?;
-        let parked = Parked {
-            bytes: to_u64(bytes.len()),
-            sha256: sha2::Sha256::digest(bytes).into(),
-        };
         // Held throughout: what is parked is rare, and the bound is exact this way.
         let mut total = self.total();
-        match std::fs::read(&path) {
-            Ok(there) if there == bytes => {
-                // Perhaps from an attempt whose last sync failed.
-                disk::sync_dir(&self.dir).map_err(failed("sync", &self.dir))?;
-                return Ok(parked);
+        if let Some(there) = read(&path)? {
+            if self.unseal(id, &there)? != bytes {
+                return Err(bad_id(id, "was used for other bytes"));
             }
-            Ok(_) => return Err(bad_id(id, "was used for other bytes")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("read", &path)(error)),
+            // Perhaps from an attempt whose last sync failed.
+            disk::sync_dir(&self.dir).map_err(failed("sync", &self.dir))?;
+            return Ok(Parked::of(&there));
         }
+        let key = SealKey::generate(&*self.vault.rng);
+        let label = self.vault.label(id, BYTES);
+        let sealed = key.seal(label, bytes, &*self.vault.rng);
+        let parked = Parked::of(&sealed);
         let max = self.parked_bytes_max;
         let after = total.saturating_add(parked.bytes);
         if after > max {
@@ -115,7 +185,10 @@ impl ParkedFiles {
                 max,
             });
         }
-        disk::replace(&path, bytes).map_err(|error| {
+        let key_path = self.keys.join(id);
+        let key = self.vault.seal(id, KEY, key.bytes());
+        disk::replace(&key_path, &key).map_err(failed("write", &key_path))?;
+        disk::replace(&path, &sealed).map_err(|error| {
             // The name may be there although its sync failed.
             if path.exists() {
                 *total = after;
@@ -126,52 +199,89 @@ impl ParkedFiles {
         Ok(parked)
     }
 
-    /// The bytes, or none when the id is not there.
+    /// The bytes as received, or none when the id is not there.
     ///
     /// # Errors
-    /// `BadId`, `Failed`.
+    /// `BadId`, `Sealed`, `KeyGone`, `Failed`.
     pub fn read(&self, id: &str) -> Result<Option<Vec<u8>>, ParkedError> {
-        let path = self.path(id)?;
-        match std::fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed("read", &path)(error)),
+        let sealed = read(&self.path(id)?)?;
+        sealed.map(|sealed| self.unseal(id, &sealed)).transpose()
+    }
+
+    fn unseal(&self, id: &str, sealed: &[u8]) -> Result<Vec<u8>, ParkedError> {
+        let key = self.key(id)?;
+        let opened = key.open(self.vault.label(id, BYTES), sealed);
+        opened.map_err(|source| ParkedError::Sealed {
+            path: self.dir.join(id),
+            source,
+        })
+    }
+
+    /// The key of one file.
+    fn key(&self, id: &str) -> Result<SealKey, ParkedError> {
+        let path = self.keys.join(id);
+        let Some(sealed) = read(&path)? else {
+            return Err(ParkedError::KeyGone {
+                path: self.dir.join(id),
+                key: path,
+            });
+        };
+        let opened = self.vault.open(id, KEY, &sealed);
+        let opened = opened.and_then(|key| key.try_into().map_err(|_| SealError::Damaged));
+        match opened {
+            Ok(key) => Ok(SealKey::from_bytes(key)),
+            Err(source) => Err(ParkedError::Sealed { path, source }),
         }
     }
 
-    /// Deletes the bytes durably; whether they were there.
+    /// Deletes key and bytes durably, the key first; whether the bytes were there.
     ///
     /// # Errors
     /// `BadId`, `Failed`.
     pub fn delete(&self, id: &str) -> Result<bool, ParkedError> {
         let path = self.path(id)?;
         let mut total = self.total();
+        remove(&self.keys, id)?;
         let bytes = match std::fs::metadata(&path) {
             Ok(metadata) => metadata.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(failed("read", &path)(error)),
         };
-        std::fs::remove_file(&path).map_err(failed("delete", &path))?;
+        remove(&self.dir, id)?;
         *total = total.saturating_sub(bytes);
-        disk::sync_dir(&self.dir).map_err(failed("sync", &self.dir))?;
         Ok(true)
     }
 
-    /// Deletes what nobody knows: its entry was never booked, so nobody was told that it is kept.
+    /// Deletes what nobody knows: its entry was never booked, so nobody was told that it is kept; or
+    /// it was let go, and the end came before the file was deleted.
     ///
     /// # Errors
     /// `Failed`.
     pub fn retain(&self, is_known: impl Fn(&str) -> bool) -> Result<usize, ParkedError> {
-        let files = std::fs::read_dir(&self.dir).map_err(failed("read", &self.dir))?;
         let mut deleted = 0;
-        for file in files {
-            let name = file.map_err(failed("read", &self.dir))?.file_name();
-            let Some(id) = name.to_str().filter(|id| !is_known(id)) else {
-                continue;
-            };
-            deleted += usize::from(self.delete(id)?);
+        for dir in [&self.keys, &self.dir] {
+            for id in self.ids(dir)? {
+                if !is_known(&id) {
+                    deleted += usize::from(self.delete(&id)?);
+                }
+            }
         }
         Ok(deleted)
+    }
+
+    /// The ids in a directory. What was never finished is removed.
+    fn ids(&self, dir: &Path) -> Result<Vec<String>, ParkedError> {
+        let mut ids = Vec::new();
+        for file in std::fs::read_dir(dir).map_err(failed("read", dir))? {
+            let path = file.map_err(failed("read", dir))?.path();
+            let name = path.file_name().and_then(std::ffi::OsStr::to_str);
+            if path.extension().is_some_and(|extension| extension == "new") {
+                std::fs::remove_file(&path).map_err(failed("remove", &path))?;
+            } else if let Some(id) = name.filter(|id| self.path(id).is_ok()) {
+                ids.push(id.to_owned());
+            }
+        }
+        Ok(ids)
     }
 
     /// Bytes of all files together.
@@ -195,6 +305,32 @@ impl ParkedFiles {
     }
 }
 
+impl Parked {
+    fn of(sealed: &[u8]) -> Self {
+        Self {
+            bytes: to_u64(sealed.len()),
+            sha256: sha2::Sha256::digest(sealed).into(),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, ParkedError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
+
+fn remove(dir: &Path, id: &str) -> Result<(), ParkedError> {
+    let path = dir.join(id);
+    match std::fs::remove_file(&path) {
+        Ok(()) => disk::sync_dir(dir).map_err(failed("sync", dir)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed("delete", &path)(error)),
+    }
+}
+
 fn bad_id(id: &str, why: &'static str) -> ParkedError {
     ParkedError::BadId {
         id: id.to_owned(),
@@ -211,100 +347,4 @@ fn failed(what: &'static str, path: &Path) -> impl Fn(io::Error) -> ParkedError 
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    fn open(root: &tempfile::TempDir) -> ParkedFiles {
-        ParkedFiles::open(&root.path().join("parked"), 100).unwrap()
-    }
-
-    #[test]
-    fn what_nobody_knows_is_deleted_and_counts_no_longer() {
-        let root = tempfile::tempdir().unwrap();
-        let files = open(&root);
-        files.store("known", b"12345").unwrap();
-        files.store("unbooked", b"1234567").unwrap();
-        assert_eq!(files.retain(|id| id == "known").unwrap(), 1);
-        assert_eq!(files.total_bytes(), 5);
-        assert_eq!(files.read("unbooked").unwrap(), None);
-        assert!(files.read("known").unwrap().is_some());
-    }
-
-    #[test]
-    fn bytes_come_back_after_a_restart_and_are_private() {
-        let root = tempfile::tempdir().unwrap();
-        let parked = open(&root)
-            .store("0191-a_B", b"what a channel sent")
-            .unwrap();
-        assert_eq!(parked.bytes, 19);
-        assert_eq!(
-            parked.sha256[..],
-            sha2::Sha256::digest(b"what a channel sent")[..]
-        );
-        let files = open(&root);
-        assert_eq!(
-            files.read("0191-a_B").unwrap().unwrap(),
-            b"what a channel sent"
-        );
-        assert_eq!(files.read("other").unwrap(), None);
-        let metadata = root.path().join("parked/0191-a_B").metadata().unwrap();
-        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
-    }
-
-    #[test]
-    fn the_bound_holds_across_restarts_and_deleting_makes_room() {
-        let root = tempfile::tempdir().unwrap();
-        open(&root).store("a", &[1; 60]).unwrap();
-        let files = open(&root);
-        assert_eq!(files.total_bytes(), 60);
-        let error = files.store("b", &[2; 41]).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                ParkedError::Full {
-                    bytes: 41,
-                    max: 100
-                }
-            ),
-            "{error}"
-        );
-        assert_eq!(files.read("b").unwrap(), None);
-        files.store("b", &[2; 40]).unwrap();
-        assert!(files.delete("a").unwrap());
-        assert!(!files.delete("a").unwrap());
-        assert_eq!(files.total_bytes(), 40);
-        files.store("c", &[3; 60]).unwrap();
-    }
-
-    #[test]
-    fn the_same_id_takes_the_same_bytes_only() {
-        let root = tempfile::tempdir().unwrap();
-        let files = open(&root);
-        let first = files.store("a", b"one").unwrap();
-        assert_eq!(files.store("a", b"one").unwrap(), first);
-        assert_eq!(files.total_bytes(), 3);
-        let error = files.store("a", b"two").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "parked id \"a\" was used for other bytes"
-        );
-        for id in ["", "../a", "a/b", "a.new", ".", &"x".repeat(129)] {
-            assert!(
-                matches!(files.read(id), Err(ParkedError::BadId { .. })),
-                "{id}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_unfinished_file_is_removed_and_not_counted() {
-        let root = tempfile::tempdir().unwrap();
-        drop(open(&root));
-        let unfinished = root.path().join("parked/a.new");
-        std::fs::write(&unfinished, b"half").unwrap();
-        assert_eq!(open(&root).total_bytes(), 0);
-        assert!(!unfinished.exists());
-    }
-}
+mod tests;

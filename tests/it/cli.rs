@@ -209,8 +209,8 @@ async fn parked_bytes_are_shown_as_received_and_let_go() {
     assert_eq!(daemon.ok("parked").await, "nothing is parked\n");
     daemon.park("d-1", b"{\"cut off").await;
     insta::assert_snapshot!(daemon.ok("parked list").await, @r"
-        KIND   CHANNEL     WHAT                    WHY      RELEASE
-        bytes  shopify-us  orders/create, 9 bytes  no JSON  channelsync parked --merchant acme release d-1
+        KIND   CHANNEL     WHAT                     WHY      RELEASE
+        bytes  shopify-us  orders/create, 53 bytes  no JSON  channelsync parked --merchant acme release d-1
         ");
     assert_eq!(daemon.ok("parked show d-1").await, "{\"cut off");
     for (line, said) in [

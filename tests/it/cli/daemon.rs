@@ -15,6 +15,7 @@ use channelsync::board::Board;
 use channelsync::bookkeeper::{Handle, Origin, Writer, WriterLimits, take_snapshot};
 use channelsync::channels;
 use channelsync::cli::{self, Cli, Console, Exit};
+use channelsync::daemon::{open_key, vault};
 use channelsync::edge::{Edge, serve};
 use channelsync::ledger::{
     Change, Command, Happened, Ledger, ListingReport, OrderReport, ParkedBytes, ReportLine, Source,
@@ -103,7 +104,10 @@ impl Daemon {
         let state = config.state_dir.join("acme");
         let opened = JournalFile::open(&JournalOptions::new(state.join("journal"))).unwrap();
         let journal: Arc<dyn Journal> = Arc::new(opened.journal);
-        let parked = Arc::new(ParkedFiles::open(&state.join("parked"), 1 << 20).unwrap());
+        let key = Arc::new(open_key(&config, &*rng).unwrap());
+        let vault = vault("acme", key, rng.clone());
+        let parked = ParkedFiles::open(&state.join("parked"), vault, 1 << 20).unwrap();
+        let parked = Arc::new(parked);
         let limits = WriterLimits {
             queue_commands_max: 16,
             group_entries_max: 16,

@@ -15,6 +15,7 @@ use channelsync::ports::SeededRng;
 use channelsync::settings::{self, Config};
 use channelsync::store::memory::{Fate, Fault, MemoryDisk};
 use channelsync::store::parked::ParkedFiles;
+use channelsync::store::sealed::SealKey;
 use channelsync::store::{Group, Head, Journal, JournalError};
 use channelsync_contract::{Clock, MerchantId, Rng, Spawn, Transport};
 use channelsync_sandbox::{Sandbox, ShopInfo};
@@ -263,7 +264,9 @@ impl Machine {
         let ledger = ledger.map_err(|error| error.to_string())?;
         self.now.lock().unwrap().known = ledger.clone();
         let dir = self.config.state_dir.join("parked");
-        let parked = ParkedFiles::open(&dir, self.config.limits.parked_bytes_max);
+        let key = Arc::new(SealKey::from_bytes([7; 32]));
+        let vault = daemon::vault("acme", key, self.rng.clone());
+        let parked = ParkedFiles::open(&dir, vault, self.config.limits.parked_bytes_max);
         let journal = Fragile {
             inner: journal,
             doom: self.doom.clone(),
