@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::faults::{FaultError, Faults};
 use crate::setup::{Plan, Timings, VariantSetup};
-use crate::state::{Buying, Refusal, Restock, Shop, Tracking};
+use crate::state::{Buying, Disposal, Disposed, Refusal, Restock, ReturnStep, Shop, Tracking};
 
 /// Units of an order line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,21 @@ pub struct NewUnits {
     pub variant: Option<u64>,
     /// How many.
     pub units: u32,
+}
+
+/// Units of an order line that came back, or did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// The order line.
+    pub line: u64,
+    /// How many.
+    pub units: u32,
+    /// What became of them.
+    pub disposal: Disposal,
+    /// Where; needed for units that were restocked.
+    #[serde(default)]
+    pub location: Option<u64>,
 }
 
 /// One thing done in a shop. As JSON: `{"do": "cancel", "order": 91..., "restock": true}`.
@@ -91,18 +106,39 @@ pub enum Action {
         /// The fulfillment.
         fulfillment: u64,
     },
-    /// Shipped units come back.
+    /// Shipped units are to come back: a return, open at once unless the buyer only asks for it.
     Return {
         /// The order.
         order: u64,
-        /// What came back.
+        /// What is to come back.
         lines: Vec<LineUnits>,
-        /// Where it is restocked; none means it is not.
+        /// What goes out in exchange, as new lines of the order.
         #[serde(default)]
-        location: Option<u64>,
-        /// Whether the units are refunded as well.
+        exchange: Vec<NewUnits>,
+        /// Whether somebody has to approve it first.
         #[serde(default)]
-        refund: bool,
+        request: bool,
+    },
+    /// A return is approved, declined, called off, closed or opened again.
+    StepReturn {
+        /// The return.
+        id: u64,
+        /// What happens to it.
+        step: ReturnStep,
+    },
+    /// A warehouse says what became of units of an open return.
+    Dispose {
+        /// The return.
+        id: u64,
+        /// What was found.
+        found: Vec<Found>,
+    },
+    /// Units of a return are refunded, which moves no stock.
+    RefundReturn {
+        /// The return.
+        id: u64,
+        /// What is refunded.
+        lines: Vec<LineUnits>,
     },
     /// A fulfillment order, or units of it, moves to another location.
     Move {
@@ -206,6 +242,13 @@ fn pairs(lines: &[LineUnits]) -> Vec<(u64, i64)> {
         .collect()
 }
 
+fn added(lines: &[NewUnits]) -> Vec<(Option<u64>, i64)> {
+    lines
+        .iter()
+        .map(|one| (one.variant, i64::from(one.units)))
+        .collect()
+}
+
 fn made(id: u64) -> Done {
     Done {
         id: Some(id),
@@ -229,11 +272,7 @@ pub(crate) fn apply(shop: &mut Shop, action: Action) -> Result<Done, ControlErro
             amount_minor,
         } => made(shop.refund(order, &pairs(&lines), restock, location, amount_minor)?),
         Action::Edit { order, set, add } => {
-            let add: Vec<(Option<u64>, i64)> = add
-                .iter()
-                .map(|one| (one.variant, i64::from(one.units)))
-                .collect();
-            shop.edit(order, &pairs(&set), &add)?;
+            shop.edit(order, &pairs(&set), &added(&add))?;
             made(order)
         }
         Action::Ship {
@@ -246,12 +285,6 @@ pub(crate) fn apply(shop: &mut Shop, action: Action) -> Result<Done, ControlErro
             shop.unfulfill(fulfillment)?;
             made(fulfillment)
         }
-        Action::Return {
-            order,
-            lines,
-            location,
-            refund,
-        } => made(shop.take_return(order, &pairs(&lines), location, refund)?),
         Action::Move {
             fulfillment_order,
             location,
@@ -267,6 +300,34 @@ pub(crate) fn apply(shop: &mut Shop, action: Action) -> Result<Done, ControlErro
             shop.delete_order(order)?;
             made(order)
         }
+        other => return after_sales(shop, other),
+    })
+}
+
+/// What happens to shipped units.
+fn after_sales(shop: &mut Shop, action: Action) -> Result<Done, ControlError> {
+    Ok(match action {
+        Action::Return {
+            order,
+            lines,
+            exchange,
+            request,
+        } => made(shop.take_return(order, &pairs(&lines), &added(&exchange), request)?),
+        Action::StepReturn { id, step } => {
+            shop.step_return(id, step)?;
+            made(id)
+        }
+        Action::Dispose { id, found } => {
+            let part = |one: &Found| Disposed {
+                line: one.line,
+                units: i64::from(one.units),
+                kind: one.disposal,
+                location: one.location,
+            };
+            shop.dispose(id, &found.iter().map(part).collect::<Vec<_>>())?;
+            made(id)
+        }
+        Action::RefundReturn { id, lines } => made(shop.refund_return(id, &pairs(&lines))?),
         other => return rule(shop, other),
     })
 }

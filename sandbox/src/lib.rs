@@ -23,16 +23,17 @@ mod traffic;
 mod truth;
 mod webhook;
 
-pub use control::{Action, ControlError, Done, LineUnits, NewUnits};
+pub use control::{Action, ControlError, Done, Found, LineUnits, NewUnits};
 pub use courier::{Courier, LoopbackCourier, Undelivered};
 pub use faults::{FaultError, Faults, Rate};
 pub use http::Unanswered;
 pub use sandbox::{LocationInfo, Sandbox, ShopInfo, VariantInfo};
 pub use setup::{Demo, Options, Plan, ShopSetup, Timings, VariantSetup};
-pub use state::{Buying, Refusal, Restock, SetRecord, Tracking, Wanted};
+pub use state::{Buying, Disposal, Refusal, Restock, ReturnStep, SetRecord, Tracking, Wanted};
 pub use traffic::Traffic;
 pub use truth::{
-    AckTimes, Counters, LevelTruth, LineTruth, OrderTruth, SubscriptionTruth, Truth, TruthPage,
+    AckTimes, BackTruth, Counters, LevelTruth, LineTruth, OrderTruth, SubscriptionTruth, Truth,
+    TruthPage,
 };
 
 /// The version of the Admin API that the double speaks.

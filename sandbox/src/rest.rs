@@ -2,16 +2,18 @@
 //!
 //! Rule: channel page, sections 3.2, 3.3 and 9, and correction 1 of section 10.
 
+mod returns;
+
 use std::time::Duration;
 
 use channelsync_contract::Timestamp;
 use serde_json::{Value, json};
 
-use crate::state::{Fulfillment, Gid, Line, Moved, Order, Refund, Return, Shop};
-use crate::webhook::News;
+use crate::state::{Fulfillment, Gid, Line, Moved, Order, Refund, Shop};
+use crate::webhook::{News, Topic};
 
 /// The body of an announcement; none when what it is about is gone.
-pub(crate) fn body(shop: &Shop, news: &News) -> Option<Value> {
+pub(crate) fn body(shop: &Shop, topic: Topic, news: &News) -> Option<Value> {
     Some(match news {
         News::Order(id) => order(shop, shop.orders.get(id)?),
         News::Edit(id, additions, removals) => edit(*id, additions, removals),
@@ -22,9 +24,8 @@ pub(crate) fn body(shop: &Shop, news: &News) -> Option<Value> {
             moved, from, to, ..
         } => moved_body(shop, *moved, *from, *to)?,
         News::Refund(id) => refund(shop, shop.refunds.get(id)?)?,
-        News::ReturnApproved(id) => returned(shop, shop.returns.get(id)?, false)?,
-        News::ReturnClosed(id) => returned(shop, shop.returns.get(id)?, true)?,
-        News::Dispose(id) => disposed(shop.returns.get(id)?),
+        News::Return(id) => returns::body(topic, shop.returns.get(id)?),
+        News::Dispose(id, new) => returns::disposed(shop.returns.get(id)?, new),
         News::Level(item, location) => level(shop, *item, *location)?,
         News::Product(id) => product(shop, *id)?,
     })
@@ -59,9 +60,7 @@ fn order(shop: &Shop, order: &Order) -> Value {
     let refunds = order.refunds.iter().filter_map(|id| shop.refunds.get(id));
     let refunds: Vec<Value> = refunds.filter_map(|one| refund(shop, one)).collect();
     let returns = order.returns.iter().filter_map(|id| shop.returns.get(id));
-    let returns: Vec<Value> = returns
-        .filter_map(|one| returned(shop, one, true))
-        .collect();
+    let returns: Vec<Value> = returns.map(returns::whole).collect();
     let figures = shop.figures(order);
     let mut body = json!({
         "id": order.id,
@@ -237,60 +236,6 @@ fn refund(shop: &Shop, one: &Refund) -> Option<Value> {
         "return": one.of_return.map(|id| json!({
             "id": id, "admin_graphql_api_id": Gid::of("Return", id).to_string() })),
     }))
-}
-
-/// A closed return names its order flat, an approved one as an object.
-fn returned(shop: &Shop, one: &Return, closed: bool) -> Option<Value> {
-    let order = shop.orders.get(&one.order)?;
-    let lines = one.dispositions.iter().map(|part| {
-        json!({
-            "id": part.return_line,
-            "quantity": part.units,
-            "fulfillment_line_item": { "id": part.fulfillment_line,
-                "line_item": { "id": part.line } },
-        })
-    });
-    let mut body = json!({
-        "id": one.id,
-        "admin_graphql_api_id": Gid::of("Return", one.id).to_string(),
-        "name": one.name,
-        "status": if closed { "closed" } else { "open" },
-        "total_return_line_items": one.dispositions.len(),
-        "return_line_items": lines.collect::<Vec<_>>(),
-    });
-    let (name, whose) = match closed {
-        true => ("order_id", json!(order.id)),
-        false => {
-            let gid = Gid::of("Order", order.id).to_string();
-            (
-                "order",
-                json!({ "id": order.id, "admin_graphql_api_id": gid }),
-            )
-        }
-    };
-    body.as_object_mut()?.insert(name.to_owned(), whose);
-    Some(body)
-}
-
-fn disposed(one: &Return) -> Value {
-    let dispositions = one.dispositions.iter().map(|part| {
-        let location = part.location.map(
-            |id| json!({ "id": id, "admin_graphql_api_id": Gid::of("Location", id).to_string() }),
-        );
-        json!({
-            "id": part.id,
-            "type": if part.location.is_some() { "restocked" } else { "not_restocked" },
-            "quantity": part.units,
-            "location": location,
-            "reverse_fulfillment_order_line_item": { "id": part.reverse_line },
-        })
-    });
-    json!({
-        "id": one.reverse,
-        "admin_graphql_api_id": Gid::of("ReverseFulfillmentOrder", one.reverse).to_string(),
-        "status": "closed",
-        "dispositions": dispositions.collect::<Vec<_>>(),
-    })
 }
 
 fn fulfillment_order(shop: &Shop, id: u64) -> Option<Value> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use channelsync_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Gid, Order, SetRecord, Shop};
+use crate::state::{Disposal, Gid, Order, Restock, SetRecord, Shop};
 
 /// Rows of `inventorySetQuantities` remembered at most.
 pub(crate) const SETS_MAX: usize = 1_000_000;
@@ -114,10 +114,23 @@ pub struct LineTruth {
     pub open: i64,
     /// Shipped, less fulfillments undone.
     pub fulfilled: i64,
-    /// Shipped units that came back.
+    /// Shipped units put back on sale, by refunds and dispositions.
     pub returned: i64,
     /// Open units by location.
     pub open_at: Vec<(u64, i64)>,
+    /// Shipped units of which a refund or a disposition says what became.
+    pub back: Vec<BackTruth>,
+}
+
+/// What became of shipped units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackTruth {
+    /// On sale again, in inspection, thrown away or never seen.
+    pub disposal: Disposal,
+    /// How many.
+    pub units: i64,
+    /// Where; always there for restocked units.
+    pub location: Option<u64>,
 }
 
 /// One item at one location.
@@ -318,6 +331,7 @@ fn order(shop: &Shop, order: &Order) -> OrderTruth {
             fulfilled: line.fulfilled,
             returned: line.returned,
             open_at: here.map(|((_, place), units)| (*place, *units)).collect(),
+            back: back(shop, order, line.id),
         }
     };
     OrderTruth {
@@ -330,4 +344,28 @@ fn order(shop: &Shop, order: &Order) -> OrderTruth {
         cancelled: order.cancelled_at.is_some(),
         lines: order.lines.iter().map(line).collect(),
     }
+}
+
+/// What refunds and dispositions say of shipped units of a line, refunds first.
+fn back(shop: &Shop, order: &Order, line: u64) -> Vec<BackTruth> {
+    let refunds = order.refunds.iter().filter_map(|id| shop.refunds.get(id));
+    let parts = refunds.flat_map(|one| &one.lines);
+    let put_back = parts.filter(|part| part.line == line && part.restock == Restock::Return);
+    let refunded = put_back.map(|part| BackTruth {
+        disposal: Disposal::Restocked,
+        units: part.units,
+        location: part.location,
+    });
+    let returns = order.returns.iter().filter_map(|id| shop.returns.get(id));
+    let lines = returns
+        .flat_map(|one| &one.lines)
+        .filter(|one| one.line == line);
+    let disposed = lines
+        .flat_map(|one| &one.dispositions)
+        .map(|part| BackTruth {
+            disposal: part.kind,
+            units: part.units,
+            location: part.location,
+        });
+    refunded.chain(disposed).collect()
 }

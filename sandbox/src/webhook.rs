@@ -65,8 +65,12 @@ topics! {
     FulfillmentOrdersMoved "FULFILLMENT_ORDERS_MOVED" "fulfillment_orders/moved";
     FulfillmentOrdersCancelled "FULFILLMENT_ORDERS_CANCELLED" "fulfillment_orders/cancelled";
     RefundsCreate "REFUNDS_CREATE" "refunds/create";
+    ReturnsRequest "RETURNS_REQUEST" "returns/request";
     ReturnsApprove "RETURNS_APPROVE" "returns/approve";
+    ReturnsDecline "RETURNS_DECLINE" "returns/decline";
+    ReturnsCancel "RETURNS_CANCEL" "returns/cancel";
     ReturnsClose "RETURNS_CLOSE" "returns/close";
+    ReturnsReopen "RETURNS_REOPEN" "returns/reopen";
     ReverseFulfillmentOrdersDispose "REVERSE_FULFILLMENT_ORDERS_DISPOSE"
         "reverse_fulfillment_orders/dispose";
     InventoryLevelsUpdate "INVENTORY_LEVELS_UPDATE" "inventory_levels/update";
@@ -90,9 +94,9 @@ pub(crate) enum News {
         to: u64,
     },
     Refund(u64),
-    ReturnApproved(u64),
-    ReturnClosed(u64),
-    Dispose(u64),
+    Return(u64),
+    /// Return, and its new dispositions.
+    Dispose(u64, Vec<u64>),
     Level(u64, u64),
     Product(u64),
 }
@@ -205,7 +209,7 @@ pub(crate) fn publish(shop: &mut Shop, news: Vec<(Topic, News)>) {
         if wanted.is_empty() {
             continue;
         }
-        let Some(body) = rest::body(shop, &what) else {
+        let Some(body) = rest::body(shop, topic, &what) else {
             continue;
         };
         for subscription in wanted {

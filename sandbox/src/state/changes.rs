@@ -1,16 +1,15 @@
-//! What happens to an order after it was placed: cancelled, refunded, edited, returned, deleted.
+//! What happens to an order after it was placed: cancelled, refunded, edited, deleted.
 
-use super::types::Disposition;
-use super::{Refund, RefundLine, Refusal, Restock, Return, Shop, refuse};
+use super::{Refund, RefundLine, Refusal, Restock, Shop, refuse};
 use crate::webhook::{News, Topic};
 
 /// Units of a line, and the location it concerns.
 #[derive(Clone, Copy, Debug)]
-struct Part {
-    line: u64,
-    units: i64,
-    restock: Restock,
-    location: Option<u64>,
+pub(super) struct Part {
+    pub(super) line: u64,
+    pub(super) units: i64,
+    pub(super) restock: Restock,
+    pub(super) location: Option<u64>,
 }
 
 impl Shop {
@@ -61,7 +60,7 @@ impl Shop {
         self.check_parts(id, lines)?;
         for (line, units) in lines {
             let found = self.line_mut(id, *line)?;
-            let (open, shipped) = (found.open(), found.fulfilled - found.returned);
+            let (open, shipped) = (found.open(), found.kept());
             let enough = match restock {
                 Restock::Cancel => open,
                 Restock::Return => shipped,
@@ -89,7 +88,7 @@ impl Shop {
         Ok(refund)
     }
 
-    fn check_parts(&mut self, order: u64, parts: &[(u64, i64)]) -> Result<(), Refusal> {
+    pub(super) fn check_parts(&mut self, order: u64, parts: &[(u64, i64)]) -> Result<(), Refusal> {
         self.order_mut(order)?;
         for (index, (line, units)) in parts.iter().enumerate() {
             let is_twice = parts.iter().take(index).any(|(other, _)| other == line);
@@ -114,6 +113,7 @@ impl Shop {
                 let found = self.line_mut(order, line)?;
                 found.removed += units;
                 found.returned += units;
+                found.coming_back += units;
                 let place = location.unwrap_or_default();
                 self.put_back(order, line, place, units);
                 Ok(vec![Part {
@@ -144,7 +144,7 @@ impl Shop {
 
     /// Takes unshipped units out of an order: first those without fulfillment order, then from the
     /// last fulfillment order backwards.
-    fn remove_unshipped(
+    pub(super) fn remove_unshipped(
         &mut self,
         order: u64,
         line: u64,
@@ -243,7 +243,7 @@ impl Shop {
     }
 
     /// Puts shipped units back on sale.
-    fn put_back(&mut self, order: u64, line: u64, place: u64, units: i64) {
+    pub(super) fn put_back(&mut self, order: u64, line: u64, place: u64, units: i64) {
         let variant = self.variant_of_line(order, line);
         self.change_level(variant, place, |level| {
             level.active = true;
@@ -251,7 +251,7 @@ impl Shop {
         });
     }
 
-    fn book_refund(
+    pub(super) fn book_refund(
         &mut self,
         order: u64,
         parts: &[Part],
@@ -350,95 +350,6 @@ impl Shop {
         self.tell(Topic::OrdersEdited, News::Edit(order, additions, removals));
         self.touch_order(id);
         Ok(())
-    }
-
-    /// Takes shipped units back, restocked at `location` or not at all; may refund them as well.
-    pub(crate) fn take_return(
-        &mut self,
-        id: u64,
-        lines: &[(u64, i64)],
-        location: Option<u64>,
-        with_refund: bool,
-    ) -> Result<u64, Refusal> {
-        self.check_parts(id, lines)?;
-        for (line, units) in lines {
-            let found = self.line_mut(id, *line)?;
-            if *units > (found.fulfilled - found.returned).min(found.current()) {
-                return refuse(format!("line {line} has fewer units to return"));
-            }
-        }
-        if let Some(place) = location
-            && self.location(place).is_none()
-        {
-            return refuse(format!("no location {place}"));
-        }
-        let (return_id, reverse) = (self.ids.next(), self.ids.next());
-        let (mut dispositions, mut parts) = (Vec::new(), Vec::new());
-        for (line, units) in lines {
-            let fulfillment_line = self.fulfillment_line_of(id, *line);
-            let found = self.line_mut(id, *line)?;
-            found.returned += units;
-            if with_refund {
-                found.removed += units;
-                parts.push(Part {
-                    line: *line,
-                    units: *units,
-                    restock: Restock::NoRestock,
-                    location: None,
-                });
-            }
-            if let Some(place) = location {
-                self.put_back(id, *line, place, *units);
-            }
-            dispositions.push(Disposition {
-                id: self.ids.next(),
-                return_line: self.ids.next(),
-                reverse_line: self.ids.next(),
-                line: *line,
-                fulfillment_line,
-                units: *units,
-                location,
-            });
-        }
-        let refund = with_refund.then(|| self.book_refund(id, &parts, Some(return_id), None));
-        let order = self.order_mut(id)?;
-        order.returns.push(return_id);
-        let name = format!("#{}-R{}", order.number, order.returns.len());
-        for one in &dispositions {
-            self.owners.insert(one.return_line, return_id);
-            self.owners.insert(one.reverse_line, return_id);
-            self.owners.insert(one.id, return_id);
-        }
-        self.owners.insert(reverse, return_id);
-        let taken = Return {
-            id: return_id,
-            reverse,
-            order: id,
-            name,
-            created_at: self.now,
-            refund,
-            dispositions,
-        };
-        self.returns.insert(return_id, taken);
-        self.tell(Topic::ReturnsApprove, News::ReturnApproved(return_id));
-        self.tell(
-            Topic::ReverseFulfillmentOrdersDispose,
-            News::Dispose(return_id),
-        );
-        self.tell(Topic::ReturnsClose, News::ReturnClosed(return_id));
-        self.touch_order(id);
-        Ok(return_id)
-    }
-
-    fn fulfillment_line_of(&self, order: u64, line: u64) -> u64 {
-        let of_order = self.orders.get(&order).into_iter();
-        let ids = of_order.flat_map(|found| &found.fulfillments);
-        let mut parts = ids.filter_map(|id| self.fulfillments.get(id));
-        let found = parts.find_map(|one| {
-            let mut lines = one.lines.iter().filter(|_| !one.cancelled);
-            lines.find(|part| part.line == line)
-        });
-        found.map_or(0, |part| part.id)
     }
 
     /// Deletes an order that has nothing open.

@@ -155,7 +155,7 @@ impl Shop {
         for part in &lines {
             let line = self.line_mut(order, part.line)?;
             let gone = line.removed - line.removed_unshipped;
-            if line.fulfilled - line.returned.max(gone) < part.units {
+            if line.fulfilled - line.coming_back.max(gone) < part.units {
                 return refuse("Fulfillment has units that were returned or refunded.");
             }
         }

@@ -8,6 +8,7 @@ mod fulfilling;
 mod ids;
 mod inventory;
 mod orders;
+mod returns;
 mod routing;
 mod search;
 mod types;
@@ -31,10 +32,12 @@ pub use fulfilling::Tracking;
 pub(crate) use ids::{Gid, Ids};
 pub(crate) use inventory::{Adjustment, Change, Level, SETTABLE_MAX, STATES};
 pub use orders::{Buying, Wanted};
+pub use returns::{Disposal, ReturnStep};
+pub(crate) use returns::{Disposed, Return, ReturnLine};
 pub(crate) use search::{Index, Term, parse_terms};
 pub(crate) use types::{
-    Allocation, Disposition, Fulfillment, FulfillmentOrder, FulfillmentOrderLine, Line, Location,
-    Order, Product, Refund, RefundLine, Return, Tokens, Variant,
+    Allocation, Fulfillment, FulfillmentOrder, FulfillmentOrderLine, Line, Location, Order,
+    Product, Refund, RefundLine, Tokens, Variant,
 };
 
 pub use types::{Restock, SetRecord};
@@ -91,7 +94,8 @@ pub(crate) struct Shop {
     pub(crate) fulfillments: BTreeMap<u64, Fulfillment>,
     pub(crate) refunds: BTreeMap<u64, Refund>,
     pub(crate) returns: BTreeMap<u64, Return>,
-    /// A line, fulfillment order line, fulfillment line or reverse order -> what it belongs to.
+    /// A line of an order, fulfillment order, fulfillment or return, or a reverse order -> what it
+    /// belongs to.
     pub(crate) owners: BTreeMap<u64, u64>,
     pub(crate) order_index: Index,
     pub(crate) fulfillment_order_index: Index,

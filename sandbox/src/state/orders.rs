@@ -137,6 +137,7 @@ impl Shop {
             removed_unshipped: 0,
             fulfilled: 0,
             returned: 0,
+            coming_back: 0,
         }
     }
 

@@ -105,14 +105,21 @@ pub(crate) struct Line {
     pub(crate) removed_unshipped: i64,
     /// Shipped, less fulfillments undone.
     pub(crate) fulfilled: i64,
-    /// Shipped units that came back in returns or refunds.
+    /// Shipped units put back on sale, by refunds and dispositions.
     pub(crate) returned: i64,
+    /// Shipped units put back by refunds, or named in returns that stand.
+    pub(crate) coming_back: i64,
 }
 
 impl Line {
     /// Ordered less everything taken away.
     pub(crate) fn current(&self) -> i64 {
         self.ordered - self.removed
+    }
+
+    /// Shipped units that are with the buyer and named in no return.
+    pub(crate) fn kept(&self) -> i64 {
+        self.fulfilled - self.coming_back
     }
 
     /// Whether a parcel is due for this line.
@@ -242,30 +249,6 @@ pub(crate) struct RefundLine {
     pub(crate) line: u64,
     pub(crate) units: i64,
     pub(crate) restock: Restock,
-    pub(crate) location: Option<u64>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Return {
-    pub(crate) id: u64,
-    pub(crate) reverse: u64,
-    pub(crate) order: u64,
-    pub(crate) name: String,
-    pub(crate) created_at: Timestamp,
-    pub(crate) refund: Option<u64>,
-    pub(crate) dispositions: Vec<Disposition>,
-}
-
-/// One line of a return, and what became of its units.
-#[derive(Clone, Debug)]
-pub(crate) struct Disposition {
-    pub(crate) id: u64,
-    pub(crate) return_line: u64,
-    pub(crate) reverse_line: u64,
-    pub(crate) line: u64,
-    pub(crate) fulfillment_line: u64,
-    pub(crate) units: i64,
-    /// Where the units were restocked; none when they were not.
     pub(crate) location: Option<u64>,
 }
 

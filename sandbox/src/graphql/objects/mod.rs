@@ -1,6 +1,7 @@
 //! Every object type once, flat: its scalars, and GIDs where other objects are.
 
 mod orders;
+mod returns;
 mod shipping;
 mod stock;
 
@@ -25,11 +26,12 @@ pub(crate) fn lookup(shop: &Shop, gid: &str) -> Option<Map<String, Value>> {
         "Order" => orders::order(shop, gid.id)?,
         "LineItem" => orders::line(shop, gid.id)?,
         "Refund" => orders::refund(shop, gid.id)?,
-        "Return" => orders::returned(shop, gid.id)?,
-        "ReturnLineItem" => orders::return_line(shop, gid.id)?,
-        "ReverseFulfillmentOrder" => orders::reverse(shop, gid.id)?,
-        "ReverseFulfillmentOrderLineItem" => orders::reverse_line(shop, gid.id)?,
-        "ReverseFulfillmentOrderDisposition" => orders::disposition(shop, gid.id)?,
+        "Return" => returns::returned(shop, gid.id)?,
+        "ReturnLineItem" => returns::return_line(shop, gid.id)?,
+        "ExchangeLineItem" => returns::exchange_line(shop, gid.id)?,
+        "ReverseFulfillmentOrder" => returns::reverse(shop, gid.id)?,
+        "ReverseFulfillmentOrderLineItem" => returns::reverse_line(shop, gid.id)?,
+        "ReverseFulfillmentOrderDisposition" => returns::disposition(shop, gid.id)?,
         "FulfillmentOrder" => shipping::fulfillment_order(shop, gid.id)?,
         "FulfillmentOrderLineItem" => shipping::fulfillment_order_line(shop, gid.id)?,
         "Fulfillment" => shipping::fulfillment(shop, gid.id)?,
@@ -51,8 +53,10 @@ pub(crate) fn field(
     name: &str,
     args: &Map<String, Value>,
 ) -> Result<Value, Fault> {
-    if args.get("query").is_some_and(|query| !query.is_null()) {
-        return Err(Fault::not_simulated(format!("{of}.{name}(query:)")));
+    for unknown in ["query", "processingStatus"] {
+        if args.get(unknown).is_some_and(|value| !value.is_null()) {
+            return Err(Fault::not_simulated(format!("{of}.{name}({unknown}:)")));
+        }
     }
     let plain = || object.get(name).cloned().unwrap_or(Value::Null);
     Ok(match (of, name) {

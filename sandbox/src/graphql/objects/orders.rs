@@ -1,9 +1,9 @@
-//! Orders, their lines, refunds and returns.
+//! Orders, their lines and refunds.
 
 use serde_json::{Value, json};
 
 use super::{gids, money_bag};
-use crate::state::{Disposition, Gid, Line, Order, Return, Shop};
+use crate::state::{Gid, Line, Order, Return, Shop};
 
 pub(super) fn order(shop: &Shop, id: u64) -> Option<Value> {
     let order = shop.orders.get(&id)?;
@@ -76,8 +76,25 @@ fn head(shop: &Shop, order: &Order) -> Value {
         "currentSubtotalLineItemsQuantity": units(Line::current),
         "displayFinancialStatus": figures.financial,
         "displayFulfillmentStatus": figures.fulfillment,
-        "returnStatus": if order.returns.is_empty() { "NO_RETURN" } else { "RETURNED" },
+        "returnStatus": return_status(shop, order),
     })
+}
+
+fn return_status(shop: &Shop, order: &Order) -> &'static str {
+    let all: Vec<&Return> = order
+        .returns
+        .iter()
+        .filter_map(|id| shop.returns.get(id))
+        .collect();
+    let has = |status| all.iter().any(|one| one.status == status);
+    let mut open = all.iter().filter(|one| one.status == "OPEN");
+    match (has("REQUESTED"), has("OPEN"), has("CLOSED")) {
+        (true, _, _) => "RETURN_REQUESTED",
+        (_, true, _) if open.all(|one| one.is_processed()) => "INSPECTION_COMPLETE",
+        (_, true, _) => "IN_PROGRESS",
+        (_, _, true) => "RETURNED",
+        _ => "NO_RETURN",
+    }
 }
 
 fn customer() -> Value {
@@ -170,90 +187,5 @@ pub(super) fn refund(shop: &Shop, id: u64) -> Option<Value> {
         "order": Gid::of("Order", refund.order).to_string(),
         "return": refund.of_return.map(|id| Gid::of("Return", id).to_string()),
         "refundLineItems": lines.collect::<Vec<_>>(),
-    }))
-}
-
-pub(super) fn returned(shop: &Shop, id: u64) -> Option<Value> {
-    let one = shop.returns.get(&id)?;
-    let lines: Vec<u64> = one
-        .dispositions
-        .iter()
-        .map(|part| part.return_line)
-        .collect();
-    let created = one.created_at.to_second_text();
-    Some(json!({
-        "id": Gid::of("Return", id).to_string(),
-        "name": one.name,
-        "status": "CLOSED",
-        "totalQuantity": one.dispositions.iter().map(|part| part.units).sum::<i64>(),
-        "createdAt": created,
-        "closedAt": created,
-        "order": Gid::of("Order", one.order).to_string(),
-        "refunds": gids("Refund", &one.refund),
-        "returnLineItems": gids("ReturnLineItem", &lines),
-        "exchangeLineItems": [],
-        "reverseFulfillmentOrders": [Gid::of("ReverseFulfillmentOrder", one.reverse).to_string()],
-    }))
-}
-
-fn find(
-    shop: &Shop,
-    id: u64,
-    is_it: impl Fn(&Disposition) -> bool,
-) -> Option<(&Return, &Disposition)> {
-    let one = shop.returns.get(shop.owners.get(&id)?)?;
-    let part = one.dispositions.iter().find(|part| is_it(part))?;
-    Some((one, part))
-}
-
-fn fulfillment_line(part: &Disposition) -> String {
-    Gid::of("FulfillmentLineItem", part.fulfillment_line).to_string()
-}
-
-pub(super) fn return_line(shop: &Shop, id: u64) -> Option<Value> {
-    let (one, part) = find(shop, id, |part| part.return_line == id)?;
-    Some(json!({
-        "id": Gid::of("ReturnLineItem", id).to_string(),
-        "quantity": part.units,
-        "processedQuantity": part.units,
-        "refundedQuantity": if one.refund.is_some() { part.units } else { 0 },
-        "fulfillmentLineItem": fulfillment_line(part),
-    }))
-}
-
-pub(super) fn reverse(shop: &Shop, id: u64) -> Option<Value> {
-    let one = shop.returns.get(shop.owners.get(&id)?)?;
-    let lines: Vec<u64> = one
-        .dispositions
-        .iter()
-        .map(|part| part.reverse_line)
-        .collect();
-    (one.reverse == id).then(|| {
-        json!({
-            "id": Gid::of("ReverseFulfillmentOrder", id).to_string(),
-            "status": "CLOSED",
-            "order": Gid::of("Order", one.order).to_string(),
-            "lineItems": gids("ReverseFulfillmentOrderLineItem", &lines),
-        })
-    })
-}
-
-pub(super) fn reverse_line(shop: &Shop, id: u64) -> Option<Value> {
-    let (_, part) = find(shop, id, |part| part.reverse_line == id)?;
-    Some(json!({
-        "id": Gid::of("ReverseFulfillmentOrderLineItem", id).to_string(),
-        "totalQuantity": part.units,
-        "dispositions": gids("ReverseFulfillmentOrderDisposition", [&part.id]),
-        "fulfillmentLineItem": fulfillment_line(part),
-    }))
-}
-
-pub(super) fn disposition(shop: &Shop, id: u64) -> Option<Value> {
-    let (_, part) = find(shop, id, |part| part.id == id)?;
-    Some(json!({
-        "id": Gid::of("ReverseFulfillmentOrderDisposition", id).to_string(),
-        "type": if part.location.is_some() { "RESTOCKED" } else { "NOT_RESTOCKED" },
-        "quantity": part.units,
-        "location": part.location.map(|id| Gid::of("Location", id).to_string()),
     }))
 }
