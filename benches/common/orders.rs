@@ -52,6 +52,7 @@ impl Shoppers {
             version: Some(START),
             test: false,
             cancelled: false,
+            acknowledge_by: None,
             lines: Some(lines.collect()),
             routes: None,
             shipments: Some(Vec::new()),
@@ -82,6 +83,7 @@ pub(crate) fn shipped(order: &Happened) -> Happened {
         }
         let lines = report.lines.iter().flatten();
         let parcels = lines.map(|line| ReportShipment {
+            id: report.order.to_string(),
             line: line.line.clone(),
             location: Some(world::place(channel_number(&order.channel))),
             units: line.ordered,

@@ -7,7 +7,7 @@ use channelsync_contract::{
 use serde::Deserialize;
 
 use super::answer::Problem;
-use crate::ledger::{Command, ShipLine, StockLine, StockMove};
+use crate::ledger::{Command, ShipLine, ShipmentAct, ShipmentAt, StockLine, StockMove, Tracking};
 
 /// Rows of an import in one entry.
 pub(super) const IMPORT_ROWS_MAX: usize = 500;
@@ -46,7 +46,22 @@ pub(super) enum Ordered {
         order: OrderId,
         #[serde(default)]
         lines: Vec<(LineId, Units)>,
-        tracking: Option<String>,
+        from: Option<LocationId>,
+        tracking: Option<Tracking>,
+    },
+    /// Something about a parcel of ours.
+    Shipment {
+        channel: ChannelId,
+        order: OrderId,
+        shipment: String,
+        #[serde(flatten)]
+        act: OrderedAct,
+    },
+    /// An order is held back, or let go without a reason.
+    Hold {
+        channel: ChannelId,
+        order: OrderId,
+        reason: Option<String>,
     },
     /// A listing stands for these; none returns it to automatic mapping.
     Map {
@@ -62,6 +77,18 @@ pub(super) enum Ordered {
         item: ItemId,
         location: Option<ChannelLocationId>,
     },
+}
+
+/// What a person says of a parcel.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub(super) enum OrderedAct {
+    /// The carrier's number is this.
+    Track(Tracking),
+    /// Report it again.
+    Again,
+    /// It never left.
+    TakeBack,
 }
 
 /// Units of a SKU.
@@ -92,10 +119,13 @@ impl Ordered {
             | Self::Unpark { id } => id,
             Self::Map { listing, .. } => listing.as_str(),
             Self::Release { item, .. } => item.as_str(),
+            Self::Shipment { shipment, .. } => shipment,
+            Self::Hold { order, .. } => order.as_str(),
         }
     }
 
     /// The ledger's command.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of command")]
     pub(super) fn command(self) -> Result<Command, Problem> {
         Ok(match self {
             Self::Receive(stock) => Command::Receive(stock.line()),
@@ -122,6 +152,7 @@ impl Ordered {
                 channel,
                 order,
                 lines,
+                from,
                 tracking,
             } => {
                 let line = |(line, units)| ShipLine { line, units };
@@ -131,9 +162,25 @@ impl Ordered {
                     channel,
                     order,
                     lines,
+                    from,
                     tracking,
                 }
             }
+            Self::Shipment {
+                channel,
+                order,
+                shipment: id,
+                act,
+            } => Command::Shipment(ShipmentAt { channel, order, id }, act.act()),
+            Self::Hold {
+                channel,
+                order,
+                reason,
+            } => Command::Hold {
+                channel,
+                order,
+                reason,
+            },
             Self::Map {
                 channel,
                 listing,
@@ -153,6 +200,16 @@ impl Ordered {
                 slot: SlotKey { item, location },
             },
         })
+    }
+}
+
+impl OrderedAct {
+    fn act(self) -> ShipmentAct {
+        match self {
+            Self::Track(tracking) => ShipmentAct::Track(tracking),
+            Self::Again => ShipmentAct::Again,
+            Self::TakeBack => ShipmentAct::TakeBack,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ledger::{Channel, Line};
+use crate::ledger::{Channel, Line, ReportState, Shipment};
 
 /// An order with its lines.
 pub(super) fn order(channel: &Channel, number: u32) -> Value {
@@ -19,7 +19,43 @@ pub(super) fn order(channel: &Channel, number: u32) -> Value {
         "open": order.is_open(),
         "fetch_wanted": channel.wanted.contains_key(id),
         "lines": order.lines.iter().map(|known| line(channel, known)).collect::<Vec<_>>(),
+        "ship_by": order.ship_by.map(|by| by.to_string()),
+        "acknowledge_by": order.acknowledge_by.map(|by| by.to_string()),
+        "hold": order.hold,
+        "shipments": order.shipments.iter().map(shipment).collect::<Vec<_>>(),
         "entry": order.seq,
+    })
+}
+
+/// A parcel of ours.
+pub(super) fn shipment(shipment: &Shipment) -> Value {
+    let lines = shipment.lines.iter().map(|packed| {
+        json!({
+            "line": packed.line,
+            "units": packed.units,
+            "acknowledged": packed.acknowledged,
+        })
+    });
+    let (state, why) = match &shipment.state {
+        ReportState::Unsent => ("to be reported", None),
+        ReportState::InFlight => ("being reported", None),
+        ReportState::InDoubt(_) => ("in doubt", None),
+        ReportState::Waiting(_) => ("waits for the channel", None),
+        ReportState::Told { since: Some(_), .. } => ("reported, not yet seen", None),
+        ReportState::Told { .. } => ("reported", None),
+        ReportState::Refused(why) => ("parked", Some(why)),
+    };
+    json!({
+        "shipment": shipment.id,
+        "from": shipment.from,
+        "lines": lines.collect::<Vec<_>>(),
+        "tracking": shipment.tracking.as_ref().map(|tracking| &tracking.number),
+        "company": shipment.tracking.as_ref().and_then(|tracking| tracking.company.as_ref()),
+        "tracking_to_be_told": shipment.owes_tracking(),
+        "fulfillment": shipment.fulfillment(),
+        "state": state,
+        "why": why,
+        "at": shipment.at.to_string(),
     })
 }
 
@@ -43,6 +79,7 @@ fn line(channel: &Channel, line: &Line) -> Value {
         "shipped_by_us": line.shipped,
         "acknowledged": line.acknowledged,
         "restocked": line.restocked,
+        "on_hold": line.on_hold,
         "committed": line.committed(),
         "backordered_units": backordered.sum::<u32>(),
         "routes": routes,

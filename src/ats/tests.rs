@@ -125,6 +125,8 @@ impl World {
                 line,
                 location: format!("at-{place}").as_str().into(),
                 open,
+                on_hold: false,
+                ship_by: None,
             }]
         });
         let report = OrderReport {
@@ -134,6 +136,7 @@ impl World {
             version,
             test: false,
             cancelled: open == 0,
+            acknowledge_by: None,
             lines: Some(vec![line]),
             routes,
             shipments: Some(Vec::new()),

@@ -2,7 +2,9 @@
 
 use channelsync_contract::{Sku, SlotKey, Units};
 
-use crate::ledger::{Exception, Fact, LineFact, MappedBy, OrderFact, Reading, RowOutcome};
+use crate::ledger::{
+    Exception, Fact, LineFact, MappedBy, OrderFact, Reading, ReportState, RowOutcome, Shipment,
+};
 
 /// A fact in a line.
 pub(super) fn fact(fact: &Fact) -> String {
@@ -35,17 +37,17 @@ pub(super) fn fact(fact: &Fact) -> String {
         }
         Fact::Order(known) => order(known),
         Fact::Line(known) => line(known),
-        Fact::Shipped(shipment) => {
-            let lines = shipment.lines.iter();
-            let lines: Vec<String> = lines.map(|l| format!("{}={}", l.line, l.units)).collect();
-            let (order, channel) = (&shipment.order, &shipment.channel);
-            let tracking = shipment.tracking.as_deref().unwrap_or("none");
+        Fact::Shipment(channel, order, parcel) => {
             format!(
-                "parcel {} of order {order} on {channel}: {}; tracking {tracking}",
-                shipment.id,
-                lines.join(" ")
+                "parcel {} of order {order} on {channel}: {}",
+                parcel.id,
+                shipment(parcel)
             )
         }
+        Fact::Held(channel, order, Some(why)) => {
+            format!("order {order} on {channel} is held: {why}")
+        }
+        Fact::Held(channel, order, None) => format!("order {order} on {channel} is let go"),
         Fact::Wanted(channel, id, since) => {
             format!("order {id} on {channel} must be read, since {since}")
         }
@@ -106,6 +108,31 @@ fn push(fact: &Fact) -> String {
         Fact::Released(channel, slot) => format!("{} may be pushed again", slot_of(channel, slot)),
         _ => String::new(),
     }
+}
+
+fn shipment(parcel: &Shipment) -> String {
+    let lines = parcel.lines.iter();
+    let lines: Vec<String> = lines.map(|l| format!("{}={}", l.line, l.units)).collect();
+    let tracking = parcel
+        .tracking
+        .as_ref()
+        .map(|tracking| tracking.number.as_str());
+    let state = match &parcel.state {
+        ReportState::Unsent => "to be reported".to_owned(),
+        ReportState::InFlight => "being reported".to_owned(),
+        ReportState::InDoubt(since) => format!("report in doubt, to be read from {since} on"),
+        ReportState::Waiting(since) => format!("order to be read from {since} on"),
+        ReportState::Told { fulfillment, .. } => match fulfillment {
+            Some(id) => format!("reported as {id}"),
+            None => "known to the channel".to_owned(),
+        },
+        ReportState::Refused(why) => format!("parked: {why}"),
+    };
+    let (from, tracking) = (&parcel.from, tracking.unwrap_or("none"));
+    format!(
+        "{} from {from}; tracking {tracking}; {state}",
+        lines.join(" ")
+    )
 }
 
 fn order(order: &OrderFact) -> String {

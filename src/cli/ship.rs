@@ -17,8 +17,14 @@ pub(super) struct Args {
     #[arg(long = "line", value_name = "LINE=UNITS", value_parser = line)]
     lines: Vec<(String, u32)>,
     /// The carrier's number
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     tracking: Option<String>,
+    /// The carrier
+    #[arg(long, requires = "tracking")]
+    company: Option<String>,
+    /// Where it left [default: where its units are committed]
+    #[arg(long, value_name = "LOCATION")]
+    from: Option<String>,
     /// Book it once under this id [default: a fresh one]
     #[arg(long)]
     id: Option<String>,
@@ -34,9 +40,15 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(),
         "channel": channel,
         "order": order,
         "lines": args.lines,
-        "tracking": args.tracking,
+        "from": args.from,
+        "tracking": tracking(args.tracking.as_deref(), args.company.as_deref()),
     });
     session.order_once(&command, &id).await
+}
+
+/// What a carrier calls a parcel, for the daemon.
+pub(super) fn tracking(number: Option<&str>, company: Option<&str>) -> Option<Value> {
+    number.map(|number| json!({ "number": number, "company": company }))
 }
 
 /// The channel and id of the one order that is meant.

@@ -9,9 +9,10 @@ use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::order::{Order, PlaceIx};
+use super::order::{Line, Order, PlaceIx};
 use super::push::PushState;
 use super::setup::ChannelSetup;
+use super::shipment::Shipment;
 use super::state::LocIx;
 use crate::catalog::{Listings, Table};
 
@@ -36,6 +37,8 @@ pub struct Channel {
     pub orders: Table<OrderId, Order>,
     /// Orders with lines whose listing stands for nothing yet.
     pub parked: BTreeMap<ListingId, BTreeSet<u32>>,
+    /// Orders with a parcel of ours that is not settled.
+    pub reports: BTreeSet<u32>,
     /// Orders to be read.
     pub wanted: BTreeMap<OrderId, Wanted>,
     /// How far each stream of changes was read.
@@ -110,6 +113,7 @@ impl Channel {
             to_read: BTreeSet::new(),
             orders: Table::default(),
             parked: BTreeMap::new(),
+            reports: BTreeSet::new(),
             wanted: BTreeMap::new(),
             streams: BTreeMap::new(),
             restored: None,
@@ -158,6 +162,33 @@ impl Channel {
             None => None,
         };
         self.items.get(key.item.as_str())?.slot(place)
+    }
+
+    /// Parcels of ours that are not settled, each with its order, oldest order first.
+    pub fn unsettled(&self) -> impl Iterator<Item = (u32, &Shipment)> {
+        let orders = self.reports.iter();
+        orders.flat_map(|number| {
+            let shipments = self.orders.at(*number).shipments.iter();
+            let unsettled = shipments.filter(|shipment| !shipment.is_settled());
+            unsettled.map(|shipment| (*number, shipment))
+        })
+    }
+
+    /// Slots, by item and place, whose quantity the channel may be lowering for a parcel of ours.
+    pub fn reporting(&self) -> impl Iterator<Item = (u32, Option<PlaceIx>)> {
+        let under_way = self
+            .unsettled()
+            .filter(|(_, shipment)| shipment.is_under_way());
+        under_way.flat_map(|(number, shipment)| {
+            let lines = self.orders.at(number).lines.iter();
+            let packed = |line: &&Line| shipment.lines.iter().any(|packed| packed.line == line.id);
+            let items = lines.filter(packed).filter_map(|line| {
+                let listing = self.listings.get(line.listing.as_ref()?.as_str())?;
+                Some(listing.item)
+            });
+            let places = self.places_served();
+            places.flat_map(move |(_, place)| items.clone().map(move |item| (item, place)))
+        })
     }
 
     /// Makes the slots of a mapped item and asks for their first reading.

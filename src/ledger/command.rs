@@ -1,8 +1,8 @@
-//! Commands: the only way to change anything, and the reasons to refuse one.
+//! Commands: the only way to change anything.
 
 use channelsync_contract::ids::{
-    CallId, ChannelId, ChannelLocationId, ItemId, LineId, ListingId, LocationId, MerchantId,
-    OrderId, Sku, SlotKey,
+    CallId, ChannelId, ChannelLocationId, ItemId, LineId, ListingId, LocationId, OrderId, Sku,
+    SlotKey,
 };
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::{Money, Units};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::push::Row;
 use super::setup::Setup;
+use super::shipment::{ShipmentAct, ShipmentAt, Tracking};
 
 /// What somebody wants booked.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +73,21 @@ pub enum Command {
         order: OrderId,
         /// What was in it; empty means everything still open.
         lines: Vec<ShipLine>,
-        /// Carrier's number.
-        tracking: Option<String>,
+        /// Where it left; none means where the units were committed.
+        from: Option<LocationId>,
+        /// What the carrier calls it.
+        tracking: Option<Tracking>,
+    },
+    /// Something about a parcel of ours.
+    Shipment(ShipmentAt, ShipmentAct),
+    /// A person holds an order back, with a reason, or lets it go.
+    Hold {
+        /// The channel.
+        channel: ChannelId,
+        /// The order.
+        order: OrderId,
+        /// Why; none lets it go.
+        reason: Option<String>,
     },
     /// A call is about to be sent.
     Push {
@@ -228,6 +242,8 @@ pub struct OrderReport {
     pub test: bool,
     /// Cancelled as a whole.
     pub cancelled: bool,
+    /// By when the channel wants to hear that it was taken, if it does.
+    pub acknowledge_by: Option<Timestamp>,
     /// Lines.
     pub lines: ReportFacet<ReportLine>,
     /// Open units per location.
@@ -264,11 +280,17 @@ pub struct ReportRoute {
     pub location: ChannelLocationId,
     /// How many.
     pub open: Units,
+    /// Whether the channel lets them go only later.
+    pub on_hold: bool,
+    /// By when the channel wants them shipped, if it says.
+    pub ship_by: Option<Timestamp>,
 }
 
 /// Units of a line that left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportShipment {
+    /// The channel's id of the parcel.
+    pub id: String,
     /// The line.
     pub line: LineId,
     /// From where, if the channel says.
@@ -390,81 +412,4 @@ pub struct ParkedBytes {
     pub length: u64,
     /// SHA-256 of the sealed bytes, hexadecimal.
     pub sha256: String,
-}
-
-/// Why a command is not carried out. Nothing was booked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Settings of one merchant for the book of another.
-    #[error(
-        "this is the book of merchant {owner}, not of {other}; give its directory and the merchant's \
-         file one name"
-    )]
-    OtherMerchant {
-        /// Whose book it is.
-        owner: MerchantId,
-        /// Who is named.
-        other: MerchantId,
-    },
-    /// Settings name no such location.
-    #[error("unknown location {0}; the merchant's file lists the locations")]
-    UnknownLocation(LocationId),
-    /// No such channel.
-    #[error("unknown channel {0}")]
-    UnknownChannel(ChannelId),
-    /// No such order.
-    #[error("unknown order {1} on {0}")]
-    UnknownOrder(ChannelId, OrderId),
-    /// No such line.
-    #[error("order {0} has no line {1}")]
-    UnknownLine(OrderId, LineId),
-    /// No such listing.
-    #[error("unknown listing {1} on {0}")]
-    UnknownListing(ChannelId, ListingId),
-    /// A listing can only stand for SKUs that were booked.
-    #[error("no stock was ever booked under SKU {0}")]
-    UnknownSku(Sku),
-    /// More than is left to ship.
-    #[error("line {line}: {asked} asked, {open} left to ship")]
-    MoreThanOpen {
-        /// The line.
-        line: LineId,
-        /// Asked for.
-        asked: Units,
-        /// Left.
-        open: Units,
-    },
-    /// Nothing is left to ship.
-    #[error("order {0} has nothing left to ship")]
-    NothingToShip(OrderId),
-    /// More than is available.
-    #[error("{sku} at {location}: {asked} to be taken off, {available} there")]
-    NotThere {
-        /// What.
-        sku: Sku,
-        /// Where.
-        location: LocationId,
-        /// Asked for.
-        asked: Units,
-        /// On hand.
-        available: Units,
-    },
-    /// The id was used for something else.
-    #[error("another command was booked under id {0}")]
-    OtherUnderId(String),
-    /// Zero units, or a listing that stands for nothing.
-    #[error("{0}")]
-    Senseless(String),
-    /// No such parked thing.
-    #[error("nothing is parked as {0}")]
-    NotParked(String),
-    /// The call is not under way.
-    #[error("no call {0} is under way")]
-    UnknownCall(CallId),
-    /// The book was restored and the channel not looked at whole since.
-    #[error("channel {0} is held until its orders and slots were read again after a restore")]
-    NotCaughtUp(ChannelId),
-    /// A slot has a call under way or waits for a reading.
-    #[error("slot {0} is not free to be pushed")]
-    SlotBusy(SlotKey),
 }

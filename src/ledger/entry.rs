@@ -13,9 +13,10 @@ use channelsync_contract::units::{Money, Units};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::command::{ListingReport, ParkedBytes, RowOutcome, ShipLine, Source};
+use super::command::{ListingReport, ParkedBytes, RowOutcome, Source};
 use super::push::Row;
 use super::setup::Setup;
+use super::shipment::Shipment;
 
 /// Who caused an entry: `webhook shopify-us`, `cli root`.
 pub type Actor = String;
@@ -119,8 +120,10 @@ pub enum Fact {
     Order(Box<OrderFact>),
     /// An order line as it stands now.
     Line(Box<LineFact>),
-    /// A parcel that we sent.
-    Shipped(Box<Shipment>),
+    /// A parcel of ours as it stands now.
+    Shipment(ChannelId, OrderId, Box<Shipment>),
+    /// A person holds an order back, and why, or no longer.
+    Held(ChannelId, OrderId, Option<String>),
     /// An order must be read, since this time.
     Wanted(ChannelId, OrderId, Timestamp),
     /// An order that was asked for is not shown by the channel.
@@ -190,6 +193,12 @@ pub struct OrderFact {
     /// Cancelled as a whole.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancelled: bool,
+    /// By when the channel wants it shipped, if it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_by: Option<Timestamp>,
+    /// By when the channel wants to hear that it was taken, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledge_by: Option<Timestamp>,
 }
 
 /// An order line as it stands now. Quantities are in listing units and cumulative.
@@ -226,6 +235,9 @@ pub struct LineFact {
     /// Never shipped and not put back: out of sale until a person looks.
     #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
     pub withheld: Units,
+    /// Of the open units, those that the channel does not let go yet.
+    #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
+    pub on_hold: Units,
     /// Committed units: SKU, location, how many.
     #[serde(default, skip_serializing_if = "SmallVec::is_empty")]
     pub held: SmallVec<[(Sku, LocationId, Units); 1]>,
@@ -237,21 +249,6 @@ pub struct LineFact {
     /// Unit price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
-}
-
-/// A parcel that we sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shipment {
-    /// The command that recorded it.
-    pub id: String,
-    /// The channel.
-    pub channel: ChannelId,
-    /// The order.
-    pub order: OrderId,
-    /// What was in it.
-    pub lines: Vec<ShipLine>,
-    /// Carrier's number.
-    pub tracking: Option<String>,
 }
 
 /// A slot as read, with what follows from it.

@@ -14,7 +14,9 @@ mod evolve;
 mod order;
 mod pieces;
 mod push;
+mod refusal;
 mod setup;
+mod shipment;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -24,8 +26,8 @@ pub use balance::{Balance, Stock};
 pub use channel::{Channel, Item, Restored, Stream, Wanted};
 pub use command::{
     Change, Command, Happened, Hint, ListingReport, OrderReport, ParkedBytes, Polled, PutBack,
-    Refusal, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome,
-    ShipLine, ShownReport, Source, StockLine, StockMove,
+    ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome, ShipLine,
+    ShownReport, Source, StockLine, StockMove,
 };
 pub use decide::{Draft, decide};
 pub use entry::{
@@ -36,6 +38,10 @@ pub use evolve::{Touched, evolve, touched};
 pub use order::{Held, Line, Order, OrderRef, PlaceIx};
 pub use pieces::{Piece, Stray};
 pub use push::{Call, PushState, Row, SlotState};
+pub use refusal::Refusal;
 pub use setup::{ChannelSetup, Counting, LocationPair, Rules, Setup};
+pub use shipment::{
+    Packed, ReportAnswer, ReportState, Shipment, ShipmentAct, ShipmentAt, Tracking,
+};
 pub use state::{Ledger, LocIx, SkuRow, Sold};
 pub use verify::{Broken, verify};

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use super::command::Source;
+use super::shipment::Shipment;
 use super::state::LocIx;
 use crate::catalog::{Part, Parts, SkuIx};
 
@@ -61,8 +62,16 @@ pub struct Order {
     pub test: bool,
     /// Cancelled as a whole.
     pub cancelled: bool,
+    /// By when the channel wants it shipped, if it says.
+    pub ship_by: Option<Timestamp>,
+    /// By when the channel wants to hear that it was taken, if it does.
+    pub acknowledge_by: Option<Timestamp>,
+    /// Why a person holds it back, if somebody does.
+    pub hold: Option<SmolStr>,
     /// Its lines, in the order they came.
     pub lines: Vec<Line>,
+    /// Parcels of ours, in the order they were recorded.
+    pub shipments: Vec<Shipment>,
     /// Entry that changed it last.
     pub seq: u64,
 }
@@ -106,6 +115,8 @@ pub struct Line {
     pub restocked: Units,
     /// Never shipped and not put back.
     pub withheld: Units,
+    /// Of the open units, those that the channel does not let go yet.
+    pub on_hold: Units,
     /// Committed units.
     pub held: SmallVec<[Held; 1]>,
     /// Where the channel wants open units shipped from; none while it has not said.
@@ -230,6 +241,20 @@ impl Order {
     /// Whether the copy was read late enough to hold all that happened at a time.
     pub(super) fn was_read_after(&self, at: Timestamp) -> bool {
         self.source == Source::Fetch && self.began > at.plus(SETTLED_AFTER)
+    }
+
+    /// Units of a line that can leave now: committed, and held back by nobody.
+    pub fn to_ship(&self, line: &Line) -> Units {
+        if self.hold.is_some() || self.test {
+            return Units::ZERO;
+        }
+        line.committed()
+            .min(line.wanted().minus_or_zero(line.on_hold))
+    }
+
+    /// A parcel of ours.
+    pub fn shipment(&self, id: &str) -> Option<&Shipment> {
+        self.shipments.iter().find(|known| known.id == id)
     }
 
     /// Units of all lines still to be shipped.

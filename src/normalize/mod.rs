@@ -25,13 +25,15 @@ pub fn order(snapshot: OrderSnapshot) -> OrderReport {
         version: snapshot.version,
         test: snapshot.test,
         cancelled,
+        acknowledge_by: snapshot.acknowledge_by,
         lines: each(snapshot.lines, |line| Some(report_line(line))),
         routes: each(snapshot.routes, |route| {
-            let (line, location, open) = (route.line, route.location, route.open);
             Some(ReportRoute {
-                line,
-                location,
-                open,
+                line: route.line,
+                location: route.location,
+                open: route.open,
+                on_hold: route.on_hold,
+                ship_by: route.ship_by,
             })
         }),
         shipments: parcels(snapshot.shipments),
@@ -69,6 +71,7 @@ fn parcels(facet: Facet<Vec<SnapshotShipment>>) -> Option<Vec<ReportShipment>> {
                 .lines
                 .into_iter()
                 .map(|(line, units)| ReportShipment {
+                    id: parcel.id.clone(),
                     line,
                     location: location.clone(),
                     units,

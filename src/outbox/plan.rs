@@ -1,5 +1,7 @@
 //! Which slots to push now (pure).
 
+use std::collections::BTreeSet;
+
 use crate::ats::{SlotNumber, number};
 use crate::ledger::{Ledger, PushState, Row, SlotState};
 
@@ -49,6 +51,7 @@ pub fn plan(ledger: &Ledger, channel: u16, items: &[u32], batch_max: usize) -> P
         .setup
         .as_ref()
         .is_some_and(|setup| setup.compare_and_set);
+    let reporting: BTreeSet<_> = known.reporting().collect();
     for item in items {
         let Ok(found) = number(ledger, channel, *item) else {
             continue;
@@ -60,6 +63,11 @@ pub fn plan(ledger: &Ledger, channel: u16, items: &[u32], batch_max: usize) -> P
             let Some((urgency, expected)) = due(state, slot) else {
                 continue;
             };
+            // The channel may be lowering it for a parcel of ours at this moment: the item is looked at
+            // again once that is known.
+            if urgency != Urgency::ZeroOut && reporting.contains(&(*item, slot.place)) {
+                continue;
+            }
             let row = Row {
                 slot: known.slot_key(*item, slot.place),
                 quantity: slot.low,

@@ -43,6 +43,8 @@ pub struct OrderSnapshot {
     pub test: bool,
     /// When it was cancelled as a whole, if it was.
     pub cancelled_at: Option<Timestamp>,
+    /// By when the channel wants to hear that it was taken, where it wants that.
+    pub acknowledge_by: Option<Timestamp>,
     /// The lines with what happened to each.
     pub lines: Facet<Vec<SnapshotLine>>,
     /// Where the channel wants open units shipped from.
@@ -81,6 +83,10 @@ pub struct Route {
     pub location: ChannelLocationId,
     /// Units still to be shipped from there.
     pub open: Units,
+    /// Whether the channel lets them go only later: held, or scheduled.
+    pub on_hold: bool,
+    /// By when the channel wants them shipped, if it says.
+    pub ship_by: Option<Timestamp>,
 }
 
 /// A parcel as the channel recorded it.

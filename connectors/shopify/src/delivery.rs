@@ -126,6 +126,7 @@ fn snapshot(id: &str, body: &Value, test: bool) -> Option<OrderSnapshot> {
         placed_at: time(body, "created_at")?,
         test: test || body.get("test").and_then(Value::as_bool).unwrap_or(false),
         cancelled_at,
+        acknowledge_by: None,
         lines: Facet::Complete(lines),
         // The body does not tell where the order ships from (page section 3.3).
         routes: Facet::<Vec<Route>>::Unknown,

@@ -69,6 +69,11 @@ struct MoneyNode {
 pub(crate) struct FulfillmentOrderNode {
     pub(crate) id: String,
     status: String,
+    /// Of any type: a time only informs, so a wrong one must not cost the order.
+    #[serde(default)]
+    fulfill_at: Value,
+    #[serde(default)]
+    fulfill_by: Value,
     assigned_location: AssignedLocation,
     pub(crate) line_items: Connection<FulfillmentOrderLine>,
 }
@@ -132,6 +137,11 @@ impl FulfillmentOrderNode {
     /// Whether units may still be shipped from it. Unknown states count as open.
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self.status.as_str(), "CLOSED" | "CANCELLED" | "INCOMPLETE")
+    }
+
+    /// Whether its units may not leave yet.
+    fn is_on_hold(&self) -> bool {
+        matches!(self.status.as_str(), "ON_HOLD" | "SCHEDULED")
     }
 
     fn is_whole(&self) -> bool {
@@ -230,6 +240,7 @@ impl OrderNode {
             placed_at: time(&self.created_at)?,
             test: self.test,
             cancelled_at: self.cancelled_at.as_deref().map(time).transpose()?,
+            acknowledge_by: None,
             lines,
             routes,
             shipments,
@@ -289,7 +300,7 @@ impl OrderNode {
         let (true, Some(lines)) = (self.routes_whole(), lines) else {
             return Ok(Facet::Unknown);
         };
-        let mut open: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+        let mut open: BTreeMap<(&str, &str, bool), (i64, Option<Timestamp>)> = BTreeMap::new();
         let mut routed: BTreeMap<&str, i64> = BTreeMap::new();
         for order in self
             .fulfillment_orders
@@ -304,7 +315,13 @@ impl OrderNode {
             for line in &order.line_items.nodes {
                 let id = need(&line.line_item.id, "LineItem")?;
                 let remaining = units(line.remaining_quantity)?.signed();
-                *open.entry((id, location)).or_default() += remaining;
+                let (units, ship_by) = open.entry((id, location, order.is_on_hold())).or_default();
+                *units += remaining;
+                // Few shops promise a day; else the day on which it may leave tells what goes first.
+                let wanted = recorded(&order.fulfill_by).or_else(|| recorded(&order.fulfill_at));
+                *ship_by = ship_by.map_or(wanted, |known| {
+                    Some(wanted.map_or(known, |by| by.min(known)))
+                });
                 *routed.entry(id).or_default() += remaining;
             }
         }
@@ -320,12 +337,14 @@ impl OrderNode {
             return Ok(Facet::Unknown);
         }
         let mut routes = Vec::new();
-        for ((line, location), open) in open {
+        for ((line, location, on_hold), (open, ship_by)) in open {
             if open > 0 {
                 routes.push(Route {
                     line: line.into(),
                     location: location.into(),
                     open: units(open)?,
+                    on_hold,
+                    ship_by,
                 });
             }
         }

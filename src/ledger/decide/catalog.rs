@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use channelsync_contract::ids::{ChannelId, ListingId, Sku};
 
 use super::super::channel::Channel;
-use super::super::command::{ListingReport, Refusal};
+use super::super::command::ListingReport;
 use super::super::entry::{Fact, MappedBy};
 use super::super::order::OrderRef;
+use super::super::refusal::Refusal;
 use super::desk::Desk;
 use crate::catalog::{Automatic, Listing, Mapping, Part, Parts, automatic};
 

@@ -9,9 +9,11 @@ use smallvec::SmallVec;
 
 use super::super::balance::Balance;
 use super::super::channel::{Channel, Wanted};
-use super::super::command::{Refusal, Source};
+use super::super::command::Source;
 use super::super::entry::{Bucket, Exception, Fact, LineFact, Movement, OrderFact, Place};
 use super::super::order::{Held, Line, Order, OrderRef};
+use super::super::refusal::Refusal;
+use super::super::shipment::Shipment;
 use super::super::state::{Ledger, LocIx};
 use super::Draft;
 use crate::catalog::{Part, Parts, SkuIx};
@@ -393,11 +395,22 @@ impl<'a> Desk<'a> {
                 source: order.source,
                 test: order.test,
                 cancelled: order.cancelled,
+                ship_by: order.ship_by,
+                acknowledge_by: order.acknowledge_by,
             })));
         }
         let lines = changed.into_iter();
         let lines = lines.map(|line| self.line_fact(channel, &work.id, line));
         facts.extend(lines.map(|line| Fact::Line(Box::new(line))));
+        let is_changed = |one: &&Shipment| {
+            let known = before.and_then(|order| order.shipment(&one.id));
+            known != Some(*one)
+        };
+        let changed = order.shipments.iter().filter(is_changed);
+        facts.extend(changed.map(|one| {
+            let (channel, order) = (channel.id.clone(), work.id.clone());
+            Fact::Shipment(channel, order, Box::new(one.clone()))
+        }));
     }
 
     fn line_fact(&self, channel: &Channel, order: &OrderId, line: &Line) -> LineFact {
@@ -424,6 +437,7 @@ impl<'a> Desk<'a> {
             acknowledged: line.acknowledged,
             restocked: line.restocked,
             withheld: line.withheld,
+            on_hold: line.on_hold,
             held: line.held.iter().map(held).collect(),
             routes: line
                 .routes
@@ -440,7 +454,8 @@ impl<'a> Desk<'a> {
 fn is_news(before: &Order, order: &Order, wanted: Option<&Wanted>) -> bool {
     let header = |order: &Order| {
         let is = (order.test, order.cancelled, order.source);
-        (order.name.clone(), order.placed_at, order.version, is)
+        let by = (order.ship_by, order.acknowledge_by);
+        (order.name.clone(), order.placed_at, order.version, is, by)
     };
     let fetched = order.source == Source::Fetch;
     let asked = wanted.is_some_and(|wanted| fetched && order.began >= wanted.since);

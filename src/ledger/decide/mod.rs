@@ -3,9 +3,11 @@
 //! Pure: equal ledgers and commands give equal drafts. Every command is idempotent: what is known
 //! already gives an empty draft.
 
+mod acknowledge;
 mod allocate;
 mod catalog;
 mod desk;
+mod parcels;
 mod push;
 mod report;
 mod shipments;
@@ -16,8 +18,9 @@ use channelsync_contract::time::Timestamp;
 use sha2::Digest as _;
 
 use self::desk::Desk;
-use super::command::{Command, Refusal};
+use super::command::Command;
 use super::entry::{Fact, Movement};
+use super::refusal::Refusal;
 use super::setup::Setup;
 use super::state::{Ledger, LocIx};
 use crate::catalog::SkuIx;
@@ -96,17 +99,33 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
             channel,
             order,
             lines,
+            from,
             tracking,
         } => once(&mut desk, id, command, |desk| {
-            stock::ship(desk, id, (channel, order), lines, tracking.as_ref())
+            let parcel = parcels::Parcel {
+                id,
+                lines,
+                from: from.as_ref(),
+                tracking: tracking.as_ref(),
+            };
+            parcels::ship(desk, (channel, order), &parcel)
         })?,
+        Command::Shipment(at, act) => parcels::act(&mut desk, at, act)?,
+        Command::Hold {
+            channel,
+            order,
+            reason,
+        } => parcels::hold(&mut desk, channel, order, reason.as_ref())?,
         Command::Push {
             call,
             channel,
             rows,
         } => push::intend(&mut desk, *call, channel, rows)?,
         Command::Pushed { call, outcomes } => push::came_back(&mut desk, *call, outcomes)?,
-        Command::Doubt => push::doubt(&mut desk),
+        Command::Doubt => {
+            push::doubt(&mut desk);
+            parcels::doubt(&mut desk);
+        }
         Command::Shown {
             channel,
             began,

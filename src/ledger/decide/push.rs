@@ -3,9 +3,10 @@
 use channelsync_contract::ids::{CallId, ChannelId, SlotKey};
 use channelsync_contract::time::Timestamp;
 
-use super::super::command::{Refusal, RowOutcome, ShownReport};
+use super::super::command::{RowOutcome, ShownReport};
 use super::super::entry::{Fact, Reading, Recheck};
 use super::super::push::{PushState, Row, SlotState};
+use super::super::refusal::Refusal;
 use super::desk::Desk;
 
 /// When slots were read and how far orders are known.

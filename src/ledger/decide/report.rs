@@ -10,12 +10,13 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::channel::Channel;
-use super::super::command::{
-    Change, Happened, Hint, OrderReport, Polled, Refusal, ReportLine, Source,
-};
+use super::super::command::{Change, Happened, Hint, OrderReport, Polled, ReportLine, Source};
 use super::super::entry::Fact;
-use super::super::order::{Line, Order, SETTLED_AFTER};
+use super::super::order::{Line, Order, PlaceIx, SETTLED_AFTER, Spread, total};
+use super::super::refusal::Refusal;
+use super::acknowledge;
 use super::desk::{Desk, LineAt};
+use super::parcels;
 use super::shipments;
 use super::withheld;
 
@@ -32,6 +33,7 @@ pub(super) fn report(desk: &mut Desk<'_>, happened: &Happened) -> Result<(), Ref
                 if channel.wanted.contains_key(id) {
                     desk.facts
                         .push(Fact::Absent(channel.id.clone(), id.clone()));
+                    parcels::absent(desk, number, channel, id);
                 }
             }
             Change::Parked(bytes) => {
@@ -91,7 +93,7 @@ fn is_known(known: &Order, hint: &Hint) -> bool {
     (version.is_some() || beside.is_some()) && version != Some(false) && beside != Some(false)
 }
 
-fn want(desk: &mut Desk<'_>, channel: &Channel, order: &OrderId, since: Timestamp) {
+pub(super) fn want(desk: &mut Desk<'_>, channel: &Channel, order: &OrderId, since: Timestamp) {
     let (channel_id, order) = (channel.id.clone(), order.clone());
     let already = channel
         .wanted
@@ -136,6 +138,7 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
         }
         withheld::withhold(desk, at, report);
     }
+    acknowledge::settle(desk, work, happened, report);
     desk.allocate(work);
     // Before the next order of the page: what this one freed belongs to those who wait.
     desk.fill_gained();
@@ -207,7 +210,11 @@ fn header(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderR
         source: happened.source,
         test: report.test,
         cancelled: report.cancelled,
+        ship_by: None,
+        acknowledge_by: report.acknowledge_by,
+        hold: None,
         lines: Default::default(),
+        shipments: Vec::new(),
         seq: 0,
     });
     let row = desk.order_mut(work);
@@ -220,6 +227,10 @@ fn header(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderR
     order.source = happened.source;
     order.test = report.test;
     order.cancelled = report.cancelled;
+    order.acknowledge_by = report.acknowledge_by;
+    if let Some(routes) = &report.routes {
+        order.ship_by = routes.iter().filter_map(|route| route.ship_by).min();
+    }
     work
 }
 
@@ -240,6 +251,7 @@ fn find_line(desk: &mut Desk<'_>, work: usize, reported: &ReportLine) -> LineAt 
         acknowledged: Units::ZERO,
         restocked: Units::ZERO,
         withheld: Units::ZERO,
+        on_hold: Units::ZERO,
         held: Default::default(),
         routes: None,
         left: Default::default(),
@@ -284,12 +296,28 @@ fn set_line(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &Ord
     if let Some(routes) = &report.routes {
         let channel = desk.channel_of(at.work);
         let mine = routes.iter().filter(|route| route.line == reported.line);
+        let on_hold = mine.clone().filter(|route| route.on_hold);
+        let on_hold = total(on_hold.map(|route| route.open));
         // Routing comes after the order: open units that no route names were not routed yet.
         let is_said = reported.open.is_zero() || mine.clone().next().is_some();
         let known = mine.filter_map(|route| Some((channel.place(&route.location)?, route.open)));
-        let routes = known.filter(|(_, units)| !units.is_zero()).collect();
-        desk.line_mut(at).routes = is_said.then_some(routes);
+        let routes = by_place(known);
+        let line = desk.line_mut(at);
+        line.routes = is_said.then_some(routes);
+        line.on_hold = on_hold;
     }
+}
+
+/// Units summed by place, in the order in which the places came.
+fn by_place(routes: impl Iterator<Item = (PlaceIx, Units)>) -> Spread {
+    let mut summed = Spread::new();
+    for (place, units) in routes.filter(|(_, units)| !units.is_zero()) {
+        match summed.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, sum)) => *sum = total([*sum, units].into_iter()),
+            None => summed.push((place, units)),
+        }
+    }
+    summed
 }
 
 /// Asks again for the order while the channel has not said where its open units ship from.

@@ -15,6 +15,7 @@ use super::super::command::{OrderReport, PutBack, ReportLine, ReportRestock, Rep
 use super::super::entry::{Exception, Fact};
 use super::super::order::{Line, PlaceIx, total};
 use super::super::state::LocIx;
+use super::acknowledge;
 use super::desk::{Desk, LineAt};
 
 /// Acts this close to an adopted reading may or may not be in it.
@@ -77,11 +78,11 @@ pub(super) fn book(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, repor
             .map_or(*before, |places| at_place(places, *place));
         before.minus_or_zero(now)
     };
-    let undone = total(line.left.iter().map(less));
+    let undone = total(line.left.iter().map(less)).max(acknowledge::undone(desk, at, report));
     let fall = undone.max(line.fulfilled.minus_or_zero(reported.fulfilled));
     let fall = fall.min(line.fulfilled.minus(line.history));
     if !fall.is_zero() {
-        booked = shipped_less(desk, at, fall, booked, places.as_ref());
+        booked = shipped_less(desk, at, fall, booked, (places.as_ref(), report));
     }
     let rise = reported.fulfilled.minus(desk.line(at).fulfilled);
     if !rise.is_zero() {
@@ -156,8 +157,8 @@ fn shipped_more(
     places: Option<&Places>,
     report: &OrderReport,
 ) {
+    let ours = acknowledge::acknowledge(desk, at, rise, report);
     let line = desk.line_mut(at);
-    let ours = rise.min(line.unreported());
     line.acknowledged = line.acknowledged.plus(ours);
     line.fulfilled = line.fulfilled.plus(rise);
     let known = line.left.clone();
@@ -206,7 +207,8 @@ fn newest(
     found
 }
 
-/// The channel undid parcels: foreign ones come back to stock, ours await their report again.
+/// The channel undid parcels: foreign ones come back to stock, ours stay with the customer and wait
+/// for a person.
 ///
 /// Gives how many of the units put back before still count: what never left cannot have come back.
 fn shipped_less(
@@ -214,13 +216,19 @@ fn shipped_less(
     at: LineAt,
     fall: Units,
     booked: Units,
-    places: Option<&Places>,
+    (places, report): (Option<&Places>, &OrderReport),
 ) -> Units {
+    let named = acknowledge::undo_named(desk, at, fall, report);
     let line = desk.line_mut(at);
-    let foreign = fall.min(line.foreign());
-    let ours = fall.minus(foreign).min(line.acknowledged);
-    line.fulfilled = line.fulfilled.minus(fall);
+    line.acknowledged = line.acknowledged.minus(named);
+    line.fulfilled = line.fulfilled.minus(named);
+    let rest = fall.minus(named);
+    let foreign = rest.min(line.foreign());
+    let ours = rest.minus(foreign).min(line.acknowledged);
+    line.fulfilled = line.fulfilled.minus(rest);
     line.acknowledged = line.acknowledged.minus(ours);
+    acknowledge::undo_newest(desk, at, ours);
+    let line = desk.line(at);
     let still = booked.min(line.gone());
     let known = line.left.clone();
     let mut back = foreign.minus_or_zero(booked.minus(still));

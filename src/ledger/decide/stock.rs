@@ -1,11 +1,12 @@
-//! What people do with stock: receive, count, adjust, move, ship.
+//! What people do with stock: receive, count, adjust, move.
 
-use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
+use channelsync_contract::ids::{LocationId, Sku};
 use channelsync_contract::units::Units;
 
-use super::super::command::{Refusal, ShipLine, StockLine, StockMove};
-use super::super::entry::{Bucket, Fact, Shipment};
-use super::super::order::{OrderRef, stock_units};
+use super::super::command::{StockLine, StockMove};
+use super::super::entry::{Bucket, Fact};
+use super::super::order::stock_units;
+use super::super::refusal::Refusal;
 use super::super::state::LocIx;
 use super::desk::{Desk, LineAt, Spot};
 use crate::catalog::SkuIx;
@@ -172,79 +173,6 @@ fn known_sku(desk: &mut Desk<'_>, sku: &Sku) -> Result<SkuIx, Refusal> {
         return Err(Refusal::Senseless(why));
     }
     Ok(desk.sku(sku))
-}
-
-pub(super) fn ship(
-    desk: &mut Desk<'_>,
-    id: &str,
-    (channel, order): (&ChannelId, &OrderId),
-    lines: &[ShipLine],
-    tracking: Option<&String>,
-) -> Result<(), Refusal> {
-    if let Some(tracking) = tracking.filter(|tracking| !is_plain(tracking)) {
-        let why = format!("{tracking:?} is no carrier's number: 1 to 255 printable bytes");
-        return Err(Refusal::Senseless(why));
-    }
-    let (number, known) = desk.channel(channel)?;
-    let Some(found) = known.orders.find(order.as_str()) else {
-        return Err(Refusal::UnknownOrder(channel.clone(), order.clone()));
-    };
-    let work = desk.known_work(OrderRef {
-        channel: number,
-        order: found,
-    });
-    let lines = if lines.is_empty() {
-        all_open(desk, work)
-    } else {
-        lines.to_vec()
-    };
-    if lines.is_empty() {
-        return Err(Refusal::NothingToShip(order.clone()));
-    }
-    for ship in &lines {
-        let place = desk
-            .order(work)
-            .lines
-            .iter()
-            .position(|line| line.id == ship.line);
-        let Some(line) = place else {
-            return Err(Refusal::UnknownLine(order.clone(), ship.line.clone()));
-        };
-        let at = LineAt { work, line };
-        let open = if desk.line(at).parts.is_some() {
-            desk.line(at).wanted()
-        } else {
-            Units::ZERO
-        };
-        if ship.units > open || ship.units.is_zero() {
-            let (line, asked) = (ship.line.clone(), ship.units);
-            return Err(Refusal::MoreThanOpen { line, asked, open });
-        }
-        let line = desk.line_mut(at);
-        line.shipped = line.shipped.plus(ship.units);
-        desk.ship_units(at, ship.units, &[]);
-    }
-    desk.allocate(work);
-    desk.facts.push(Fact::Shipped(Box::new(Shipment {
-        id: id.to_owned(),
-        channel: channel.clone(),
-        order: order.clone(),
-        lines,
-        tracking: tracking.cloned(),
-    })));
-    Ok(())
-}
-
-fn all_open(desk: &Desk<'_>, work: usize) -> Vec<ShipLine> {
-    let booked = desk.lines(work).filter(|at| desk.line(*at).parts.is_some());
-    let open = booked
-        .map(|at| desk.line(at))
-        .filter(|line| !line.wanted().is_zero());
-    open.map(|line| ShipLine {
-        line: line.id.clone(),
-        units: line.wanted(),
-    })
-    .collect()
 }
 
 impl Desk<'_> {

@@ -283,7 +283,17 @@ fn learn(
         Fact::Done(id, mark) => {
             ledger.done.insert(id.clone(), *mark);
         }
-        Fact::Shipped(_) => {}
+        Fact::Shipment(channel, order, shipment) => {
+            let place = named.order(ledger, channel, order);
+            orders::set_shipment(ledger, place, shipment, touched);
+        }
+        Fact::Held(channel, order, reason) => {
+            let place = named.order(ledger, channel, order);
+            let channel = ledger.channel_mut(place.channel);
+            let order = channel.orders.at_mut(place.order);
+            order.hold = reason.as_deref().map(Into::into);
+            order.seq = seq;
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::super::channel::{Channel, Wanted};
 use super::super::command::Source;
 use super::super::entry::{LineFact, OrderFact};
 use super::super::order::{Held, Line, Order, OrderRef};
+use super::super::shipment::Shipment;
 use super::super::state::Ledger;
 use super::{Named, Touched, known_location};
 use crate::catalog::{Part, SkuIx};
@@ -21,7 +22,11 @@ pub(super) fn head(channel: &mut Channel, fact: &OrderFact, seq: u64) {
         source: fact.source,
         test: fact.test,
         cancelled: false,
+        ship_by: None,
+        acknowledge_by: None,
+        hold: None,
         lines: Default::default(),
+        shipments: Vec::new(),
         seq,
     });
     let order = channel.orders.at_mut(number);
@@ -32,11 +37,45 @@ pub(super) fn head(channel: &mut Channel, fact: &OrderFact, seq: u64) {
     order.source = fact.source;
     order.test = fact.test;
     order.cancelled = fact.cancelled;
+    order.ship_by = fact.ship_by;
+    order.acknowledge_by = fact.acknowledge_by;
     order.seq = seq;
     let satisfied = |wanted: &Wanted| fact.source == Source::Fetch && fact.began >= wanted.since;
     if channel.wanted.get(&fact.order).is_some_and(satisfied) {
         channel.wanted.remove(&fact.order);
     }
+}
+
+/// A parcel of ours changed, or word of it: what its items may show changes with that.
+pub(super) fn set_shipment(
+    ledger: &mut Ledger,
+    place: OrderRef,
+    shipment: &Shipment,
+    touched: &mut Touched,
+) {
+    let seq = ledger.seq;
+    let channel = ledger.channel_mut(place.channel);
+    let order = channel.orders.at_mut(place.order);
+    order.seq = seq;
+    match order
+        .shipments
+        .iter_mut()
+        .find(|known| known.id == shipment.id)
+    {
+        Some(known) => *known = shipment.clone(),
+        None => order.shipments.push(shipment.clone()),
+    }
+    if order.shipments.iter().all(Shipment::is_settled) {
+        channel.reports.remove(&place.order);
+    } else {
+        channel.reports.insert(place.order);
+    }
+    let order = channel.orders.at(place.order);
+    let listings = order.lines.iter().filter_map(|line| line.listing.as_ref());
+    let listings = listings.filter_map(|listing| channel.listings.get(listing.as_str()));
+    touched
+        .items
+        .extend(listings.map(|listing| (place.channel, listing.item)));
 }
 
 pub(super) fn set_line(
@@ -146,6 +185,7 @@ fn line_of(ledger: &mut Ledger, at: u16, fact: &LineFact, named: &mut Named) -> 
         acknowledged: fact.acknowledged,
         restocked: fact.restocked,
         withheld: fact.withheld,
+        on_hold: fact.on_hold,
         held: fact
             .held
             .iter()

@@ -140,8 +140,10 @@ fn change(world: &mut World, words: &Words<'_>) {
     match verb {
         "drop" => order.lines.retain(|line| line.id != words.word(2)),
         "route" => {
+            order.on_hold = words.has("held");
             let route = words.plain[3..]
                 .iter()
+                .filter(|word| **word != "held")
                 .map(|word| match word.split_once(':') {
                     Some((place, units)) => (place.to_owned(), super::language::number(units)),
                     None => ((*word).to_owned(), u32::MAX),
@@ -165,8 +167,8 @@ fn change(world: &mut World, words: &Words<'_>) {
                     "lose" => order.write_off(line, units, now),
                     "free" => order.take_off(line, units, PutBack::Released, now),
                     "cancel" => order.set_open(line, order.open(line).saturating_sub(units)),
-                    "fulfill" => order.fulfill(line, units, place, now),
-                    "undo" => order.undo(line, units),
+                    "fulfill" => order.fulfill(line, units, place, (words.option("as"), now)),
+                    "undo" => order.undo(line, units, words.option("as")),
                     "return" => order.take_back(line, units, place, now),
                     _ => panic!("unknown word: {verb}"),
                 }

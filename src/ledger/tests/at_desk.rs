@@ -106,6 +106,7 @@ fn ship(world: &World, words: &Words<'_>) -> Command {
         ),
         order: OrderId::new(order),
         lines: words.units(2).into_iter().map(line).collect(),
-        tracking: None,
+        from: words.option("from").map(LocationId::new),
+        tracking: words.option("track").map(super::at_parcels::tracking),
     }
 }

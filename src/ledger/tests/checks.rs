@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::order::{Line, OrderRef};
+use super::super::order::{Line, Order, OrderRef};
 use super::super::push::SlotState;
 use super::super::state::Ledger;
 use super::super::verify::verify;
@@ -27,7 +27,11 @@ pub(super) fn check(ledger: &Ledger) {
                 channel: number,
                 order: order_number,
             };
+            let unsettled = order.shipments.iter().any(|parcel| !parcel.is_settled());
+            let listed = channel.reports.contains(&order_number);
+            assert_eq!(listed, unsettled, "order {id}: index of reports");
             for line in &order.lines {
+                check_parcels(order, line, id.as_str());
                 check_line(line, &format!("order {id} line {}", line.id));
                 nobody_waits_beside_stock(ledger, number, line, id.as_str());
                 for part in line.parts.iter().flatten().filter(|_| line.is_open()) {
@@ -48,6 +52,17 @@ pub(super) fn check(ledger: &Ledger) {
         assert_eq!(known, found, "{sku}: index of open orders");
     }
     check_calls(ledger);
+}
+
+/// What a line says of our parcels is what they hold of it.
+fn check_parcels(order: &Order, line: &Line, id: &str) {
+    let packed = order.shipments.iter().flat_map(|parcel| &parcel.lines);
+    let mine = packed.filter(|packed| packed.line == line.id);
+    let sums = mine.fold((0, 0), |(units, acknowledged), packed| {
+        (units + packed.units.0, acknowledged + packed.acknowledged.0)
+    });
+    let known = (line.shipped.0, line.acknowledged.0);
+    assert_eq!(sums, known, "order {id} line {}: parcels", line.id);
 }
 
 fn check_line(line: &Line, name: &str) {

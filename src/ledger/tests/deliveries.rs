@@ -110,8 +110,8 @@ fn happen(order: &mut ShopOrder, step: &Step, place: Option<&str>, now: Timestam
             order.parcels.retain(|parcel| parcel.line != line);
             order.lines.retain(|known| known.id != line);
         }
-        Act::Fulfill => order.fulfill(line, step.units, place, now),
-        Act::Undo => order.undo(line, step.units),
+        Act::Fulfill => order.fulfill(line, step.units, place, (None, now)),
+        Act::Undo => order.undo(line, step.units, None),
         Act::Return => order.take_back(line, step.units, place, now),
         Act::Route => {
             let place = place.unwrap_or("L2").to_owned();

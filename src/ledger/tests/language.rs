@@ -9,9 +9,11 @@
 //! edit A1 MUG 5   cancel A1 [MUG 2]   drop A1 MUG   route A1 MUG L1:2 L2
 //! withhold A1 [MUG 2]   free A1 [MUG 2]         cancelled without and with a word of restock
 //! lose A1 MUG 2                                shipped, refunded, and not coming back
-//! fulfill A1 [MUG 2] [place=L2]   undo A1 [MUG 2]   return A1 MUG 1 [place=L2]
+//! fulfill A1 [MUG 2] [place=L2] [as=F1]   undo A1 [MUG 2] [as=F1]   return A1 MUG 1 [place=L2]
 //! tell A1 [without=routes,lines]   save A1 old   deliver old   page old A1   hint A1   absent A1
-//! ship A1 [MUG 2]                                               we send a parcel
+//! ship A1 [MUG 2] [from=east] [track=T]                         we send a parcel
+//! parcel A1 1 sending   parcel A1 1 done=F1   (doubt, changed, refused, unsent, again, take-back, track=T)
+//! keep A1 why=fraud   let A1   parcels                          a person's hold; print our parcels
 //! push c1 MUG 7 [expect=5] [place=L1]   pushed c1 applied   doubt   shown MUG 7 [began=-60] [complete=-60]
 //! reread MUG   release MUG   wait SECS
 //! book   slots                                                  print what is so now
@@ -21,11 +23,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::command::Refusal;
 use super::super::decide::Draft;
 use super::super::entry::Fact;
+use super::super::refusal::Refusal;
 use super::world::World;
-use super::{at_channel, at_desk, at_slots, print};
+use super::{at_channel, at_desk, at_parcels, at_slots, print};
 
 /// The words of a line: plain ones, and `key=value`.
 pub(super) struct Words<'a> {
@@ -149,6 +151,14 @@ fn command(world: &mut World, words: &Words<'_>) -> Told {
         }
         "push" | "pushed" | "doubt" | "shown" | "reread" | "release" => {
             at_slots::command(world, words)
+        }
+        "parcel" | "keep" | "let" => at_parcels::command(world, words),
+        "parcels" => {
+            let lines = at_parcels::print(world);
+            world
+                .out
+                .extend(lines.iter().map(|line| format!("    {line}")));
+            Ok(None)
         }
         "wait" => {
             let by = std::time::Duration::from_secs(words.number(1));

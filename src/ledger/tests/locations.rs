@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 
 use channelsync_contract::ids::MerchantId;
 
-use super::super::command::{Command, Refusal};
+use super::super::command::Command;
+use super::super::refusal::Refusal;
 use super::super::setup::Setup;
 use super::language::replay;
 use super::world::World;

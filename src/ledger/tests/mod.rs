@@ -10,6 +10,7 @@
 
 mod at_channel;
 mod at_desk;
+mod at_parcels;
 mod at_slots;
 mod checks;
 mod deliveries;
@@ -25,6 +26,7 @@ mod orders;
 mod pushes;
 mod random;
 mod readings;
+mod reports;
 mod scarcity;
 mod shipments;
 mod stock;

@@ -165,7 +165,7 @@ fn acts_about_the_time_of_an_adopted_reading_cause_another() {
         let at = super::at_slots::from_now(&world, secs);
         world.step();
         let order = world.orders.get_mut("A1").unwrap();
-        order.fulfill("MUG", 1, Some("L1"), at);
+        order.fulfill("MUG", 1, Some("L1"), (None, at));
         order.version = world.now;
         super::language::obey(&mut world, 0, "tell A1");
         let slots = super::print::slots(&world.ledger.channels[0]);

@@ -131,8 +131,31 @@ fn slot_line() -> impl Strategy<Value = String> {
     )
 }
 
+fn parcel_line() -> impl Strategy<Value = String> {
+    let word = word(&[
+        "sending",
+        "sending",
+        "doubt",
+        "changed",
+        "refused",
+        "unsent",
+        "again",
+        "take-back",
+        "done=P1",
+        "done=P2",
+        "done=P3",
+        "track=T2",
+    ]);
+    (order(), 1..4_u32, word).prop_map(|(order, parcel, word)| match (parcel, word) {
+        (3, "again") => format!("keep {order} why=fraud"),
+        (3, "take-back") => format!("let {order}"),
+        _ => format!("parcel {order} {parcel} {word}"),
+    })
+}
+
 fn line() -> impl Strategy<Value = String> {
     prop_oneof![
+        4 => parcel_line(),
         4 => stock_line(),
         8 => order_line(),
         3 => told_line(),

@@ -22,6 +22,7 @@ pub(super) struct ShopLine {
 /// Units that left, or came back.
 #[derive(Clone, Debug)]
 pub(super) struct Parcel {
+    pub(super) id: String,
     pub(super) line: String,
     pub(super) place: Option<String>,
     pub(super) units: u32,
@@ -37,6 +38,10 @@ pub(super) struct ShopOrder {
     pub(super) version: Timestamp,
     pub(super) test: bool,
     pub(super) cancelled: bool,
+    /// Whether its routes are held.
+    pub(super) on_hold: bool,
+    /// Parcels ever made.
+    made: u32,
     pub(super) lines: Vec<ShopLine>,
     pub(super) parcels: Vec<Parcel>,
     pub(super) returns: Vec<Parcel>,
@@ -67,6 +72,8 @@ impl ShopOrder {
             version: placed_at,
             test: false,
             cancelled: false,
+            on_hold: false,
+            made: 0,
             lines: Vec::new(),
             parcels: Vec::new(),
             returns: Vec::new(),
@@ -132,18 +139,29 @@ impl ShopOrder {
         self.put_back.push((PutBack::Withheld, written));
     }
 
-    pub(super) fn fulfill(&mut self, line: &str, units: u32, place: Option<&str>, at: Timestamp) {
+    pub(super) fn fulfill(
+        &mut self,
+        line: &str,
+        units: u32,
+        place: Option<&str>,
+        (id, at): (Option<&str>, Timestamp),
+    ) {
         let units = units.min(self.open(line));
         if units > 0 {
-            self.parcels.push(parcel(line, units, place, at));
+            self.made += 1;
+            let id = id.map_or_else(|| format!("P{}", self.made), str::to_owned);
+            let parcel = parcel(line, units, place, at);
+            self.parcels.push(Parcel { id, ..parcel });
         }
     }
 
     /// Undoes parcels of a line, newest first, never below what was returned.
-    pub(super) fn undo(&mut self, line: &str, units: u32) {
+    pub(super) fn undo(&mut self, line: &str, units: u32, id: Option<&str>) {
         let mut left = units.min(self.returnable(line));
         let newest = self.parcels.iter_mut().rev();
-        for parcel in newest.filter(|parcel| parcel.line == line) {
+        let is_it =
+            |parcel: &&mut Parcel| id.is_none_or(|id| parcel.id == id) && parcel.line == line;
+        for parcel in newest.filter(is_it) {
             let undone = left.min(parcel.units);
             parcel.units -= undone;
             left -= undone;
@@ -168,6 +186,7 @@ impl ShopOrder {
             price: None,
         };
         let shipment = |parcel: &Parcel| ReportShipment {
+            id: parcel.id.clone(),
             line: LineId::new(&parcel.line),
             location: parcel.place.as_ref().map(ChannelLocationId::new),
             units: Units(parcel.units),
@@ -192,6 +211,7 @@ impl ShopOrder {
             version: Some(self.version),
             test: self.test,
             cancelled: self.cancelled,
+            acknowledge_by: None,
             lines: (!without.lines).then(|| self.lines.iter().map(line_report).collect()),
             routes: (said && !without.routes).then(|| self.routes()),
             shipments: (!without.shipments).then(|| self.parcels.iter().map(shipment).collect()),
@@ -211,6 +231,8 @@ impl ShopOrder {
                         line: LineId::new(&line.id),
                         location: ChannelLocationId::new(place),
                         open: Units(open),
+                        on_hold: self.on_hold,
+                        ship_by: None,
                     });
                 }
             }
@@ -221,6 +243,7 @@ impl ShopOrder {
 
 fn parcel(line: &str, units: u32, place: Option<&str>, at: Timestamp) -> Parcel {
     Parcel {
+        id: String::new(),
         line: line.to_owned(),
         place: place.map(str::to_owned),
         units,

@@ -6,12 +6,11 @@ use std::time::Duration;
 use channelsync_contract::ids::{ChannelId, ChannelLocationId, ItemId, ListingId, LocationId, Sku};
 use channelsync_contract::time::Timestamp;
 
-use super::super::command::{
-    Change, Command, Happened, ListingReport, OrderReport, Refusal, Source,
-};
+use super::super::command::{Change, Command, Happened, ListingReport, OrderReport, Source};
 use super::super::decide::{Draft, decide};
 use super::super::entry::Entry;
 use super::super::evolve::evolve;
+use super::super::refusal::Refusal;
 use super::super::setup::{ChannelSetup, Counting, LocationPair, Rules, Setup};
 use super::super::state::Ledger;
 use super::checks;

@@ -259,6 +259,7 @@ impl Daemon {
             version: Timestamp::parse("2026-11-20T09:00:01Z"),
             test: false,
             cancelled: false,
+            acknowledge_by: None,
             lines: Some(vec![line]),
             routes: None,
             shipments: None,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use channelsync::bookkeeper::{BookError, Origin};
-use channelsync::ledger::{Command, Ledger, ShipLine, StockLine};
+use channelsync::ledger::{Command, Ledger, ShipLine, StockLine, Tracking};
 use channelsync::ports::SeededRng;
 use channelsync_contract::{Clock, LocationId, Rng, Sku, Units};
 
@@ -203,7 +203,11 @@ impl Merchant {
             channel,
             order,
             lines: lines.into_iter().collect(),
-            tracking: Some("1Z 999".to_owned()),
+            from: None,
+            tracking: Some(Tracking {
+                number: "1Z 999".to_owned(),
+                company: None,
+            }),
         })
     }
 

@@ -1,0 +1,92 @@
+//! Reasons to refuse a command.
+
+use channelsync_contract::ids::{
+    CallId, ChannelId, LineId, ListingId, LocationId, MerchantId, OrderId, Sku, SlotKey,
+};
+use channelsync_contract::units::Units;
+
+/// Why a command is not carried out. Nothing was booked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Settings of one merchant for the book of another.
+    #[error(
+        "this is the book of merchant {owner}, not of {other}; give its directory and the merchant's \
+         file one name"
+    )]
+    OtherMerchant {
+        /// Whose book it is.
+        owner: MerchantId,
+        /// Who is named.
+        other: MerchantId,
+    },
+    /// Settings name no such location.
+    #[error("unknown location {0}; the merchant's file lists the locations")]
+    UnknownLocation(LocationId),
+    /// No such channel.
+    #[error("unknown channel {0}")]
+    UnknownChannel(ChannelId),
+    /// No such order.
+    #[error("unknown order {1} on {0}")]
+    UnknownOrder(ChannelId, OrderId),
+    /// No such line.
+    #[error("order {0} has no line {1}")]
+    UnknownLine(OrderId, LineId),
+    /// No such listing.
+    #[error("unknown listing {1} on {0}")]
+    UnknownListing(ChannelId, ListingId),
+    /// A listing can only stand for SKUs that were booked.
+    #[error("no stock was ever booked under SKU {0}")]
+    UnknownSku(Sku),
+    /// More than is left to ship.
+    #[error("line {line}: {asked} asked, {open} left to ship")]
+    MoreThanOpen {
+        /// The line.
+        line: LineId,
+        /// Asked for.
+        asked: Units,
+        /// Left.
+        open: Units,
+    },
+    /// Nothing is left to ship.
+    #[error("order {0} has nothing left to ship")]
+    NothingToShip(OrderId),
+    /// A person holds it back.
+    #[error("order {0} is held: {1}")]
+    OnHold(OrderId, String),
+    /// No such parcel.
+    #[error("order {0} has no shipment {1}")]
+    UnknownShipment(OrderId, String),
+    /// Not in this state of its report.
+    #[error("shipment {0}: {1}")]
+    ShipmentState(String, &'static str),
+    /// More than is available.
+    #[error("{sku} at {location}: {asked} to be taken off, {available} there")]
+    NotThere {
+        /// What.
+        sku: Sku,
+        /// Where.
+        location: LocationId,
+        /// Asked for.
+        asked: Units,
+        /// On hand.
+        available: Units,
+    },
+    /// The id was used for something else.
+    #[error("another command was booked under id {0}")]
+    OtherUnderId(String),
+    /// Zero units, or a listing that stands for nothing.
+    #[error("{0}")]
+    Senseless(String),
+    /// No such parked thing.
+    #[error("nothing is parked as {0}")]
+    NotParked(String),
+    /// The call is not under way.
+    #[error("no call {0} is under way")]
+    UnknownCall(CallId),
+    /// The book was restored and the channel not looked at whole since.
+    #[error("channel {0} is held until its orders and slots were read again after a restore")]
+    NotCaughtUp(ChannelId),
+    /// A slot has a call under way or waits for a reading.
+    #[error("slot {0} is not free to be pushed")]
+    SlotBusy(SlotKey),
+}
