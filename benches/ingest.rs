@@ -43,8 +43,8 @@ use channelsync::store::{Journal, Records as _};
 use channelsync_contract::order::Changed;
 use channelsync_contract::ports::within;
 use channelsync_contract::transport::Secret;
-use channelsync_contract::webhook::Content;
-use channelsync_contract::{CallError, Connector, Request, Response, Transport};
+use channelsync_contract::webhook::{Content, SigningSecret};
+use channelsync_contract::{CallError, Connector, Request, Response, Timestamp, Transport};
 use channelsync_shopify::{Credentials, Settings};
 use client::Seen;
 use sheet::{Sheet, full_size, per_second};
@@ -134,7 +134,7 @@ fn connector() -> Connector {
         shop: body::SHOP.to_owned(),
         base_url: None,
         credentials: Credentials::AccessToken(Secret::new("unused")),
-        webhook_secrets: vec![Secret::new(body::SECRET)],
+        webhook_secrets: vec![SigningSecret::new(Secret::new(body::SECRET))],
     };
     channelsync_shopify::connect(settings, Arc::new(Offline))
 }
@@ -237,7 +237,7 @@ async fn bare(
         return StatusCode::REQUEST_TIMEOUT;
     };
     let webhooks = connector.webhooks.as_ref().expect("the shop has webhooks");
-    if webhooks.verify(&headers, &body).is_err() {
+    if webhooks.verify(&headers, &body, Timestamp(0)).is_err() {
         return StatusCode::UNAUTHORIZED;
     }
     let decoded = webhooks

@@ -46,6 +46,7 @@ fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
         shop: shop.clone(),
         base_url: Some(base_url.clone()),
         credentials: match credentials.clone() {
+            Credentials::Sealed => unreachable!("credentials are opened before they are used"),
             Credentials::AccessToken(token) => channelsync_shopify::Credentials::AccessToken(token),
             Credentials::Client { id, secret } => {
                 let (client_id, client_secret) = (id, secret);

@@ -1,6 +1,7 @@
 //! Starts, supervises and stops every task; the only file that spawns.
 
 mod book;
+mod credentials;
 mod key;
 mod manager;
 mod merchant;
@@ -22,7 +23,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::book::{Book, StartError, open_book, open_records};
-pub use self::key::{load_key, open_key, vault};
+pub use self::credentials::{
+    Access, Kept, Signing, credentials_path, is_sealed, read_credentials, unseal, write_credentials,
+};
+pub use self::key::{is_key_wanted, load_key, open_key, vault};
 pub use self::manager::{Manager, handed_over};
 pub use self::merchant::{Connected, MerchantRunning, start_merchant};
 pub use self::pulse::{Pulse, Watched, round};

@@ -3,19 +3,60 @@
 use serde_json::{Value, json};
 
 use super::failure::{Exit, Failure};
+use super::online;
 use super::session::Session;
 use super::table::count;
+use crate::daemon;
 use crate::settings::{Config, Mode};
 
-/// Faults were told by loading; what gets here is right.
-pub(super) fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-    let summary = summary(&session.config);
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Also ask every channel: permissions, version, locations, listings, webhooks
+    #[arg(long)]
+    online: bool,
+}
+
+/// Faults of the files were told by loading; here sealed credentials are opened, too.
+pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let config = daemon::unseal(session.config.clone(), &session.console.rng)?;
+    let mut summary = summary(&config);
+    let mut exit = Exit::Ok;
+    if args.online {
+        exit = online(&config, session, &mut summary).await?;
+    }
     if session.common.json {
         session.console.json(&summary)?;
     } else {
         session.console.print(&text(&summary))?;
     }
-    Ok(Exit::Ok)
+    Ok(exit)
+}
+
+/// Asks the channels of the merchants that are meant, and says how bad the worst is.
+async fn online(
+    config: &Config,
+    session: &Session<'_, '_>,
+    summary: &mut Value,
+) -> Result<Exit, Failure> {
+    let named = session.merchants()?;
+    let world = daemon::system_world();
+    let mut worst = Exit::Ok;
+    for (at, merchant) in config.merchants.iter().enumerate() {
+        if !named.iter().any(|named| named.id == merchant.id) {
+            continue;
+        }
+        for (place, channel) in merchant.channels.iter().enumerate() {
+            let seen = online::look(config, channel, &world).await;
+            if worst != Exit::Unavailable && seen.exit() != Exit::Ok {
+                worst = seen.exit();
+            }
+            let row = &mut summary["merchants"][at]["channels"][place];
+            row["online"] = seen.json();
+            row["lines"] = json!(seen.lines());
+        }
+    }
+    summary["ok"] = json!(worst == Exit::Ok);
+    Ok(worst)
 }
 
 fn summary(config: &Config) -> Value {
@@ -42,7 +83,12 @@ fn summary(config: &Config) -> Value {
 }
 
 fn text(summary: &Value) -> String {
-    let mut text = "ok".to_owned();
+    let mut text = if summary["ok"] == true {
+        "ok"
+    } else {
+        "the files are right"
+    }
+    .to_owned();
     for merchant in super::table::elements(&summary["merchants"]) {
         let channels = super::table::elements(&merchant["channels"]);
         let locations = super::table::elements(&merchant["locations"]).len();
@@ -62,6 +108,9 @@ fn text(summary: &Value) -> String {
                 "\n  {}  {mode}",
                 super::table::cell(&channel["channel"])
             ));
+            for line in super::table::elements(&channel["lines"]) {
+                text.push_str(&format!("\n    {}", super::table::cell(line)));
+            }
         }
     }
     text

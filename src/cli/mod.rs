@@ -10,6 +10,8 @@ mod table;
 mod client;
 mod session;
 mod check;
+mod credentials;
+mod online;
 mod status;
 mod channels;
 mod listings;
@@ -42,6 +44,7 @@ pub use console::Console;
 pub use failure::{Exit, Failure};
 use session::Session;
 
+use crate::daemon;
 use crate::ports::{SystemClock, SystemRng};
 use crate::settings;
 
@@ -85,8 +88,10 @@ enum Command {
     Demo(demo::Args),
     /// Serve doubles of the channels on this machine, or audit a running pair
     Sandbox(sandbox::Args),
-    /// Check the configuration: every fault at once, without network
-    Check,
+    /// Check the configuration: every fault at once, without network unless asked
+    Check(check::Args),
+    /// Set, try, replace and list what lets us into channels
+    Credentials(credentials::Args),
     /// How everything stands, and what needs a person
     Status,
     /// The sales channels: mode, progress, what is left to do
@@ -180,13 +185,15 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
     let session = &mut session;
     match command {
         Command::Run => {
-            let env = &session.console.env;
-            run::run(&session.config, || settings::load(&dir, env)).await
+            let (env, rng) = (&session.console.env, &session.console.rng);
+            let read = || daemon::unseal(settings::load(&dir, env)?, rng);
+            run::run(&read()?, read).await
         }
         Command::Demo(_) | Command::Sandbox(_) => {
             sandbox::run_audit(&session.config, session.common.json, session.console).await
         }
-        Command::Check => check::run(session),
+        Command::Check(args) => check::run(&args, session).await,
+        Command::Credentials(args) => credentials::run(args, session).await,
         Command::Status => status::run(session).await,
         Command::Channels => channels::run(session).await,
         Command::Listings(args) => listings::run(&args, session).await,

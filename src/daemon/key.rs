@@ -29,7 +29,7 @@ pub fn open_key(config: &Config, rng: &dyn Rng) -> Result<SealKey, StartError> {
     let KeyPlace::File(path) = &config.key else {
         return load_key(config);
     };
-    if path.exists() || !is_virgin(config) {
+    if path.exists() || is_key_wanted(config) {
         return load_key(config);
     }
     let made = SealKey::create(path, rng);
@@ -44,13 +44,13 @@ pub fn vault(merchant: &str, key: Arc<SealKey>, rng: Arc<dyn Rng>) -> Vault {
     Vault { merchant, key, rng }
 }
 
-/// Whether nothing was sealed yet.
-fn is_virgin(config: &Config) -> bool {
+/// Whether something was sealed, so that another key than its own is of no use.
+pub fn is_key_wanted(config: &Config) -> bool {
     let is_empty =
         |dir: &Path| std::fs::read_dir(dir).is_ok_and(|mut files| files.next().is_none());
     let is_empty = |dir: &Path| !dir.exists() || is_empty(dir);
-    config.merchants.iter().all(|merchant| {
+    config.merchants.iter().any(|merchant| {
         let dir = config.state_dir.join(merchant.id.as_str());
-        is_empty(&dir.join("parked")) && is_empty(&dir.join("credentials"))
+        !(is_empty(&dir.join("parked")) && is_empty(&dir.join("credentials")))
     })
 }

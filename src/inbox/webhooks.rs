@@ -174,7 +174,7 @@ async fn take(feed: &Feed, headers: &HeaderMap, body: &Bytes) -> Reply {
     let Some(webhooks) = &feed.connector.webhooks else {
         return Reply::Unknown;
     };
-    if webhooks.verify(headers, body).is_err() {
+    if webhooks.verify(headers, body, feed.clock.now()).is_err() {
         feed.board.count("webhooks_forged", 1);
         return Reply::Forged;
     }

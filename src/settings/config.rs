@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use channelsync_contract::transport::Secret;
+use channelsync_contract::webhook::SigningSecret;
 use channelsync_contract::{
     ChannelId, ChannelLocationId, ListingId, LocationId, MerchantId, Sku, Timestamp, Units,
 };
@@ -41,6 +42,14 @@ pub enum KeyPlace {
     Handed(PathBuf),
     /// A file of ours, mode 0600.
     File(PathBuf),
+}
+
+impl KeyPlace {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        let (Self::Handed(path) | Self::File(path)) = self;
+        path
+    }
 }
 
 /// Where we listen.
@@ -203,14 +212,17 @@ pub enum ConnectorSettings {
         base_url: String,
         /// How calls are authorized.
         credentials: Credentials,
-        /// Keys that may have signed a webhook; at least one where there are subscriptions.
-        webhook_secrets: Vec<Secret>,
+        /// Secrets that may have signed a webhook; at least one where there are subscriptions, once
+        /// credentials are opened.
+        webhook_secrets: Vec<SigningSecret>,
     },
 }
 
 /// How calls are authorized.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
+    /// They are sealed in the state directory and not opened yet.
+    Sealed,
     /// A token that does not expire.
     AccessToken(Secret),
     /// A token is asked for with these.

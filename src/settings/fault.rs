@@ -64,7 +64,7 @@ impl Faults {
     ///
     /// # Panics
     /// Without any fault: then there should have been a configuration.
-    pub(super) fn new(mut faults: Vec<Fault>) -> Self {
+    pub fn new(mut faults: Vec<Fault>) -> Self {
         assert!(
             !faults.is_empty(),
             "a configuration is refused only for a reason"

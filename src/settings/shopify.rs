@@ -1,6 +1,7 @@
 //! What the Shopify connector needs: shop, base URL, credentials, and ids in their short form.
 
 use channelsync_contract::transport::Secret;
+use channelsync_contract::webhook::SigningSecret;
 
 use super::address::{self, Refusal, refuse};
 use super::check::Checking;
@@ -60,7 +61,8 @@ pub(super) fn settings(
     }
     let path = path.key("credentials");
     let credentials = credentials(checking, &path, channel, &raw.credentials);
-    let webhook_secrets = webhook_secrets(checking, &path, channel, raw);
+    let is_sealed = credentials == Some(Credentials::Sealed);
+    let webhook_secrets = webhook_secrets(checking, &path, channel, (raw, is_sealed));
     Some(ConnectorSettings::Shopify {
         shop: shop?,
         base_url: base_url?,
@@ -81,10 +83,14 @@ fn credentials(
         (true, false, false) | (false, true, true) => None,
         (false, true, false) => Some((path.key(secret), "missing", "client_id needs it")),
         (false, false, true) => Some((path.key(id), "missing", "client_secret_file needs it")),
+        (false, false, false) if !is_set("webhook_secret_files") => {
+            return Some(Credentials::Sealed);
+        }
         (false, false, false) => Some((
             path.clone(),
             "missing",
-            "set client_id and client_secret_file, or access_token_file",
+            "set client_id and client_secret_file, or access_token_file; or leave the table out and \
+             use `channelsync credentials set`",
         )),
         (true, _, _) => Some((
             path.key(token),
@@ -112,11 +118,11 @@ fn webhook_secrets(
     checking: &mut Checking<'_>,
     path: &KeyPath,
     channel: &str,
-    raw: &RawChannel,
-) -> Option<Vec<Secret>> {
+    (raw, is_sealed): (&RawChannel, bool),
+) -> Option<Vec<SigningSecret>> {
     let path = path.key("webhook_secret_files");
     let files = &raw.credentials.webhook_secret_files;
-    if raw.subscriptions && checking.is_absent(&path) {
+    if raw.subscriptions && !is_sealed && checking.is_absent(&path) {
         let help = "name the file with the key that signs the webhooks (the app's client secret), \
                     or set `subscriptions = false`";
         checking.fault(&path, format!("channel {channel}: missing"), help);
@@ -126,7 +132,8 @@ fn webhook_secrets(
         .enumerate()
         .map(|(row, file)| read_secret(checking, &path.row(row), channel, file))
         .collect();
-    read.into_iter().collect()
+    let read = read.into_iter();
+    read.map(|secret| secret.map(SigningSecret::new)).collect()
 }
 
 fn read_secret(

@@ -126,11 +126,11 @@ pub trait Listings: Send + Sync {
 /// Deliveries.
 #[async_trait]
 pub trait Webhooks: Send + Sync {
-    /// Checks the signature over the raw bytes, in constant time.
+    /// Checks the signature over the raw bytes, in constant time, by the secrets that count `at`.
     ///
     /// # Errors
     /// [`BadSignature`] when it is missing or wrong.
-    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), BadSignature>;
+    fn verify(&self, headers: &HeaderMap, body: &[u8], at: Timestamp) -> Result<(), BadSignature>;
 
     /// Reads a verified delivery. Total: any bytes give a value or an error.
     ///

@@ -3,6 +3,29 @@
 use crate::ids::ItemId;
 use crate::order::Changed;
 use crate::time::Timestamp;
+use crate::transport::Secret;
+
+/// A secret that signs deliveries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// It counts no longer from then on: it was replaced. None while it is the newest.
+    pub until: Option<Timestamp>,
+}
+
+impl SigningSecret {
+    /// One that counts until it is replaced.
+    pub const fn new(secret: Secret) -> Self {
+        let until = None;
+        Self { secret, until }
+    }
+
+    /// Whether it counts at a time.
+    pub fn counts(&self, at: Timestamp) -> bool {
+        self.until.is_none_or(|until| at < until)
+    }
+}
 
 /// The signature does not fit the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

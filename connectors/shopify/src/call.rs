@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use channelsync_contract::transport::{Effect, Request, Response, Secret};
+use channelsync_contract::transport::{Effect, Request, Response};
+use channelsync_contract::webhook::SigningSecret;
 use channelsync_contract::{CallError, ConnectorError, Transport};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
@@ -30,7 +31,7 @@ pub(crate) struct Shop {
     /// Host that deliveries must name.
     pub(crate) host: Arc<str>,
     /// Secrets that sign deliveries.
-    pub(crate) webhook_secrets: Arc<[Secret]>,
+    pub(crate) webhook_secrets: Arc<[SigningSecret]>,
 }
 
 /// What came back, with the version that served it.

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channelsync_contract::transport::{Account, Auth, Bucket, Secret, TokenSource};
+use channelsync_contract::webhook::SigningSecret;
 use channelsync_contract::{Capabilities, Connector, Counting, Transport};
 use http::HeaderName;
 
@@ -47,7 +48,7 @@ pub struct Settings {
     pub credentials: Credentials,
     /// Secrets that sign webhooks: more than one while a secret is being replaced. With none, no
     /// delivery verifies.
-    pub webhook_secrets: Vec<Secret>,
+    pub webhook_secrets: Vec<SigningSecret>,
 }
 
 /// How to be let in.

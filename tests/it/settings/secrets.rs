@@ -69,7 +69,7 @@ access_token = "s3cret""#;
     assert_snapshot!(all.join("\n"), @r#"
     the configuration has a fault
     ETC/merchants.d/acme.toml:8: channels.shopify-us.credentials: channel acme/shopify-us: missing
-      help: set client_id and client_secret_file, or access_token_file
+      help: set client_id and client_secret_file, or access_token_file; or leave the table out and use `channelsync credentials set`
     the configuration has a fault
     ETC/merchants.d/acme.toml: channels.shopify-us.credentials.client_secret_file: channel acme/shopify-us: missing
       help: client_id needs it

@@ -3,8 +3,8 @@
 use channelsync_contract::order::{Changed, Hint};
 use channelsync_contract::suite::Scripted;
 use channelsync_contract::transport::Secret;
-use channelsync_contract::webhook::{Content, Delivery, Undecodable};
-use channelsync_contract::{OrderSnapshot, Timestamp};
+use channelsync_contract::webhook::{Content, Delivery, SigningSecret, Undecodable};
+use channelsync_contract::{Connector, OrderSnapshot, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -35,18 +35,46 @@ fn without_a_secret_nothing_verifies() {
     let empty = "thNnmggU2ex3L5XXeMNfxf8Wl8STcVZTxscSFEKSxa0=";
     let page = "VKBde3Qygl6bj04l6FTPT6RL+gouSJBpg2DWwpoTiTc=";
     let body = br##"{"id":820982911946154508,"name":"#1001","test":true}"##;
-    for secrets in [vec![], vec![Secret::new("")]] {
-        let settings = Settings {
-            webhook_secrets: secrets,
-            ..settings()
-        };
-        let webhooks = connect(settings, Scripted::new([])).webhooks.unwrap();
+    for secrets in [vec![], vec![SigningSecret::new(Secret::new(""))]] {
+        let webhooks = with_secrets(secrets).webhooks.unwrap();
         for (signature, body) in [(empty, b"".as_slice()), (page, body)] {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-shopify-hmac-sha256", signature.parse().unwrap());
-            assert!(webhooks.verify(&headers, body).is_err());
+            let headers = signed(signature);
+            assert!(webhooks.verify(&headers, body, Timestamp(0)).is_err());
         }
     }
+}
+
+#[test]
+fn a_replaced_secret_counts_until_its_time_and_the_new_one_at_once() {
+    let page = "VKBde3Qygl6bj04l6FTPT6RL+gouSJBpg2DWwpoTiTc=";
+    let body = br##"{"id":820982911946154508,"name":"#1001","test":true}"##;
+    let secret = |text, until| SigningSecret {
+        secret: Secret::new(text),
+        until,
+    };
+    let until = Timestamp(1_000);
+    let old = secret("shpss_example_client_secret", Some(until));
+    let webhooks = with_secrets(vec![secret("new", None), old])
+        .webhooks
+        .unwrap();
+    for (at, counts) in [(0, true), (999, true), (1_000, false), (5_000, false)] {
+        let verified = webhooks.verify(&signed(page), body, Timestamp(at));
+        assert_eq!(verified.is_ok(), counts, "{at}");
+    }
+}
+
+fn with_secrets(webhook_secrets: Vec<SigningSecret>) -> Connector {
+    let settings = Settings {
+        webhook_secrets,
+        ..settings()
+    };
+    connect(settings, Scripted::new([]))
+}
+
+fn signed(signature: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-shopify-hmac-sha256", signature.parse().unwrap());
+    headers
 }
 
 /// What a body means, in a word or two.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use channelsync_contract::suite::{Scripted, answer};
 use channelsync_contract::transport::{Request, Response, Secret};
+use channelsync_contract::webhook::SigningSecret;
 use channelsync_contract::{CallError, Connector};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -18,7 +19,9 @@ pub(super) fn settings() -> Settings {
         shop: "shop.myshopify.com".to_owned(),
         base_url: None,
         credentials: Credentials::AccessToken(Secret::new("shpat_example")),
-        webhook_secrets: vec![Secret::new("the next secret"), Secret::new(SECRET)],
+        webhook_secrets: ["the next secret", SECRET]
+            .map(|text| SigningSecret::new(Secret::new(text)))
+            .to_vec(),
     }
 }
 
