@@ -2,8 +2,11 @@
 //!
 //! `/control` and the seeded traffic act through the same values.
 
+mod clerk;
+
 use std::time::Duration;
 
+use channelsync_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::faults::{FaultError, Faults};
@@ -150,6 +153,38 @@ pub enum Action {
         #[serde(default)]
         lines: Vec<LineUnits>,
     },
+    /// A fulfillment order keeps these units; the rest goes to one of its own.
+    Split {
+        /// The fulfillment order.
+        fulfillment_order: u64,
+        /// What it keeps, by order line.
+        lines: Vec<LineUnits>,
+    },
+    /// Untouched fulfillment orders of one order and location become one.
+    Merge {
+        /// The fulfillment orders; the first takes all.
+        fulfillment_orders: Vec<u64>,
+    },
+    /// A fulfillment order, or units of it, must not leave for now.
+    Hold {
+        /// The fulfillment order.
+        fulfillment_order: u64,
+        /// Only these units, by order line.
+        #[serde(default)]
+        lines: Vec<LineUnits>,
+    },
+    /// A hold ends.
+    Release {
+        /// The fulfillment order.
+        fulfillment_order: u64,
+    },
+    /// A fulfillment order is put off, or opened where the time has come.
+    Schedule {
+        /// The fulfillment order.
+        fulfillment_order: u64,
+        /// When it is to leave.
+        at: Timestamp,
+    },
     /// An order without open units is deleted.
     Delete {
         /// The order.
@@ -275,32 +310,11 @@ pub(crate) fn apply(shop: &mut Shop, action: Action) -> Result<Done, ControlErro
             shop.edit(order, &pairs(&set), &added(&add))?;
             made(order)
         }
-        Action::Ship {
-            order,
-            fulfillment_order,
-            lines,
-            tracking,
-        } => shop.ship(order, fulfillment_order, &pairs(&lines), &tracking)?,
-        Action::Unship { fulfillment } => {
-            shop.unfulfill(fulfillment)?;
-            made(fulfillment)
-        }
-        Action::Move {
-            fulfillment_order,
-            location,
-            lines,
-        } => {
-            let parts = shop.parts_of(fulfillment_order, &pairs(&lines));
-            made(
-                shop.move_fulfillment_order(fulfillment_order, location, &parts)?
-                    .moved,
-            )
-        }
         Action::Delete { order } => {
             shop.delete_order(order)?;
             made(order)
         }
-        other => return after_sales(shop, other),
+        other => return clerk::apply(shop, other),
     })
 }
 
@@ -384,66 +398,6 @@ impl Shop {
             true => Ok(()),
             false => Err(Refusal(format!("no item {item} or no location {location}"))),
         }
-    }
-
-    /// Fulfillment order lines of order lines; all of them for none.
-    fn parts_of(&self, fulfillment_order: u64, lines: &[(u64, i64)]) -> Vec<(u64, i64)> {
-        let Some(found) = self.fulfillment_orders.get(&fulfillment_order) else {
-            return Vec::new();
-        };
-        let part = |(line, units): &(u64, i64)| {
-            let one = found.lines.iter().find(|one| one.line == *line)?;
-            Some((one.id, *units))
-        };
-        lines.iter().filter_map(part).collect()
-    }
-
-    /// One parcel per open fulfillment order; nothing leaves unless all that is wanted can.
-    fn ship(
-        &mut self,
-        order: u64,
-        only: Option<u64>,
-        lines: &[(u64, i64)],
-        tracking: &Tracking,
-    ) -> Result<Done, Refusal> {
-        let all = self.order_mut(order)?.fulfillment_orders.clone();
-        let mut wanted = lines.to_vec();
-        let mut parcels = Vec::new();
-        for id in all
-            .into_iter()
-            .filter(|id| only.is_none_or(|only| only == *id))
-        {
-            let Some(found) = self.fulfillment_orders.get(&id) else {
-                continue;
-            };
-            let mut parts = Vec::new();
-            for one in found.lines.iter().filter(|_| found.is_open()) {
-                let units = match wanted.iter_mut().find(|(line, _)| *line == one.line) {
-                    Some((_, left)) => {
-                        let units = one.remaining.min(*left);
-                        *left -= units;
-                        units
-                    }
-                    None if lines.is_empty() => one.remaining,
-                    None => 0,
-                };
-                if units > 0 {
-                    parts.push((one.id, units));
-                }
-            }
-            if !parts.is_empty() {
-                parcels.push((id, parts));
-            }
-        }
-        if parcels.is_empty() || wanted.iter().any(|(_, left)| *left > 0) {
-            return Err(Refusal(format!("order {order} has fewer units to ship")));
-        }
-        let mut done = made(order);
-        for parcel in parcels {
-            done.fulfillments
-                .push(self.fulfill(&[parcel], tracking.clone())?);
-        }
-        Ok(done)
     }
 }
 

@@ -40,7 +40,7 @@ impl Shop {
             (true, true) => "PARTIALLY_FULFILLED",
             (true, false) => "FULFILLED",
             (false, false) if !due => "FULFILLED",
-            (false, _) => "UNFULFILLED",
+            (false, _) => self.waiting(order).unwrap_or("UNFULFILLED"),
         };
         Figures {
             total_minor,
@@ -49,5 +49,17 @@ impl Shop {
             financial,
             fulfillment,
         }
+    }
+    /// What all that is left of an order waits for, if it waits.
+    fn waiting(&self, order: &Order) -> Option<&'static str> {
+        let all = order.fulfillment_orders.iter();
+        let mut left = all
+            .filter_map(|id| self.fulfillment_orders.get(id))
+            .map(|one| one.status)
+            .filter(|status| !matches!(*status, "CLOSED" | "CANCELLED"));
+        let first = left
+            .next()
+            .filter(|status| matches!(*status, "ON_HOLD" | "SCHEDULED"))?;
+        left.all(|status| status == first).then_some(first)
     }
 }

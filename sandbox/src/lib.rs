@@ -32,8 +32,8 @@ pub use setup::{Demo, Options, Plan, ShopSetup, Timings, VariantSetup};
 pub use state::{Buying, Disposal, Refusal, Restock, ReturnStep, SetRecord, Tracking, Wanted};
 pub use traffic::Traffic;
 pub use truth::{
-    AckTimes, BackTruth, Counters, LevelTruth, LineTruth, OrderTruth, SubscriptionTruth, Truth,
-    TruthPage,
+    AckTimes, BackTruth, Counters, FulfillmentOrderTruth, LevelTruth, LineTruth, OrderTruth,
+    SubscriptionTruth, Truth, TruthPage,
 };
 
 /// The version of the Admin API that the double speaks.

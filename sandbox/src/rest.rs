@@ -2,6 +2,7 @@
 //!
 //! Rule: channel page, sections 3.2, 3.3 and 9, and correction 1 of section 10.
 
+mod desk;
 mod returns;
 
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use channelsync_contract::Timestamp;
 use serde_json::{Value, json};
 
-use crate::state::{Fulfillment, Gid, Line, Moved, Order, Refund, Shop};
+use crate::state::{Fulfillment, Gid, Line, Order, Refund, Shop};
 use crate::webhook::{News, Topic};
 
 /// The body of an announcement; none when what it is about is gone.
@@ -19,10 +20,11 @@ pub(crate) fn body(shop: &Shop, topic: Topic, news: &News) -> Option<Value> {
         News::Edit(id, additions, removals) => edit(*id, additions, removals),
         News::Deleted(id) => json!({ "id": id }),
         News::Fulfillment(id) => fulfillment(shop, shop.fulfillments.get(id)?)?,
-        News::FulfillmentOrder(id) => json!({ "fulfillment_order": fulfillment_order(shop, *id)? }),
-        News::Moved {
-            moved, from, to, ..
-        } => moved_body(shop, *moved, *from, *to)?,
+        News::FulfillmentOrder(_)
+        | News::Moved { .. }
+        | News::Split { .. }
+        | News::Merged { .. }
+        | News::Held { .. } => desk::body(shop, topic, news)?,
         News::Refund(id) => refund(shop, shop.refunds.get(id)?)?,
         News::Return(id) => returns::body(topic, shop.returns.get(id)?),
         News::Dispose(id, new) => returns::disposed(shop.returns.get(id)?, new),
@@ -235,25 +237,6 @@ fn refund(shop: &Shop, one: &Refund) -> Option<Value> {
         "order_adjustments": [],
         "return": one.of_return.map(|id| json!({
             "id": id, "admin_graphql_api_id": Gid::of("Return", id).to_string() })),
-    }))
-}
-
-fn fulfillment_order(shop: &Shop, id: u64) -> Option<Value> {
-    let found = shop.fulfillment_orders.get(&id)?;
-    Some(json!({
-        "id": Gid::of("FulfillmentOrder", id).to_string(),
-        "status": found.status.to_lowercase(),
-    }))
-}
-
-fn moved_body(shop: &Shop, moved: Moved, from: u64, to: u64) -> Option<Value> {
-    let name = shop.location(from).map(|place| place.name.clone());
-    Some(json!({
-        "original_fulfillment_order": fulfillment_order(shop, moved.original)?,
-        "moved_fulfillment_order": fulfillment_order(shop, moved.moved)?,
-        "source_location": { "id": Gid::of("Location", from).to_string(), "name": name },
-        "destination_location_id": Gid::of("Location", to).to_string(),
-        "fulfillment_order_line_items_requested": [],
     }))
 }
 

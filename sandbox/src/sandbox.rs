@@ -149,17 +149,6 @@ impl Sandbox {
         cell.enter(self.clock.now(), |shop| order_truth(shop, order))
     }
 
-    /// An open fulfillment order of an order, and its location.
-    pub fn open_fulfillment_order(&self, shop: &str, order: u64) -> Option<(u64, u64)> {
-        let cell = self.find(shop).ok()?;
-        cell.enter(self.clock.now(), |shop| {
-            let all = shop.orders.get(&order)?.fulfillment_orders.iter();
-            let mut found = all.filter_map(|id| shop.fulfillment_orders.get(id));
-            let open = found.find(|one| one.is_open())?;
-            Some((open.id, open.location))
-        })
-    }
-
     pub(crate) fn find(&self, name: &str) -> Result<&Arc<ShopCell>, ControlError> {
         let found = self.shops.iter().find(|cell| cell.name == name);
         found.ok_or_else(|| ControlError::UnknownShop(name.to_owned()))

@@ -13,11 +13,11 @@ use channelsync_contract::{Rng, Timestamp};
 use futures_util::future::select;
 use tokio::sync::Notify;
 
-use crate::control::{Action, LineUnits, NewUnits};
+use crate::control::{Action, Found, LineUnits, NewUnits};
 use crate::dice::Dice;
 use crate::sandbox::{Sandbox, ShopInfo};
-use crate::state::{Buying, Restock, Tracking, Wanted};
-use crate::truth::{LineTruth, OrderTruth};
+use crate::state::{Buying, Disposal, Restock, ReturnStep, Tracking, Wanted};
+use crate::truth::{FulfillmentOrderTruth, LineTruth, OrderTruth};
 
 /// Events to come that are remembered at most; further orders get none.
 const COMING_MAX: usize = 100_000;
@@ -27,6 +27,7 @@ pub struct Traffic {
     sandbox: Arc<Sandbox>,
     dice: Dice,
     gap_mean: Duration,
+    returns: bool,
     shops: Vec<ShopInfo>,
     stopped: AtomicBool,
     wake: Notify,
@@ -40,8 +41,18 @@ enum Follow {
     ShipAll,
     ShipPart,
     EditUp,
+    EditDown,
     MoveAway,
+    Split,
+    Hold,
+    Release,
+    Undo,
+    RefundKept,
+    RefundMoney,
     ReturnOne,
+    Return,
+    Inspect,
+    CloseReturn,
 }
 
 /// Orders by what comes when.
@@ -55,9 +66,17 @@ impl Traffic {
             shops: sandbox.shops(),
             sandbox,
             gap_mean,
+            returns: false,
             stopped: AtomicBool::new(false),
             wake: Notify::new(),
         }
+    }
+
+    /// Buyers also send back what they got, and some get something else for it.
+    #[must_use]
+    pub fn with_returns(mut self) -> Self {
+        self.returns = true;
+        self
     }
 
     /// No event follows after this.
@@ -136,8 +155,15 @@ impl Traffic {
             0 | 1 => plans.push((soon(4), Follow::Cancel)),
             2 => plans.push((routed + soon(20), Follow::Cancel)),
             3 => plans.push((soon(20), Follow::RemoveLine)),
-            4 => plans.push((routed + soon(10), Follow::MoveAway)),
-            5 => plans.push((soon(20), Follow::EditUp)),
+            4 | 5 => plans.push((routed + soon(10), Follow::MoveAway)),
+            6 => plans.push((soon(20), Follow::EditUp)),
+            7 => plans.push((soon(20), Follow::EditDown)),
+            8 => plans.push((routed + soon(10), Follow::Split)),
+            9 => {
+                let held = routed + soon(10);
+                plans.push((held, Follow::Hold));
+                plans.push((held + soon(10), Follow::Release));
+            }
             _ => {}
         }
         if self.one_in(2) {
@@ -146,11 +172,30 @@ impl Traffic {
             }
             let after = routed + Duration::from_secs(5) + soon(20);
             plans.push((after, Follow::ShipAll));
-            if self.one_in(10) {
-                plans.push((after + soon(20), Follow::ReturnOne));
-            }
+            plans.extend(self.after_shipping(after + soon(10)));
         }
         plans
+    }
+
+    /// What becomes of some parcels.
+    fn after_shipping(&self, after: Duration) -> Vec<(Duration, Follow)> {
+        let soon = || self.dice.up_to(Duration::from_secs(10));
+        match self.dice.below(20) {
+            0 | 1 => vec![(after, Follow::ReturnOne)],
+            2 => vec![(after, Follow::RefundKept)],
+            3 => vec![(after, Follow::RefundMoney)],
+            4 => vec![(after, Follow::Undo), (after + soon(), Follow::ShipAll)],
+            5..10 if self.returns => {
+                let (first, second) = (after + soon(), after + soon());
+                vec![
+                    (after, Follow::Return),
+                    (first, Follow::Inspect),
+                    (second, Follow::Inspect),
+                    (first.max(second) + soon(), Follow::CloseReturn),
+                ]
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Does what comes; what the shop refuses by now simply does not happen.
@@ -201,8 +246,39 @@ impl Traffic {
                 let set = Vec::new();
                 Some(Action::Edit { order, set, add })
             }
-            Follow::MoveAway => self.move_away(shop, order),
+            Follow::EditDown => {
+                let LineUnits { line, units } = self.open_units(truth)?;
+                let units = units.checked_sub(1).filter(|left| *left > 0)?;
+                let set = vec![LineUnits { line, units }];
+                let add = Vec::new();
+                Some(Action::Edit { order, set, add })
+            }
+            Follow::MoveAway => self.move_away(shop, truth),
+            Follow::Split | Follow::Hold | Follow::Release => self.rearrange(truth, follow),
+            Follow::Undo => Some(Action::Unship {
+                fulfillment: *truth.fulfillments.last()?,
+            }),
+            Follow::RefundKept => Some(Action::Refund {
+                order,
+                lines: vec![kept_unit(truth)?],
+                restock: Restock::NoRestock,
+                location: None,
+                amount_minor: None,
+            }),
+            Follow::RefundMoney => Some(Action::Refund {
+                order,
+                lines: Vec::new(),
+                restock: Restock::NoRestock,
+                location: None,
+                amount_minor: Some(100),
+            }),
             Follow::ReturnOne => self.return_one(shop, truth),
+            Follow::Return => self.send_back(shop, truth),
+            Follow::Inspect => self.inspect(shop, truth),
+            Follow::CloseReturn => Some(Action::StepReturn {
+                id: truth.returns_open.first()?.0,
+                step: ReturnStep::Close,
+            }),
         }
     }
 
@@ -227,32 +303,99 @@ impl Traffic {
         }
     }
 
-    fn move_away(&self, shop: &ShopInfo, order: u64) -> Option<Action> {
-        let (fulfillment_order, at) = self.sandbox.open_fulfillment_order(&shop.name, order)?;
+    /// A fulfillment order, or one unit of it, goes to another location.
+    fn move_away(&self, shop: &ShopInfo, truth: &OrderTruth) -> Option<Action> {
+        let found = with_status(truth, "OPEN")?;
         let others: Vec<_> = shop
             .locations
             .iter()
-            .filter(|place| place.id != at)
+            .filter(|place| place.id != found.location)
             .collect();
         let location = self.dice.pick(&others)?.id;
-        let lines = Vec::new();
+        let lines = match self.one_in(2) {
+            true => vec![first_unit(found)?],
+            false => Vec::new(),
+        };
         Some(Action::Move {
-            fulfillment_order,
+            fulfillment_order: found.id,
             location,
             lines,
         })
     }
 
+    fn rearrange(&self, truth: &OrderTruth, follow: Follow) -> Option<Action> {
+        if matches!(follow, Follow::Release) {
+            let fulfillment_order = with_status(truth, "ON_HOLD")?.id;
+            return Some(Action::Release { fulfillment_order });
+        }
+        let found = with_status(truth, "OPEN")?;
+        let (fulfillment_order, lines) = (found.id, vec![first_unit(found)?]);
+        Some(match follow {
+            Follow::Split => Action::Split {
+                fulfillment_order,
+                lines,
+            },
+            _ => Action::Hold {
+                fulfillment_order,
+                lines: if self.one_in(2) { lines } else { Vec::new() },
+            },
+        })
+    }
+
     /// One shipped unit is refunded and put back at the first location.
     fn return_one(&self, shop: &ShopInfo, truth: &OrderTruth) -> Option<Action> {
-        let kept = |line: &&LineTruth| line.fulfilled > line.returned;
-        let line = truth.lines.iter().find(kept)?.id;
         Some(Action::Refund {
             order: truth.id,
-            lines: vec![LineUnits { line, units: 1 }],
+            lines: vec![kept_unit(truth)?],
             restock: Restock::Return,
             location: shop.locations.first().map(|place| place.id),
             amount_minor: None,
+        })
+    }
+
+    /// Shipped units are to come back; for some of them something else goes out.
+    fn send_back(&self, shop: &ShopInfo, truth: &OrderTruth) -> Option<Action> {
+        let variant = Some(self.dice.pick(&shop.variants)?.id);
+        let exchange = self.one_in(3);
+        let exchange = exchange.then_some(NewUnits { variant, units: 1 });
+        let lines = truth
+            .lines
+            .iter()
+            .filter(|line| line.fulfilled > line.returned);
+        Some(Action::Return {
+            order: truth.id,
+            lines: lines
+                .map(|line| LineUnits {
+                    line: line.id,
+                    units: 1,
+                })
+                .collect(),
+            exchange: exchange.into_iter().collect(),
+            request: false,
+        })
+    }
+
+    /// A warehouse says what one unit of a return was found to be.
+    fn inspect(&self, shop: &ShopInfo, truth: &OrderTruth) -> Option<Action> {
+        let (id, left) = truth.returns_open.first()?;
+        let line = left.first()?.0;
+        let disposal = *self.dice.pick(&[
+            Disposal::Restocked,
+            Disposal::Restocked,
+            Disposal::ProcessingRequired,
+            Disposal::NotRestocked,
+            Disposal::Missing,
+        ])?;
+        let location = Some(self.dice.pick(&shop.locations)?.id);
+        let found = Found {
+            line,
+            units: 1,
+            disposal,
+            location,
+        };
+        Some(Action::Dispose {
+            id: *id,
+            found: vec![found],
         })
     }
 
@@ -267,4 +410,21 @@ impl Traffic {
     fn one_in(&self, bound: u64) -> bool {
         self.dice.below(bound) == 0
     }
+}
+
+/// One shipped unit that nobody has taken back.
+fn kept_unit(truth: &OrderTruth) -> Option<LineUnits> {
+    let kept = |line: &&LineTruth| line.fulfilled > line.returned;
+    let line = truth.lines.iter().find(kept)?.id;
+    Some(LineUnits { line, units: 1 })
+}
+
+fn with_status<'a>(truth: &'a OrderTruth, status: &str) -> Option<&'a FulfillmentOrderTruth> {
+    let mut all = truth.fulfillment_orders.iter();
+    all.find(|one| one.status == status)
+}
+
+fn first_unit(found: &FulfillmentOrderTruth) -> Option<LineUnits> {
+    let line = found.remaining.first()?.0;
+    Some(LineUnits { line, units: 1 })
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use channelsync_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Disposal, Gid, Order, Restock, SetRecord, Shop};
+use crate::state::{Disposal, FulfillmentOrder, Gid, Order, Restock, Return, SetRecord, Shop};
 
 /// Rows of `inventorySetQuantities` remembered at most.
 pub(crate) const SETS_MAX: usize = 1_000_000;
@@ -27,6 +27,10 @@ pub struct Counters {
     pub fulfillments: u64,
     /// Fulfillment orders moved to another location.
     pub fulfillment_orders_moved: u64,
+    /// Fulfillment orders split.
+    pub fulfillment_orders_split: u64,
+    /// Fulfillment orders put on hold.
+    pub fulfillment_orders_held: u64,
     /// Webhook attempts, repeated ones included.
     pub webhooks_sent: u64,
     /// Attempts answered with 2xx in time.
@@ -91,6 +95,25 @@ pub struct OrderTruth {
     pub cancelled: bool,
     /// Its lines, in order.
     pub lines: Vec<LineTruth>,
+    /// Its fulfillment orders, in order.
+    pub fulfillment_orders: Vec<FulfillmentOrderTruth>,
+    /// Its fulfillments that stand.
+    pub fulfillments: Vec<u64>,
+    /// Its open returns, each with the units per order line that nobody has disposed of yet.
+    pub returns_open: Vec<(u64, Vec<(u64, i64)>)>,
+}
+
+/// One fulfillment order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FulfillmentOrderTruth {
+    /// Number.
+    pub id: u64,
+    /// As in the GraphQL enum, such as `ON_HOLD`.
+    pub status: String,
+    /// The location that is to ship it.
+    pub location: u64,
+    /// (order line, units that remain), where some do.
+    pub remaining: Vec<(u64, i64)>,
 }
 
 /// One line of an order.
@@ -343,7 +366,45 @@ fn order(shop: &Shop, order: &Order) -> OrderTruth {
         test: order.test,
         cancelled: order.cancelled_at.is_some(),
         lines: order.lines.iter().map(line).collect(),
+        fulfillment_orders: fulfillment_orders(shop, order),
+        fulfillments: order
+            .fulfillments
+            .iter()
+            .copied()
+            .filter(|id| shop.fulfillments.get(id).is_some_and(|one| !one.cancelled))
+            .collect(),
+        returns_open: returns_open(shop, order),
     }
+}
+
+fn fulfillment_orders(shop: &Shop, order: &Order) -> Vec<FulfillmentOrderTruth> {
+    let all = order.fulfillment_orders.iter();
+    let all = all.filter_map(|id| shop.fulfillment_orders.get(id));
+    let remaining = |one: &FulfillmentOrder| {
+        let left = one.lines.iter().filter(|line| line.remaining > 0);
+        left.map(|line| (line.line, line.remaining)).collect()
+    };
+    all.map(|one| FulfillmentOrderTruth {
+        id: one.id,
+        status: one.status.to_owned(),
+        location: one.location,
+        remaining: remaining(one),
+    })
+    .collect()
+}
+
+fn returns_open(shop: &Shop, order: &Order) -> Vec<(u64, Vec<(u64, i64)>)> {
+    let all = order.returns.iter().filter_map(|id| shop.returns.get(id));
+    let left = |one: &Return| {
+        let lines = one
+            .lines
+            .iter()
+            .map(|line| (line.line, line.units - line.disposed()));
+        lines.filter(|(_, units)| *units > 0).collect()
+    };
+    all.filter(|one| one.status == "OPEN")
+        .map(|one| (one.id, left(one)))
+        .collect()
 }
 
 /// What refunds and dispositions say of shipped units of a line, refunds first.

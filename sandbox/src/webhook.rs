@@ -64,6 +64,14 @@ topics! {
     FulfillmentsUpdate "FULFILLMENTS_UPDATE" "fulfillments/update";
     FulfillmentOrdersMoved "FULFILLMENT_ORDERS_MOVED" "fulfillment_orders/moved";
     FulfillmentOrdersCancelled "FULFILLMENT_ORDERS_CANCELLED" "fulfillment_orders/cancelled";
+    FulfillmentOrdersSplit "FULFILLMENT_ORDERS_SPLIT" "fulfillment_orders/split";
+    FulfillmentOrdersMerged "FULFILLMENT_ORDERS_MERGED" "fulfillment_orders/merged";
+    FulfillmentOrdersPlacedOnHold "FULFILLMENT_ORDERS_PLACED_ON_HOLD"
+        "fulfillment_orders/placed_on_hold";
+    FulfillmentOrdersHoldReleased "FULFILLMENT_ORDERS_HOLD_RELEASED"
+        "fulfillment_orders/hold_released";
+    FulfillmentOrdersRescheduled "FULFILLMENT_ORDERS_RESCHEDULED"
+        "fulfillment_orders/rescheduled";
     RefundsCreate "REFUNDS_CREATE" "refunds/create";
     ReturnsRequest "RETURNS_REQUEST" "returns/request";
     ReturnsApprove "RETURNS_APPROVE" "returns/approve";
@@ -92,6 +100,23 @@ pub(crate) enum News {
         moved: Moved,
         from: u64,
         to: u64,
+    },
+    /// Fulfillment order, the one with the rest, and (line, units) that stayed.
+    Split {
+        id: u64,
+        remaining: u64,
+        lines: Vec<(u64, i64)>,
+    },
+    /// The one that took all, and what each of them had.
+    Merged {
+        id: u64,
+        parts: Vec<(u64, Vec<(u64, i64)>)>,
+    },
+    /// Fulfillment order, the one with what is not held, and (line, units) that are.
+    Held {
+        id: u64,
+        remaining: Option<u64>,
+        lines: Vec<(u64, i64)>,
     },
     Refund(u64),
     Return(u64),

@@ -24,7 +24,7 @@ pub(super) struct Summary {
     pub(super) orders_missing: u64,
     /// Orders in the ledger twice, or that no shop has.
     pub(super) orders_doubled: u64,
-    /// Every SKU: received and found = on hand + shipped by the shops' own record.
+    /// Every SKU: received and found = on hand + on its way + shipped by the shops' own record.
     pub(super) units_conserved: bool,
     /// The journal replays to the ledger and all invariants hold.
     pub(super) journal_verified: bool,
@@ -347,7 +347,8 @@ fn conserve(audit: &mut Audit, stock: &[Value], shipped: &BTreeMap<String, i64>)
     for row in stock {
         let sku = row["sku"].as_str().unwrap_or_default();
         let places = row["locations"].as_array().into_iter().flatten();
-        let on_hand: i64 = places.map(|place| units(&place["on_hand"])).sum();
+        let here = |place: &Value| units(&place["on_hand"]) + units(&place["in_transit"]);
+        let on_hand: i64 = places.map(here).sum();
         let came = units(&row["received"]) + units(&row["adjusted"]);
         let left = shipped.get(sku).copied().unwrap_or(0);
         if came != on_hand + left {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::audit::{Audit, audit};
 use super::console::Console;
 use super::failure::{Exit, Failure};
+use super::hands::Hands;
 use super::probe::Probe;
 use super::sandbox::{
     Doubles, SECONDS_MAX, Written, free_port, rate, signalled, start, start_traffic, write_config,
@@ -52,7 +53,7 @@ pub(super) struct Args {
     pub(super) keep: bool,
 }
 
-fn trouble(error: impl std::fmt::Display) -> Failure {
+pub(super) fn trouble(error: impl std::fmt::Display) -> Failure {
     Failure::advised(Exit::Found, error, None)
 }
 
@@ -153,13 +154,16 @@ async fn play(
     let settled = wait_for_rest(&world, &doubles, &probe, view).await?;
     let mut rested = settled;
     if settled {
-        view.say("shoppers buy and cancel, a clerk ships");
+        view.say("shoppers buy and cancel, a clerk ships, units move between locations");
+        let mut hands = Hands::new(&shops, args.seed);
         let traffic = start_traffic(&world, &doubles, args.orders_per_second);
         let until = world.clock.uptime() + Duration::from_secs(args.seconds);
         while world.clock.uptime() < until {
             view.show(&doubles, &probe).await?;
+            hands.act(&serving.daemon).await?;
             world.clock.sleep(LOOK_EVERY).await;
         }
+        hands.finish(&serving.daemon).await?;
         traffic.stop();
         view.say("shoppers are gone, waiting for rest");
         rested = wait_for_rest(&world, &doubles, &probe, view).await?;

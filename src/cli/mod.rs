@@ -5,6 +5,7 @@
 //! `verify` work on files without it. Never here: a decision about the book.
 
 mod failure;
+mod hands;
 mod console;
 mod table;
 mod client;

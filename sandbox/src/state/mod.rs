@@ -4,6 +4,7 @@
 //! the change, and turns what was touched into webhooks under one event id. Nothing here waits.
 
 mod changes;
+mod desk;
 mod fulfilling;
 mod ids;
 mod inventory;

@@ -97,9 +97,14 @@ impl Shop {
             let one = self.fulfillment_orders.get(id);
             one.is_some_and(|one| one.location == place && one.status == "OPEN")
         };
-        if let Some(id) = ids.find(fits) {
-            return id;
+        match ids.find(fits) {
+            Some(id) => id,
+            None => self.new_fulfillment_order(order, place),
         }
+    }
+
+    /// A new fulfillment order of `order` at `place`, without lines yet.
+    pub(crate) fn new_fulfillment_order(&mut self, order: u64, place: u64) -> u64 {
         let id = self.ids.next();
         let fresh = FulfillmentOrder {
             id,
@@ -108,6 +113,9 @@ impl Shop {
             status: "OPEN",
             created_at: self.now,
             updated_at: self.now,
+            fulfill_at: self.now,
+            scheduled: false,
+            hold: None,
             lines: Vec::new(),
         };
         self.fulfillment_orders.insert(id, fresh);

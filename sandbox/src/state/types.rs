@@ -154,6 +154,11 @@ pub(crate) struct FulfillmentOrder {
     pub(crate) status: &'static str,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    pub(crate) fulfill_at: Timestamp,
+    /// Whether it waits for `fulfill_at`.
+    pub(crate) scheduled: bool,
+    /// The id of its hold.
+    pub(crate) hold: Option<u64>,
     pub(crate) lines: Vec<FulfillmentOrderLine>,
 }
 
@@ -181,6 +186,8 @@ impl FulfillmentOrder {
         let is_left = self.lines.iter().any(|line| line.remaining > 0);
         let has_units = self.lines.iter().any(|line| line.total > 0);
         self.status = match (is_left, has_units) {
+            (true, _) if self.hold.is_some() => "ON_HOLD",
+            (true, _) if self.scheduled => "SCHEDULED",
             (true, _) if self.has_progress() => "IN_PROGRESS",
             (true, _) => "OPEN",
             (false, true) => "CLOSED",

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod desk;
 mod faults;
 mod inventory;
 mod life;

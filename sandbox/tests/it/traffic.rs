@@ -1,6 +1,6 @@
 //! Shoppers and clerks: the same seed gives the same world, and stock is conserved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use channelsync_contract::Clock;
@@ -25,7 +25,7 @@ async fn shopping(seed: u64) -> (Vec<Truth>, Vec<String>) {
     for topic in ["ORDERS_CREATE", "ORDERS_UPDATED", "INVENTORY_LEVELS_UPDATE"] {
         subscribe(&world, topic).await;
     }
-    let traffic = Traffic::new(world.sandbox.clone(), Duration::from_millis(50));
+    let traffic = Traffic::new(world.sandbox.clone(), Duration::from_millis(50)).with_returns();
     let shop = async {
         let run = std::pin::pin!(traffic.run());
         let time = world.clock.sleep(Duration::from_secs(40));
@@ -61,6 +61,13 @@ async fn what_is_committed_is_what_open_orders_hold() {
             "{counters:?}"
         );
         assert!(counters.fulfillments > 0 && counters.fulfillment_orders_moved > 0);
+        assert!(counters.fulfillment_orders_split > 0 && counters.fulfillment_orders_held > 0);
+        let lines = shop.orders.iter().flat_map(|order| &order.lines);
+        let seen: BTreeSet<_> = lines
+            .flat_map(|line| &line.back)
+            .map(|one| one.disposal)
+            .collect();
+        assert_eq!(seen.len(), 4, "{seen:?}");
         assert_eq!(shop.oversold_units, 0);
         assert_eq!(shop.webhooks_unfinished, 0);
         let mut open: BTreeMap<(u64, u64), i64> = BTreeMap::new();

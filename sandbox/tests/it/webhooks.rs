@@ -191,10 +191,7 @@ async fn moves_edits_and_shipments_are_announced_in_their_own_shape() {
     let order = world.place(&[(0, 3)]);
     world.pass(10).await;
     let line = world.order(order).lines[0].id;
-    let (found, _) = world
-        .sandbox
-        .open_fulfillment_order("north", order)
-        .unwrap();
+    let found = world.order(order).fulfillment_orders[0].id;
     let to = world.location(1);
     world.act(Action::Move {
         fulfillment_order: found,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use channelsync::bookkeeper::{BookError, Origin};
-use channelsync::ledger::{Command, Ledger, ShipLine, StockLine, Tracking};
+use channelsync::ledger::{Command, Ledger, ShipLine, StockLine, StockMove, Tracking};
 use channelsync::ports::SeededRng;
 use channelsync_contract::{Clock, LocationId, Rng, Sku, Units};
 
@@ -140,7 +140,7 @@ impl Merchant {
     }
 
     async fn draw(&self, id: &str) -> Option<Command> {
-        let (kind, units) = (self.dice.below(12), self.dice.below(4));
+        let (kind, units) = (self.dice.below(13), self.dice.below(4));
         let receipt = 1 + self.dice.below(self.machine.plan.receipt_units);
         let variants = &self.machine.shops[0].variants;
         let bound = u64::try_from(variants.len()).unwrap();
@@ -173,6 +173,25 @@ impl Merchant {
                 location,
                 by: units.signed() - 2,
             }),
+            8 => {
+                let other = LocationId::new(format!("place-{}", 1 + self.dice.below(2)));
+                let what = match self.dice.below(6) {
+                    0 => StockMove::Hold,
+                    1 => StockMove::Free,
+                    2 => StockMove::WriteOff,
+                    3 => StockMove::Lose,
+                    4 => StockMove::Arrive,
+                    _ => StockMove::Send(other),
+                };
+                let units = Units(1);
+                let line = StockLine {
+                    id,
+                    sku,
+                    location,
+                    units,
+                };
+                Some(Command::Move(what, line))
+            }
             _ => self.ship(id).await,
         }
     }

@@ -9,10 +9,18 @@ pub(super) fn fulfillment_order(shop: &Shop, id: u64) -> Option<Value> {
     let found = shop.fulfillment_orders.get(&id)?;
     let order = shop.orders.get(&found.order)?;
     let lines: Vec<u64> = found.lines.iter().map(|line| line.id).collect();
-    let actions = match found.is_open() {
-        true => vec!["CREATE_FULFILLMENT", "MOVE"],
-        false => vec![],
+    let actions: &[&str] = match found.status {
+        "OPEN" => &["CREATE_FULFILLMENT", "MOVE", "HOLD", "SPLIT", "MERGE"],
+        "IN_PROGRESS" => &["CREATE_FULFILLMENT", "MOVE", "HOLD", "SPLIT"],
+        "ON_HOLD" => &["RELEASE_HOLD"],
+        "SCHEDULED" => &["MARK_AS_OPEN"],
+        _ => &[],
     };
+    let hold = |id: u64| {
+        json!({ "id": Gid::of("FulfillmentHold", id).to_string(),
+        "reason": "OTHER" })
+    };
+    let holds: Vec<Value> = found.hold.map(hold).into_iter().collect();
     let mine = |one: &&Fulfillment| one.lines.iter().any(|part| part.fulfillment_order == id);
     let all = order
         .fulfillments
@@ -28,7 +36,7 @@ pub(super) fn fulfillment_order(shop: &Shop, id: u64) -> Option<Value> {
         "requestStatus": "UNSUBMITTED",
         "createdAt": found.created_at.to_second_text(),
         "updatedAt": found.updated_at.to_second_text(),
-        "fulfillAt": found.created_at.to_second_text(),
+        "fulfillAt": found.fulfill_at.to_second_text(),
         "fulfillBy": null,
         "orderId": Gid::of("Order", found.order).to_string(),
         "orderName": format!("#{}", order.number),
@@ -38,8 +46,8 @@ pub(super) fn fulfillment_order(shop: &Shop, id: u64) -> Option<Value> {
             "countryCode": "CA",
             "location": Gid::of("Location", found.location).to_string(),
         },
-        "fulfillmentHolds": [],
-        "supportedActions": actions.into_iter()
+        "fulfillmentHolds": holds,
+        "supportedActions": actions.iter()
             .map(|action| json!({ "action": action })).collect::<Vec<_>>(),
         "lineItems": gids("FulfillmentOrderLineItem", &lines),
         "fulfillments": gids("Fulfillment", &fulfillments),
