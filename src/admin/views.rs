@@ -148,6 +148,7 @@ pub(super) fn slots(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
                 "shown": state.and_then(|state| state.shown).map(|shown| shown.written),
                 "confirmed": state.and_then(|state| state.confirmed).map(|c| c.quantity),
                 "state": state.map(|state| slot_state(&state.state)),
+                "changed_at": state.map(|state| state.changed_at.to_string()),
                 "to_read": state.is_some_and(crate::ledger::PushState::to_be_read),
             })
         });

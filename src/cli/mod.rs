@@ -1,8 +1,8 @@
 //! The command line: one file per subcommand.
 //!
 //! In: arguments. Out: text or one JSON value on standard output, `error:` and `help:` on standard
-//! error, an exit code. Most commands ask the running daemon over its socket; `check`, `journal` and
-//! `verify` work on files without it. Never here: a decision about the book.
+//! error, an exit code. Most commands ask the running daemon over its socket; `check`, `journal`,
+//! `verify`, `backup` and `restore` work on files without it. Never here: a decision about the book.
 
 mod failure;
 mod hands;
@@ -28,6 +28,11 @@ mod reconcile;
 mod journal;
 mod fact;
 mod verify;
+mod backup;
+mod restore;
+mod doctor;
+mod init;
+mod manual;
 mod run;
 mod sandbox;
 mod demo;
@@ -49,6 +54,8 @@ use crate::daemon;
 use crate::ports::{SystemClock, SystemRng};
 use crate::settings;
 
+/// The program's name.
+const NAME: &str = "channelsync";
 /// The variable that names the configuration directory.
 const CONFIG_VARIABLE: &str = "CHANNELSYNC_CONFIG";
 const CONFIG_DIR: &str = "/etc/channelsync";
@@ -93,8 +100,12 @@ enum Command {
     Check(check::Args),
     /// Set, try, replace and list what lets us into channels
     Credentials(credentials::Args),
+    /// Write a first configuration from flags and a few questions
+    Init(init::Args),
     /// How everything stands, and what needs a person
     Status,
+    /// Everything a person should look at, each with what resolves it
+    Doctor(doctor::Args),
     /// The sales channels: mode, progress, what is left to do
     Channels,
     /// What the channels sell, and which SKUs it stands for
@@ -115,6 +126,14 @@ enum Command {
     Journal(journal::Args),
     /// Prove the journal's files: hash chain, sums, snapshot, parked bytes
     Verify,
+    /// Copy the books to a directory while the daemon runs, and verify the copy
+    Backup(backup::Args),
+    /// Put the books of a backup in the place of lost ones; the daemon must not run
+    Restore(restore::Args),
+    /// A script that completes commands for a shell, on standard output
+    Completions(manual::Completions),
+    /// Manual pages, made from the commands themselves
+    Man(manual::Man),
 }
 
 /// The whole program: arguments in, exit code out.
@@ -172,11 +191,16 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
     match &command {
         Command::Demo(args) => return demo::run(args, common.json, console).await,
         Command::Sandbox(args) if !args.is_audit() => return sandbox::run(args, console).await,
+        Command::Completions(args) => return manual::completions(args, console),
+        Command::Man(args) => return manual::man(args, console),
         _ => {}
     }
     let variable = console.env.get(CONFIG_VARIABLE).map(PathBuf::from);
     let dir = common.config.clone().or(variable);
     let dir = dir.unwrap_or_else(|| PathBuf::from(CONFIG_DIR));
+    if let Command::Init(args) = &command {
+        return init::run(args, &dir, common.json, console);
+    }
     let config = settings::load(&dir, &console.env)?;
     let mut session = Session {
         config,
@@ -195,7 +219,10 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         }
         Command::Check(args) => check::run(&args, session).await,
         Command::Credentials(args) => credentials::run(args, session).await,
+        // Needed no configuration: carried out above.
+        Command::Init(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::Ok),
         Command::Status => status::run(session).await,
+        Command::Doctor(args) => doctor::run(&args, session).await,
         Command::Channels => channels::run(session).await,
         Command::Listings(args) => listings::run(&args, session).await,
         Command::Map(args) => map::run(args, session).await,
@@ -206,6 +233,8 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Reconcile(args) => reconcile::run(&args, session).await,
         Command::Journal(args) => journal::run(&args, session),
         Command::Verify => verify::run(session),
+        Command::Backup(args) => backup::run(&args, session).await,
+        Command::Restore(args) => restore::run(&args, session).await,
     }
 }
 

@@ -16,6 +16,7 @@ use super::table::{cell, count, elements};
 use crate::bookkeeper::{OpenError, replay, write_piece};
 use crate::ledger::{self, Ledger};
 use crate::settings::Config;
+use crate::store::Head;
 use crate::store::journal_file::{JournalOptions, JournalReader};
 use crate::store::snapshot::{self, Snapshot};
 
@@ -57,11 +58,31 @@ pub(super) fn is_whole(config: &Config, console: &mut Console<'_>) -> bool {
     })
 }
 
+/// Proves a copy of a merchant's files that must end at `head`; the time of its last entry.
+pub(super) fn proved(dir: &Path, head: &Head, console: &Console<'_>) -> Result<String, Failure> {
+    let mut report = Report::default();
+    if let Err(error) = verify(dir, &mut report, console) {
+        report.broken(&error, error.help());
+    }
+    if report.broken.is_empty() && report.head != head.to_string() {
+        report.broken(&format!("it ends at {}, not at {head}", report.head), None);
+    }
+    match report.broken.first() {
+        None => Ok(report.last_at),
+        Some(broken) => {
+            let error = format!("{} is not whole: {}", dir.display(), cell(&broken["what"]));
+            let help = "try again; where that fails too, `channelsync verify` proves the source";
+            Err(Failure::new(Exit::Unavailable, error, help))
+        }
+    }
+}
+
 /// What was found.
 #[derive(Default)]
 struct Report {
     head: String,
     entries: u64,
+    last_at: String,
     snapshot: Option<u64>,
     notes: Vec<String>,
     broken: Vec<Value>,
@@ -148,6 +169,7 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
     })?;
     bar.finish_and_clear();
     report.entries = ledger.seq;
+    report.last_at = ledger.at.to_string();
     if ledger.seq != reader.head().seq {
         let what = format!("the replay ends at entry {}", ledger.seq);
         report.broken(&what, None);

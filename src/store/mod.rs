@@ -5,11 +5,13 @@
 //! a decision about the book.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::{fmt, io};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub mod backup;
 pub mod disk;
 pub mod journal_file;
 pub mod lock;
@@ -41,6 +43,32 @@ impl fmt::Display for Head {
             .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+impl FromStr for Head {
+    type Err = NoHead;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, NoHead> {
+        let (seq, hex) = text.split_once(':').ok_or(NoHead)?;
+        let mut head = Self {
+            seq: seq.parse().map_err(|_| NoHead)?,
+            hash: [0; 32],
+        };
+        if hex.len() != 64 || !hex.is_ascii() {
+            return Err(NoHead);
+        }
+        for (byte, at) in head.hash.iter_mut().zip((0..).step_by(2)) {
+            let digits = hex.get(at..at + 2).ok_or(NoHead)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| NoHead)?;
+        }
+        Ok(head)
+    }
+}
+
+/// A text that is no head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an entry's number and 64 hexadecimal digits")]
+pub struct NoHead;
 
 /// Entries that are stored together: all of them or none.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -248,7 +248,7 @@ fn prune(dir: &Path, newest: u64) -> Result<(), SnapshotError> {
 
 /// The seqs of all snapshots in ascending order, and files that were never finished. Both are empty
 /// when there is no directory yet.
-fn list(dir: &Path) -> Result<(Vec<u64>, Vec<PathBuf>), SnapshotError> {
+pub(super) fn list(dir: &Path) -> Result<(Vec<u64>, Vec<PathBuf>), SnapshotError> {
     let (mut seqs, mut unfinished) = (Vec::new(), Vec::new());
     let files = match std::fs::read_dir(dir) {
         Ok(files) => files,
@@ -271,7 +271,7 @@ fn list(dir: &Path) -> Result<(Vec<u64>, Vec<PathBuf>), SnapshotError> {
     Ok((seqs, unfinished))
 }
 
-fn path_in(dir: &Path, seq: u64) -> PathBuf {
+pub(super) fn path_in(dir: &Path, seq: u64) -> PathBuf {
     dir.join(format!("{seq:020}.snap"))
 }
 

@@ -38,6 +38,10 @@ impl View {
         self.lock().head
     }
 
+    pub(crate) fn segments(&self) -> Vec<Segment> {
+        self.lock().segments.clone()
+    }
+
     pub(crate) fn advance(&self, head: Head) {
         self.lock().head = head;
     }
@@ -121,7 +125,7 @@ impl View {
 }
 
 /// The next group where one must be.
-fn durable_group(reader: &mut SegmentReader) -> Result<Group, JournalError> {
+pub(crate) fn durable_group(reader: &mut SegmentReader) -> Result<Group, JournalError> {
     match reader.step()? {
         Step::Group(group) => Ok(group),
         Step::End => Err(reader.damaged("the file ends too early")),

@@ -84,7 +84,7 @@ impl Drop for Daemon {
     }
 }
 
-fn configure() -> TempDir {
+pub(crate) fn configure() -> TempDir {
     let dir = TempDir::new().unwrap();
     let path = |name: &str| dir.path().join(name);
     fs::create_dir_all(path("merchants.d")).unwrap();
@@ -170,7 +170,12 @@ impl Daemon {
 
     /// Exit, standard output, standard error of one command line.
     pub(crate) async fn run(&self, line: &str) -> (Exit, String, String) {
-        let dir = self.dir.path().to_str().unwrap();
+        self.run_in(self.dir.path(), line).await
+    }
+
+    /// As `run`, with another configuration: one that no daemon listens for.
+    pub(crate) async fn run_in(&self, dir: &Path, line: &str) -> (Exit, String, String) {
+        let dir = dir.to_str().unwrap();
         let words = ["channelsync", "--config", dir].into_iter();
         let cli = Cli::try_parse_from(words.chain(line.split_whitespace())).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());

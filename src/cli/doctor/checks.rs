@@ -1,0 +1,434 @@
+//! What is looked at: a table of functions over what the daemon tells.
+//!
+//! A new check is a function and a row. Each finding names whom it concerns and what resolves it.
+
+use std::time::Duration;
+
+use channelsync_contract::Timestamp;
+use serde_json::{Value, json};
+
+use super::super::table::{cell, count, elements};
+use super::time;
+
+/// Everything there is to look at, of one merchant.
+pub(super) struct Seen<'a> {
+    pub(super) now: Timestamp,
+    /// What is older than this is late.
+    pub(super) minutes: u32,
+    /// Of the whole daemon.
+    pub(super) settings: &'a Value,
+    /// A merchant as in the status.
+    pub(super) merchant: &'a Value,
+    /// Rows of `parked`.
+    pub(super) parked: &'a [Value],
+    /// What `unsettled` gave.
+    pub(super) slots: &'a [Value],
+    /// Listings that sell without limit.
+    pub(super) unlimited: &'a [Value],
+    pub(super) space: Option<Space>,
+    pub(super) parked_bytes_max: u64,
+}
+
+/// Bytes of a file system.
+#[derive(Clone, Copy)]
+pub(super) struct Space {
+    pub(super) free: u64,
+    pub(super) all: u64,
+}
+
+/// Something a person should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) of: String,
+    pub(super) what: String,
+    /// The command or act that resolves it.
+    pub(super) remedy: String,
+}
+
+type Look = fn(&Seen<'_>) -> Vec<Finding>;
+
+/// All checks, the most pressing first.
+pub(super) const CHECKS: &[(&str, Look)] = &[
+    ("journal", journal),
+    ("space", space),
+    ("settings", settings),
+    ("paused", paused),
+    ("coverage", coverage),
+    ("restored", restored),
+    ("errors", errors),
+    ("parked", parked),
+    ("parked-bytes", parked_bytes),
+    ("unacknowledged", unacknowledged),
+    ("unlimited", unlimited),
+];
+
+/// Free space below this share, in per cent, or below this many bytes is little.
+const SPACE_PERCENT_MIN: u64 = 5;
+const SPACE_BYTES_MIN: u64 = 1 << 30;
+/// Parked bytes above this share of their limit, in per cent, are many.
+const PARKED_PERCENT_MAX: u64 = 80;
+
+impl Seen<'_> {
+    fn id(&self) -> String {
+        cell(&self.merchant["merchant"])
+    }
+
+    fn one(&self, what: String, remedy: impl Into<String>) -> Vec<Finding> {
+        vec![Finding {
+            of: self.id(),
+            what,
+            remedy: remedy.into(),
+        }]
+    }
+
+    fn is_late(&self, at: Timestamp) -> bool {
+        self.now.since(at) > Duration::from_secs(60 * u64::from(self.minutes))
+    }
+
+    /// What a look at each channel finds: what, and what resolves it.
+    fn channels(&self, look: impl Fn(&Value, &str) -> Option<(String, String)>) -> Vec<Finding> {
+        let id = self.id();
+        let of_each = elements(&self.merchant["channels"])
+            .iter()
+            .filter_map(|channel| {
+                let name = cell(&channel["channel"]);
+                let (what, remedy) = look(channel, &name)?;
+                let of = format!("{id}/{name}");
+                Some(Finding { of, what, remedy })
+            });
+        of_each.collect()
+    }
+}
+
+fn journal(seen: &Seen<'_>) -> Vec<Finding> {
+    let Some(why) = seen.merchant["unwritable"].as_str() else {
+        return Vec::new();
+    };
+    let what = format!("the journal cannot be written: {why}");
+    seen.one(
+        what,
+        "make space or mend the disk; the daemon goes on by itself",
+    )
+}
+
+fn space(seen: &Seen<'_>) -> Vec<Finding> {
+    let is_little = |space: &Space| {
+        let few_percent = space.free < space.all / 100 * SPACE_PERCENT_MIN;
+        few_percent || space.free < SPACE_BYTES_MIN
+    };
+    let little = seen.space.filter(is_little).map(|space| Finding {
+        of: "state directory".to_owned(),
+        what: format!("{} of {} MiB are free", space.free >> 20, space.all >> 20),
+        remedy: "make space: on a full disk nothing more is booked".to_owned(),
+    });
+    little.into_iter().collect()
+}
+
+fn settings(seen: &Seen<'_>) -> Vec<Finding> {
+    let finding = |what: String, remedy: &str| Finding {
+        of: "settings".to_owned(),
+        what,
+        remedy: remedy.to_owned(),
+    };
+    let mut found = Vec::new();
+    if let Some(at) = seen.settings["refused_at"].as_str() {
+        let what = format!("refused at {at}, those before stay");
+        found.push(finding(
+            what,
+            "channelsync check; mend what it names, then reload",
+        ));
+    }
+    let waiting: Vec<String> = elements(&seen.settings["restart"])
+        .iter()
+        .map(cell)
+        .collect();
+    if !waiting.is_empty() {
+        let what = format!("changed in the files, not in force: {}", waiting.join(", "));
+        found.push(finding(what, "systemctl restart channelsync"));
+    }
+    found
+}
+
+fn paused(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    seen.channels(|channel, name| {
+        let why = channel["paused"].as_str()?;
+        let remedy = format!("channelsync reconcile --merchant {id} {name} --resume");
+        Some((format!("paused: {why}"), format!("mend it, then: {remedy}")))
+    })
+}
+
+fn coverage(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    seen.channels(|channel, name| {
+        let to = time(&channel["orders_complete_to"]);
+        if to.is_some_and(|to| !seen.is_late(to)) {
+            return None;
+        }
+        let what = format!(
+            "orders are known to {} only",
+            cell(&channel["orders_complete_to"])
+        );
+        let last = channel["last_error"]
+            .as_str()
+            .map(|error| format!(" ({error})"));
+        let remedy = format!("channelsync reconcile --merchant {id} {name}");
+        Some((format!("{what}{}", last.unwrap_or_default()), remedy))
+    })
+}
+
+fn restored(seen: &Seen<'_>) -> Vec<Finding> {
+    seen.channels(|channel, _| {
+        let at = time(&channel["restored_at"]).filter(|at| seen.is_late(*at))?;
+        let left = [
+            ("to_read", "slots to read"),
+            ("fetch_wanted", "orders to fetch"),
+        ];
+        let left = left.map(|(key, what)| format!("{what} {}", cell(&channel[key])));
+        let what = format!("held since the restore at {at}: {}", left.join(", "));
+        let remedy = "it ends by itself once orders and slots were read; mend what stops that";
+        Some((what, remedy.to_owned()))
+    })
+}
+
+/// Activities whose last try failed, once that has lasted.
+fn errors(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    seen.channels(|channel, name| {
+        let errors = elements(&channel["errors"]).iter();
+        let lasting = errors.filter(|error| {
+            time(&error["at"]).is_some_and(|at| {
+                // It was tried again since, or it waits for somebody.
+                seen.now.since(at) < Duration::from_secs(3_600)
+            })
+        });
+        let texts: Vec<String> = lasting
+            .map(|error| {
+                format!(
+                    "{} failed: {}",
+                    cell(&error["activity"]),
+                    cell(&error["error"])
+                )
+            })
+            .collect();
+        let remedy = format!("channelsync check --merchant {id}; see whether {name} is up");
+        (!texts.is_empty()).then(|| (texts.join("; "), remedy))
+    })
+}
+
+fn parked(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    let finding = |row: &Value| {
+        let what = match row["kind"].as_str() {
+            Some("bytes") => format!("{} set aside", cell(&row["what"])),
+            Some("unmapped") => {
+                let orders = count(row["orders"].as_u64().unwrap_or(0), "order", "orders");
+                format!(
+                    "listing {} stands for nothing, {orders} waiting",
+                    cell(&row["listing"])
+                )
+            }
+            _ => format!("slot {} is not pushed", cell(&row["slot"])),
+        };
+        Finding {
+            of: format!("{id}/{}", cell(&row["channel"])),
+            what: format!("{what}: {}", cell(&row["why"])),
+            remedy: cell(&row["release"]),
+        }
+    };
+    seen.parked.iter().map(finding).collect()
+}
+
+fn parked_bytes(seen: &Seen<'_>) -> Vec<Finding> {
+    let held = seen.merchant["parked_bytes"].as_u64().unwrap_or(0);
+    if held <= seen.parked_bytes_max / 100 * PARKED_PERCENT_MAX {
+        return Vec::new();
+    }
+    let what = format!(
+        "{held} of at most {} bytes are parked; above it webhooks get 503",
+        seen.parked_bytes_max
+    );
+    seen.one(what, format!("channelsync parked --merchant {}", seen.id()))
+}
+
+/// The slots of a row of `slots` that wait for a reading, for an answer, or to be pushed.
+pub(super) fn unsettled(row: &Value) -> Vec<Value> {
+    let is_unsettled = |slot: &&Value| {
+        let state = slot["state"].as_str().unwrap_or_default();
+        let (low, high) = (
+            slot["number"].as_i64(),
+            slot["number_if_unrouted_here"].as_i64(),
+        );
+        let (Some(low), Some(high)) = (low, high) else {
+            return false;
+        };
+        let expected = slot["expected"].as_i64();
+        let differs = expected.is_none_or(|expected| !(low..=high).contains(&expected));
+        let is_apart = state.starts_with("parked") || state.starts_with("not stocked");
+        !is_apart && (differs || slot["to_read"] == true || state != "free")
+    };
+    let slots = elements(&row["slots"]).iter().filter(is_unsettled);
+    let told = slots.map(|slot| {
+        json!({ "channel": row["channel"], "item": row["item"], "location": slot["location"],
+                "listings": row["listings"], "state": slot["state"], "number": slot["number"],
+                "expected": slot["expected"], "changed_at": slot["changed_at"] })
+    });
+    told.collect()
+}
+
+fn unacknowledged(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    let is_late = |slot: &&Value| time(&slot["changed_at"]).is_none_or(|at| seen.is_late(at));
+    let finding = |slot: &Value| {
+        let (channel, item) = (cell(&slot["channel"]), cell(&slot["item"]));
+        let listing = elements(&slot["listings"])
+            .first()
+            .map(cell)
+            .unwrap_or_default();
+        let since = cell(&slot["changed_at"]);
+        Finding {
+            of: format!("{id}/{channel}"),
+            what: format!(
+                "item {item} at {}: {} should be shown, {} is believed, no acknowledged push \
+                 since {since} ({})",
+                cell(&slot["location"]),
+                cell(&slot["number"]),
+                cell(&slot["expected"]),
+                cell(&slot["state"]),
+            ),
+            remedy: format!("channelsync explain --merchant {id} {channel} {listing}"),
+        }
+    };
+    seen.slots.iter().filter(is_late).map(finding).collect()
+}
+
+fn unlimited(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    let finding = |row: &Value| Finding {
+        of: format!("{id}/{}", cell(&row["channel"])),
+        what: format!(
+            "listing {} ({}) sells below zero: nothing keeps it from being oversold",
+            cell(&row["listing"]),
+            cell(&row["sku_on_channel"]),
+        ),
+        remedy: "switch off selling when out of stock on the channel, if that is not meant"
+            .to_owned(),
+    };
+    seen.unlimited.iter().map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insta::assert_snapshot;
+
+    const NOW: &str = "2026-11-20T09:00:00Z";
+
+    /// What all checks find in one state of things.
+    fn found(change: impl FnOnce(&mut Value, &mut Seen<'_>)) -> String {
+        let mut merchant = json!({
+            "merchant": "acme", "unwritable": null, "parked_bytes": 0,
+            "channels": [{
+                "channel": "shopify-us", "mode": "live", "paused": null, "errors": [],
+                "orders_complete_to": "2026-11-20T08:59:00Z", "last_error": null,
+                "restored_at": null, "to_read": 0, "fetch_wanted": 0,
+            }],
+        });
+        let nothing = json!({});
+        let mut seen = Seen {
+            now: Timestamp::parse(NOW).unwrap(),
+            minutes: 15,
+            settings: &nothing,
+            merchant: &nothing,
+            parked: &[],
+            slots: &[],
+            unlimited: &[],
+            space: Some(Space {
+                free: 50 << 30,
+                all: 100 << 30,
+            }),
+            parked_bytes_max: 1_000,
+        };
+        change(&mut merchant, &mut seen);
+        let seen = Seen {
+            merchant: &merchant,
+            ..seen
+        };
+        let all = CHECKS.iter().flat_map(|(name, look)| {
+            let told = look(&seen).into_iter();
+            told.map(move |one| format!("{name} | {} | {} | {}", one.of, one.what, one.remedy))
+        });
+        all.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_quiet_day_has_no_finding() {
+        assert_eq!(found(|_, _| {}), "");
+    }
+
+    #[test]
+    fn what_the_daemon_tells_of_itself_is_found() {
+        assert_snapshot!(found(|merchant, seen| {
+            merchant["unwritable"] = json!("disk is full");
+            merchant["parked_bytes"] = json!(900);
+            let channel = &mut merchant["channels"][0];
+            channel["paused"] = json!("the app was uninstalled");
+            channel["orders_complete_to"] = json!("2026-11-20T08:00:00Z");
+            channel["last_error"] = json!("status 503");
+            channel["restored_at"] = json!("2026-11-20T08:00:00Z");
+            channel["to_read"] = json!(12);
+            channel["errors"] =
+                json!([{ "activity": "poll", "at": "2026-11-20T08:59:00Z", "error": "503" }]);
+            seen.space = Some(Space { free: 1 << 20, all: 100 << 20 });
+        }), @"
+        journal | acme | the journal cannot be written: disk is full | make space or mend the disk; the daemon goes on by itself
+        space | state directory | 1 of 100 MiB are free | make space: on a full disk nothing more is booked
+        paused | acme/shopify-us | paused: the app was uninstalled | mend it, then: channelsync reconcile --merchant acme shopify-us --resume
+        coverage | acme/shopify-us | orders are known to 2026-11-20T08:00:00Z only (status 503) | channelsync reconcile --merchant acme shopify-us
+        restored | acme/shopify-us | held since the restore at 2026-11-20T08:00:00Z: slots to read 12, orders to fetch 0 | it ends by itself once orders and slots were read; mend what stops that
+        errors | acme/shopify-us | poll failed: 503 | channelsync check --merchant acme; see whether shopify-us is up
+        parked-bytes | acme | 900 of at most 1000 bytes are parked; above it webhooks get 503 | channelsync parked --merchant acme
+        ");
+    }
+
+    /// R62
+    #[test]
+    fn a_slot_without_an_acknowledged_push_is_found_once_it_is_late() {
+        let row = |changed_at: &str, expected: Value, state: &str, to_read: bool| {
+            json!({ "channel": "shopify-us", "item": "77", "listings": ["101"], "slots": [{
+                "location": "main", "number": 7, "number_if_unrouted_here": 8,
+                "expected": expected, "state": state, "to_read": to_read,
+                "changed_at": changed_at,
+            }]})
+        };
+        let (late, fresh) = ("2026-11-20T08:44:00Z", "2026-11-20T08:46:00Z");
+        for (changed_at, expected, state, to_read, is_found) in [
+            (late, json!(3), "free", false, true),
+            (fresh, json!(3), "free", false, false),
+            (late, json!(7), "free", false, false),
+            (late, json!(8), "free", false, false),
+            (late, json!(9), "free", false, true),
+            (late, json!(null), "free", true, true),
+            (late, json!(7), "in flight, call 1", false, true),
+            (late, json!(7), "in doubt, call 1", false, true),
+            (late, json!(3), "parked: refused", false, false),
+            (
+                late,
+                json!(null),
+                "not stocked on the channel",
+                false,
+                false,
+            ),
+        ] {
+            let slots = unsettled(&row(changed_at, expected.clone(), state, to_read));
+            let text = found(|_, seen| {
+                seen.slots = Box::leak(slots.into_boxed_slice());
+            });
+            assert_eq!(
+                !text.is_empty(),
+                is_found,
+                "{changed_at} {expected} {state}: {text}"
+            );
+        }
+    }
+}
