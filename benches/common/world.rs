@@ -131,6 +131,7 @@ fn listed(on: u16, number: u32) -> [Fact; 2] {
         listing: listing(on, number),
         item: item(on, number),
         sku: sku(number),
+        gtin: None,
         unpushable: false,
         sells_without_limit: false,
     };

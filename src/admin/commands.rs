@@ -1,13 +1,15 @@
 //! What a person may order.
 
 use channelsync_contract::{
-    ChannelId, ChannelLocationId, ItemId, LineId, ListingId, LocationId, OrderId, Sku, SlotKey,
-    Units,
+    ChannelId, ChannelLocationId, Gtin, ItemId, LineId, ListingId, LocationId, OrderId, Sku,
+    SlotKey, Units,
 };
 use serde::Deserialize;
 
 use super::answer::Problem;
-use crate::ledger::{Command, ShipLine, ShipmentAct, ShipmentAt, StockLine, StockMove, Tracking};
+use crate::ledger::{
+    Command, MapRow, ShipLine, ShipmentAct, ShipmentAt, StockLine, StockMove, Tracking,
+};
 
 /// Rows of an import in one entry.
 pub(super) const IMPORT_ROWS_MAX: usize = 500;
@@ -63,11 +65,18 @@ pub(super) enum Ordered {
         order: OrderId,
         reason: Option<String>,
     },
-    /// A listing stands for these; none returns it to automatic mapping.
-    Map {
+    /// Listings stand for these; none returns one to automatic mapping.
+    Map { rows: Vec<MapOrder> },
+    /// Open lines stand for what their listing stands for now.
+    Reapply {
         channel: ChannelId,
-        listing: ListingId,
-        parts: Vec<(Sku, u32)>,
+        listing: Option<ListingId>,
+    },
+    /// A SKU has these barcodes, or no longer.
+    Barcodes {
+        sku: Sku,
+        gtins: Vec<String>,
+        has: bool,
     },
     /// Bytes were dealt with.
     Unpark { id: String },
@@ -89,6 +98,14 @@ pub(super) enum OrderedAct {
     Again,
     /// It never left.
     TakeBack,
+}
+
+/// What a listing is to stand for.
+#[derive(Debug, Deserialize)]
+pub(super) struct MapOrder {
+    channel: ChannelId,
+    listing: ListingId,
+    parts: Vec<(Sku, u32)>,
 }
 
 /// Units of a SKU.
@@ -117,7 +134,9 @@ impl Ordered {
             | Self::Import { id, .. }
             | Self::Ship { id, .. }
             | Self::Unpark { id } => id,
-            Self::Map { listing, .. } => listing.as_str(),
+            Self::Map { rows } => rows.first().map_or("", |row| row.listing.as_str()),
+            Self::Reapply { .. } => "reapply",
+            Self::Barcodes { sku, .. } => sku.as_str(),
             Self::Release { item, .. } => item.as_str(),
             Self::Shipment { shipment, .. } => shipment,
             Self::Hold { order, .. } => order.as_str(),
@@ -181,14 +200,15 @@ impl Ordered {
                 order,
                 reason,
             },
-            Self::Map {
-                channel,
-                listing,
-                parts,
-            } => Command::Map {
-                channel,
-                listing,
-                parts,
+            Self::Map { rows } => Command::Map(map_rows(rows)?),
+            Self::Reapply { channel, listing } => Command::Reapply { channel, listing },
+            Self::Barcodes { sku, gtins, has } => Command::Barcodes {
+                sku,
+                gtins: gtins
+                    .iter()
+                    .map(|text| barcode(text))
+                    .collect::<Result<_, _>>()?,
+                has,
             },
             Self::Unpark { id } => Command::Unpark(id),
             Self::Release {
@@ -213,11 +233,33 @@ impl OrderedAct {
     }
 }
 
-fn lines(rows: Vec<ImportRow>) -> Result<Vec<StockLine>, Problem> {
-    if rows.len() > IMPORT_ROWS_MAX {
-        let error = format!("{} rows at once", rows.len());
-        return Err(Problem::bad(error, "send at most 500 rows in one command"));
+fn few(rows: usize) -> Result<(), Problem> {
+    if rows <= IMPORT_ROWS_MAX {
+        return Ok(());
     }
+    let error = format!("{rows} rows at once");
+    Err(Problem::bad(error, "send at most 500 rows in one command"))
+}
+
+pub(super) fn map_rows(rows: Vec<MapOrder>) -> Result<Vec<MapRow>, Problem> {
+    few(rows.len())?;
+    let row = |row: MapOrder| MapRow {
+        channel: row.channel,
+        listing: row.listing,
+        parts: row.parts,
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+fn barcode(text: &str) -> Result<Gtin, Problem> {
+    Gtin::parse(text).ok_or_else(|| {
+        let help = "a barcode has 8, 12, 13 or 14 digits, and the last one checks the others";
+        Problem::bad(format!("{text} is no barcode"), help)
+    })
+}
+
+fn lines(rows: Vec<ImportRow>) -> Result<Vec<StockLine>, Problem> {
+    few(rows.len())?;
     let line = |row: ImportRow| StockLine {
         id: String::new(),
         sku: row.sku,

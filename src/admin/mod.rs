@@ -6,6 +6,7 @@
 mod state;
 mod answer;
 mod health;
+mod mapping;
 mod metrics;
 mod status;
 mod views;

@@ -12,7 +12,7 @@ use super::answer::{Answer, Json, Problem};
 use super::commands::Ordered;
 use super::state::{Admin, AdminMerchant};
 use super::views::{self, Cut};
-use super::{health, metrics, status};
+use super::{health, mapping, metrics, status};
 use crate::ats::explain;
 use crate::bookkeeper::Origin;
 use crate::edge::Peer;
@@ -45,6 +45,8 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/exceptions", get(exceptions))
         .route("/v1/{merchant}/explain", get(explained))
         .route("/v1/{merchant}/commands", post(command))
+        .route("/v1/{merchant}/map/plan", post(mapping::plan))
+        .route("/v1/{merchant}/map/reapply", post(mapping::reapply))
         .route("/v1/{merchant}/channels/{channel}/{activity}", post(wake))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(admin.clone());
@@ -67,7 +69,7 @@ struct Wanted {
 }
 
 impl Admin {
-    fn merchant(&self, id: &str) -> Result<&AdminMerchant, Problem> {
+    pub(super) fn merchant(&self, id: &str) -> Result<&AdminMerchant, Problem> {
         self.merchants
             .get(id)
             .ok_or_else(|| Problem::absent("merchant", id, HELP_MERCHANT))

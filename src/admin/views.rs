@@ -85,7 +85,7 @@ fn stock_row(ledger: &Ledger, sku: SkuIx) -> Value {
     })
 }
 
-fn parts(ledger: &Ledger, parts: &Parts) -> Vec<Value> {
+pub(super) fn parts(ledger: &Ledger, parts: &Parts) -> Vec<Value> {
     let part = |part: &crate::catalog::Part| json!([ledger.sku_id(part.sku), part.per]);
     parts.iter().map(part).collect()
 }
@@ -99,6 +99,7 @@ pub(super) fn listings(ledger: &Ledger, channel: &Channel, cut: Cut, unmapped: b
         let (mapped_by, why) = match &listing.mapping {
             Mapping::Unmapped(why) => (None, Some(why)),
             Mapping::Automatic(_) => (Some("sku"), None),
+            Mapping::Barcode(_) => (Some("barcode"), None),
             Mapping::Manual(_) => (Some("person"), None),
         };
         Some(json!({
@@ -106,6 +107,7 @@ pub(super) fn listings(ledger: &Ledger, channel: &Channel, cut: Cut, unmapped: b
             "listing": channel.listings.key(at),
             "item": channel.items.key(listing.item),
             "sku_on_channel": listing.sku,
+            "barcode": listing.gtin.map(|gtin| gtin.to_string()),
             "mapped_by": mapped_by,
             "parts": listing.mapping.parts().map(|found| parts(ledger, found)),
             "unmapped": why,

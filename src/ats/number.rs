@@ -117,7 +117,7 @@ fn listing_of(ledger: &Ledger, channel: u16, item: u32) -> Result<(u32, &Parts),
     let (number, first): (u32, &Listing) = live.next().ok_or(NoNumber::Gone)?;
     let parts = match &first.mapping {
         Mapping::Unmapped(why) => return Err(NoNumber::Unmapped(why.clone())),
-        Mapping::Automatic(parts) | Mapping::Manual(parts) => parts,
+        Mapping::Automatic(parts) | Mapping::Barcode(parts) | Mapping::Manual(parts) => parts,
     };
     if live.any(|(_, other)| other.mapping.parts() != Some(parts)) {
         return Err(NoNumber::Conflict);

@@ -10,7 +10,7 @@ use channelsync_contract::units::Units;
 use super::{ItemNumber, Level, NoNumber, effective, explain, number};
 use crate::ledger::{
     Change, ChannelSetup, Command, Counting, Entry, Happened, Ledger, ListingReport, LocationPair,
-    OrderReport, ReportLine, ReportRoute, Rules, Setup, Source, StockLine, decide, evolve,
+    MapRow, OrderReport, ReportLine, ReportRoute, Rules, Setup, Source, StockLine, decide, evolve,
 };
 
 const CHANNEL: &str = "shop";
@@ -86,6 +86,7 @@ impl World {
             listing: ListingId::new(listing),
             item: ItemId::new(format!("item-{listing}")),
             sku: Sku::new(sku),
+            gtin: None,
             unpushable: false,
             sells_without_limit: false,
         };
@@ -101,11 +102,12 @@ impl World {
                 .iter()
                 .map(|(sku, units)| (Sku::new(sku), *units))
                 .collect();
-            self.book(&Command::Map {
+            let listing = ListingId::new(listing);
+            self.book(&Command::Map(vec![MapRow {
                 channel,
-                listing: ListingId::new(listing),
+                listing,
                 parts,
-            });
+            }]));
         }
     }
 

@@ -143,6 +143,7 @@ mod tests {
                 listing: listing.clone(),
                 item: ItemId::new(format!("{number:013}")),
                 sku: sku.clone(),
+                gtin: None,
                 unpushable: false,
                 sells_without_limit: false,
             };

@@ -1,6 +1,6 @@
 //! A listing as the ledger keeps it.
 
-use channelsync_contract::ids::Sku;
+use channelsync_contract::ids::{Gtin, Sku};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -28,6 +28,8 @@ pub enum Mapping {
     Unmapped(String),
     /// Found by exact SKU.
     Automatic(Parts),
+    /// Found by barcode.
+    Barcode(Parts),
     /// Set by a person.
     Manual(Parts),
 }
@@ -37,7 +39,7 @@ impl Mapping {
     pub fn parts(&self) -> Option<&Parts> {
         match self {
             Self::Unmapped(_) => None,
-            Self::Automatic(parts) | Self::Manual(parts) => Some(parts),
+            Self::Automatic(parts) | Self::Barcode(parts) | Self::Manual(parts) => Some(parts),
         }
     }
 }
@@ -60,6 +62,8 @@ pub struct Listing {
     pub item: u32,
     /// The SKU text on the channel.
     pub sku: Sku,
+    /// Its barcode on the channel, where that is one.
+    pub gtin: Option<Gtin>,
     /// What it takes from stock.
     pub mapping: Mapping,
     /// What the channel said.

@@ -6,9 +6,11 @@
 mod listing;
 mod listings;
 mod mapping;
+mod skus;
 mod table;
 
 pub use listing::{Listing, ListingFlags, Mapping, Part, Parts, SkuIx};
 pub use listings::Listings;
-pub use mapping::{Automatic, automatic};
+pub use mapping::{Automatic, Claim, automatic};
+pub use skus::Skus;
 pub use table::{Key, Rows, Table};

@@ -41,7 +41,7 @@ impl<K, V> Default for Table<K, V> {
     }
 }
 
-fn hash(text: &str) -> u64 {
+pub(super) fn hash(text: &str) -> u64 {
     FixedState::with_seed(SEED).hash_one(text)
 }
 
@@ -198,7 +198,8 @@ impl<'de, K: Key + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for T
     }
 }
 
-/// Numbers of rows by a text that several of them may share; the rows hold the text.
+/// Numbers of rows by something that several of them may share; the rows hold it.
+/// Only its hash is looked at here.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shared {
     rows: HashTable<u32>,
@@ -212,28 +213,22 @@ impl Shared {
         }
     }
 
-    /// Adds a row under its present text.
-    pub(super) fn insert<'a>(&mut self, row: u32, text: impl Fn(u32) -> &'a str) {
-        let own = hash(text(row));
-        self.rows
-            .insert_unique(own, row, |other| hash(text(*other)));
+    /// Adds a row; `hash` gives that of any row's present text.
+    pub(super) fn insert(&mut self, row: u32, hash: impl Fn(u32) -> u64) {
+        let own = hash(row);
+        self.rows.insert_unique(own, row, |other| hash(*other));
     }
 
     /// Takes a row away from the text that it had.
-    pub(super) fn remove(&mut self, text: &str, row: u32) {
-        if let Ok(found) = self.rows.find_entry(hash(text), |other| *other == row) {
+    pub(super) fn remove(&mut self, hash: u64, row: u32) {
+        if let Ok(found) = self.rows.find_entry(hash, |other| *other == row) {
             found.remove();
         }
     }
 
-    /// Rows with a text, in no order.
-    pub(super) fn find<'a>(
-        &'a self,
-        wanted: &'a str,
-        text: impl Fn(u32) -> &'a str + 'a,
-    ) -> impl Iterator<Item = u32> + 'a {
-        let near = self.rows.iter_hash(hash(wanted)).copied();
-        near.filter(move |row| text(*row) == wanted)
+    /// Rows that may have a text of this hash, in no order; the caller compares.
+    pub(super) fn near(&self, hash: u64) -> impl Iterator<Item = u32> {
+        self.rows.iter_hash(hash).copied()
     }
 }
 

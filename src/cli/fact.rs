@@ -25,24 +25,22 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Mapped(channel, listing, parts, by) => {
             let by = match by {
                 MappedBy::Sku => "by SKU",
+                MappedBy::Barcode => "by barcode",
                 MappedBy::Person => "by a person",
             };
-            format!(
-                "listing {listing} on {channel} stands for {}, {by}",
-                parts_text(parts)
-            )
+            let parts = parts_text(parts);
+            format!("listing {listing} on {channel} stands for {parts}, {by}")
         }
         Fact::Unmapped(channel, listing, why) => {
             format!("listing {listing} on {channel} stands for nothing: {why}")
         }
+        Fact::Barcode(sku, gtin, true) => format!("{sku} has barcode {gtin}"),
+        Fact::Barcode(sku, gtin, false) => format!("{sku} no longer has barcode {gtin}"),
         Fact::Order(known) => order(known),
         Fact::Line(known) => line(known),
         Fact::Shipment(channel, order, parcel) => {
-            format!(
-                "parcel {} of order {order} on {channel}: {}",
-                parcel.id,
-                shipment(parcel)
-            )
+            let (id, told) = (&parcel.id, shipment(parcel));
+            format!("parcel {id} of order {order} on {channel}: {told}")
         }
         Fact::Held(channel, order, Some(why)) => {
             format!("order {order} on {channel} is held: {why}")

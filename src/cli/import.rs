@@ -17,7 +17,7 @@ use super::session::Session;
 use super::table::{count, printable};
 
 /// Rows of one entry; the daemon takes no more.
-const CHUNK_ROWS_MAX: usize = 500;
+pub(super) const CHUNK_ROWS_MAX: usize = 500;
 const FILE_BYTES_MAX: u64 = 256 << 20;
 const SKU_BYTES_MAX: usize = 255;
 /// The ledger takes no more for one SKU at one location.
@@ -25,7 +25,6 @@ const UNITS_MAX: u32 = 1_000_000_000;
 /// Faults that are printed; the others are counted.
 const FAULTS_TOLD_MAX: usize = 50;
 const HEADER: [&str; 3] = ["sku", "location", "units"];
-const HEADER_HELP: &str = "the first line is `sku,location,units`";
 
 /// A row that can be booked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,7 +36,7 @@ struct Row {
 
 /// A place in the file that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Fault {
+pub(super) struct Fault {
     line: u64,
     column: &'static str,
     why: String,
@@ -119,7 +118,7 @@ fn halfway(failure: Failure, booked: u64, rows: usize) -> Failure {
     Failure::new(exit, error, help)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| {
         let error = format!("cannot read {}: {error}", file.display());
         Failure::usage(error, "name a CSV file that this user may read")
@@ -133,7 +132,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(failed)
 }
 
-fn told(file: &Path, faults: &[Fault]) -> Failure {
+pub(super) fn told(file: &Path, faults: &[Fault]) -> Failure {
     let found = count(to_u64(faults.len()), "fault", "faults");
     let mut error = format!("nothing was booked: {} has {found}", file.display());
     for fault in faults.iter().take(FAULTS_TOLD_MAX) {
@@ -156,7 +155,7 @@ fn parse(bytes: &[u8], locations: &[&str], counts: bool) -> Result<Vec<Row>, Vec
         .trim(csv::Trim::All)
         .from_reader(bytes);
     let places = match reader.byte_headers() {
-        Ok(header) => places(header).map_err(|fault| vec![fault])?,
+        Ok(header) => places(header, HEADER).map_err(|fault| vec![fault])?,
         Err(error) => return Err(vec![of_csv(&error)]),
     };
     let width = reader.byte_headers().map_or(0, csv::ByteRecord::len);
@@ -195,27 +194,31 @@ fn parse(bytes: &[u8], locations: &[&str], counts: bool) -> Result<Vec<Row>, Vec
 }
 
 /// Where each column of the header is.
-fn places(header: &csv::ByteRecord) -> Result<[usize; 3], Fault> {
+pub(super) fn places<const N: usize>(
+    header: &csv::ByteRecord,
+    wanted: [&'static str; N],
+) -> Result<[usize; N], Fault> {
+    let help = format!("the first line is `{}`", wanted.join(","));
     let names: Vec<String> = header
         .iter()
         .map(|name| String::from_utf8_lossy(name).to_lowercase())
         .collect();
     if names.iter().all(String::is_empty) {
-        return Err(fault(1, "", "the file is empty", HEADER_HELP));
+        return Err(fault(1, "", "the file is empty", help));
     }
-    if let Some(name) = names.iter().find(|name| !HEADER.contains(&name.as_str())) {
+    if let Some(name) = names.iter().find(|name| !wanted.contains(&name.as_str())) {
         let why = format!("unknown column {name:?}");
-        return Err(fault(1, "", why, HEADER_HELP));
+        return Err(fault(1, "", why, help));
     }
-    let mut places = [0; 3];
-    for (place, wanted) in places.iter_mut().zip(HEADER) {
+    let mut places = [0; N];
+    for (place, wanted) in places.iter_mut().zip(wanted) {
         let mut found = names.iter().enumerate().filter(|(_, name)| *name == wanted);
         match (found.next(), found.next()) {
             (Some((at, _)), None) => *place = at,
             (Some(_), Some(_)) => {
-                return Err(fault(1, wanted, "the header has it twice", HEADER_HELP));
+                return Err(fault(1, wanted, "the header has it twice", help));
             }
-            (None, _) => return Err(fault(1, wanted, "the header lacks it", HEADER_HELP)),
+            (None, _) => return Err(fault(1, wanted, "the header lacks it", help)),
         }
     }
     Ok(places)
@@ -261,9 +264,9 @@ fn row(
     }
 }
 
-type Wrong = (String, String);
+pub(super) type Wrong = (String, String);
 
-fn sku(text: Option<&str>) -> Result<&str, Wrong> {
+pub(super) fn sku(text: Option<&str>) -> Result<&str, Wrong> {
     let wrong = |why: &str, help: &str| Err((why.to_owned(), help.to_owned()));
     match text {
         None => wrong("it is not UTF-8", "save the file as UTF-8"),
@@ -321,7 +324,7 @@ fn units(text: Option<&str>, counts: bool) -> Result<u32, Wrong> {
     ))
 }
 
-fn fault(
+pub(super) fn fault(
     line: u64,
     column: &'static str,
     why: impl Into<String>,
@@ -341,7 +344,7 @@ fn twice(line: u64, first: u64) -> Fault {
     fault(line, "", why, "keep the one row that is right")
 }
 
-fn of_csv(error: &csv::Error) -> Fault {
+pub(super) fn of_csv(error: &csv::Error) -> Fault {
     let line = error.position().map_or(1, csv::Position::line);
     fault(
         line,
@@ -355,7 +358,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn to_u64(number: usize) -> u64 {
+pub(super) fn to_u64(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
 

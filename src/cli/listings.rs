@@ -42,8 +42,6 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
 }
 
 fn line(row: &Value) -> Vec<String> {
-    let parts = elements(&row["parts"]).iter();
-    let parts: Vec<String> = parts.map(|part| stands_for(&part[0], &part[1])).collect();
     let mut remarks: Vec<String> = row["unmapped"]
         .as_str()
         .map(str::to_owned)
@@ -62,14 +60,21 @@ fn line(row: &Value) -> Vec<String> {
         cell(&row["channel"]),
         cell(&row["listing"]),
         cell(&row["sku_on_channel"]),
-        if parts.is_empty() {
-            "-".to_owned()
-        } else {
-            parts.join(" + ")
-        },
+        stands_for_all(&row["parts"]),
         cell(&row["mapped_by"]),
         remarks.join(", "),
     ]
+}
+
+/// `2 × MUG + CUP`, or a dash for nothing.
+pub(super) fn stands_for_all(parts: &Value) -> String {
+    let parts = elements(parts).iter();
+    let parts: Vec<String> = parts.map(|part| stands_for(&part[0], &part[1])).collect();
+    if parts.is_empty() {
+        "-".to_owned()
+    } else {
+        parts.join(" + ")
+    }
 }
 
 fn stands_for(sku: &Value, units: &Value) -> String {

@@ -17,6 +17,7 @@ mod status;
 mod channels;
 mod listings;
 mod map;
+mod map_file;
 mod stock;
 mod import;
 mod orders;

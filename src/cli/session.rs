@@ -116,6 +116,18 @@ impl Session<'_, '_> {
         self.client().post(&path, command).await
     }
 
+    /// Has a command booked that is the same however often it is said, and tells what became of it.
+    pub(super) async fn order_and_tell(&mut self, command: &Value) -> Result<(), Failure> {
+        let answer = self.order(command).await?;
+        if self.common.json {
+            return self.console.json(&answer);
+        }
+        self.console.print(&match answer["entry"].as_u64() {
+            Some(entry) => format!("booked as entry {entry}"),
+            None => "nothing changed: it is so already".to_owned(),
+        })
+    }
+
     /// Has a command booked that happens once per id, and tells what became of it.
     pub(super) async fn order_once(&mut self, command: &Value, id: &str) -> Result<(), Failure> {
         let answer = self.order(command).await;

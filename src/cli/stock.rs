@@ -58,6 +58,17 @@ enum Command {
     Arrive(Line),
     /// Book units on their way as lost
     Lose(Line),
+    /// Tell the barcodes of a SKU (GTIN: 8, 12, 13 or 14 digits); listings that carry one map by it
+    Gtin {
+        /// Which
+        sku: String,
+        /// The barcodes
+        #[arg(required = true)]
+        gtins: Vec<String>,
+        /// It no longer has them
+        #[arg(long)]
+        remove: bool,
+    },
     /// Book a CSV file with the header `sku,location,units`: all of it, and the same file only once
     Import {
         /// The file
@@ -124,6 +135,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
         Some(Command::Send { line, to }) => shift(json!({ "send": to }), line, session).await?,
         Some(Command::Arrive(line)) => shift(json!("arrive"), line, session).await?,
         Some(Command::Lose(line)) => shift(json!("lose"), line, session).await?,
+        Some(Command::Gtin { sku, gtins, remove }) => {
+            let order = json!({ "kind": "barcodes", "sku": sku, "gtins": gtins, "has": !remove });
+            session.order_and_tell(&order).await?;
+        }
         Some(Command::Import { file, kind }) => import::run(&file, kind.counts, session).await?,
     }
     Ok(Exit::Ok)

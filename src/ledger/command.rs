@@ -1,8 +1,8 @@
 //! Commands: the only way to change anything.
 
 use channelsync_contract::ids::{
-    CallId, ChannelId, ChannelLocationId, ItemId, LineId, ListingId, LocationId, OrderId, Sku,
-    SlotKey,
+    CallId, ChannelId, ChannelLocationId, Gtin, ItemId, LineId, ListingId, LocationId, OrderId,
+    Sku, SlotKey,
 };
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::{Money, Units};
@@ -28,14 +28,23 @@ pub enum Command {
         /// All ids of the scan, once it is complete.
         complete: Option<Vec<ListingId>>,
     },
-    /// A person maps a listing; no parts returns it to automatic mapping.
-    Map {
+    /// A person maps listings: all or none.
+    Map(Vec<MapRow>),
+    /// Open lines stand from now on for what their listing stands for now.
+    Reapply {
         /// The channel.
         channel: ChannelId,
-        /// The listing.
-        listing: ListingId,
-        /// SKU and units each.
-        parts: Vec<(Sku, u32)>,
+        /// Only this one.
+        listing: Option<ListingId>,
+    },
+    /// A SKU has, or no longer has, these barcodes.
+    Barcodes {
+        /// Which.
+        sku: Sku,
+        /// The barcodes.
+        gtins: Vec<Gtin>,
+        /// Whether it has them.
+        has: bool,
     },
     /// Goods came in.
     Receive(StockLine),
@@ -142,6 +151,17 @@ pub enum Command {
     Park(Box<ParkedBytes>),
     /// A person dealt with parked bytes.
     Unpark(String),
+}
+
+/// What a person says a listing stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapRow {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The listing.
+    pub listing: ListingId,
+    /// SKU and units each; none returns it to automatic mapping.
+    pub parts: Vec<(Sku, u32)>,
 }
 
 /// What happens to units of the house at a location.
@@ -336,6 +356,9 @@ pub struct ListingReport {
     pub item: ItemId,
     /// The SKU text on the channel.
     pub sku: Sku,
+    /// Its barcode, where that is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gtin: Option<Gtin>,
     /// Its quantity cannot be set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpushable: bool,

@@ -6,7 +6,8 @@
 use std::fmt;
 
 use channelsync_contract::ids::{
-    CallId, ChannelId, ChannelLocationId, LineId, ListingId, LocationId, OrderId, Sku, SlotKey,
+    CallId, ChannelId, ChannelLocationId, Gtin, LineId, ListingId, LocationId, OrderId, Sku,
+    SlotKey,
 };
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::{Money, Units};
@@ -116,6 +117,8 @@ pub enum Fact {
     Mapped(ChannelId, ListingId, Vec<(Sku, u32)>, MappedBy),
     /// A listing stands for nothing, and why.
     Unmapped(ChannelId, ListingId, String),
+    /// A SKU has a barcode (true), or no longer has it.
+    Barcode(Sku, Gtin, bool),
     /// An order's header.
     Order(Box<OrderFact>),
     /// An order line as it stands now.
@@ -166,6 +169,8 @@ pub enum Fact {
 pub enum MappedBy {
     /// The exact SKU.
     Sku,
+    /// The barcode.
+    Barcode,
     /// A person.
     Person,
 }

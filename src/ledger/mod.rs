@@ -25,9 +25,9 @@ mod verify;
 pub use balance::{Balance, Stock};
 pub use channel::{Channel, Item, Restored, Stream, Wanted};
 pub use command::{
-    Change, Command, Happened, Hint, ListingReport, OrderReport, ParkedBytes, Polled, PutBack,
-    ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome, ShipLine,
-    ShownReport, Source, StockLine, StockMove,
+    Change, Command, Happened, Hint, ListingReport, MapRow, OrderReport, ParkedBytes, Polled,
+    PutBack, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome,
+    ShipLine, ShownReport, Source, StockLine, StockMove,
 };
 pub use decide::{Draft, decide};
 pub use entry::{

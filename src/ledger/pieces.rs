@@ -37,7 +37,8 @@ pub struct Stray(u16);
 impl Ledger {
     /// Takes the ledger apart, a piece at a time.
     pub fn into_pieces(mut self) -> impl Iterator<Item = Piece> {
-        let skus = cut(std::mem::take(&mut self.skus)).map(Piece::Skus);
+        let skus = std::mem::take(&mut self.skus).into_table();
+        let skus = cut(skus).map(Piece::Skus);
         let apart = |(number, channel): (u16, &mut Channel)| {
             let listings = std::mem::take(&mut channel.listings).into_table();
             let items = std::mem::take(&mut channel.items);

@@ -1,8 +1,8 @@
 //! The ledger: what all entries add up to.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use channelsync_contract::ids::{CallId, LocationId, Sku};
+use channelsync_contract::ids::{CallId, Gtin, LocationId, Sku};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::entry::Exception;
 use super::order::{Order, OrderRef, total};
 use super::push::Call;
 use super::setup::Setup;
-use crate::catalog::{SkuIx, Table};
+use crate::catalog::{SkuIx, Skus};
 
 /// Exceptions kept for people to look at; older ones remain in the journal.
 pub(super) const EXCEPTIONS_KEPT_MAX: usize = 1_000;
@@ -74,7 +74,9 @@ pub struct Ledger {
     /// Our locations, ever.
     pub locations: Vec<LocationId>,
     /// SKUs.
-    pub skus: Table<Sku, SkuRow>,
+    pub skus: Skus<SkuRow>,
+    /// Barcodes and the SKUs that have them.
+    pub gtins: BTreeSet<(Gtin, SkuIx)>,
     /// Channels, ever.
     pub channels: Vec<Channel>,
     /// Calls under way or in doubt.

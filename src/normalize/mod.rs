@@ -8,7 +8,7 @@ use channelsync_contract::order::{
     Hint, OrderSnapshot, Restock, RestockKind, SnapshotLine, SnapshotShipment,
 };
 use channelsync_contract::quantity::{PushOutcome, PushRow, Shown, ShownQuantity};
-use channelsync_contract::{Facet, Sku, Units};
+use channelsync_contract::{Facet, Gtin, Sku, Units};
 
 use crate::ledger::{
     self, ListingReport, OrderReport, PutBack, ReportLine, ReportRestock, ReportRoute,
@@ -111,6 +111,7 @@ pub fn listing(listing: ChannelListing) -> ListingReport {
         listing: listing.id,
         item: listing.item,
         sku: Sku::new(listing.sku.trim()),
+        gtin: listing.barcode.as_deref().and_then(Gtin::parse),
         unpushable: listing.unpushable.is_some(),
         sells_without_limit: listing.sells_without_limit,
     }

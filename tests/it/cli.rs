@@ -142,6 +142,87 @@ async fn listings_are_mapped_by_hand_and_back() {
 }
 
 #[tokio::test]
+async fn a_file_of_mappings_is_tried_booked_and_the_same_again() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock receive MUG-RED 10 --at main").await;
+    daemon.ok("stock receive BOX 9 --at main").await;
+    daemon.list_mugs().await;
+    daemon.buy("shopify-us", "450", "#1001", 3).await;
+    let exported = daemon.ok("map export").await;
+    insta::assert_snapshot!(exported, @r"
+        channel,listing,sku,units
+        shopify-eu,101,MUG-RED,1
+        shopify-us,101,MUG-RED,1
+        shopify-us,102,,
+        ");
+    let file = daemon.dir().join("map.csv");
+    let file = file.to_str().unwrap();
+    let written = daemon.ok(&format!("map export --output {file}")).await;
+    assert_eq!(written, format!("3 listings written to {file}\n"));
+    let import = format!("map import {file}");
+    let unchanged = "0 listings mapped, 3 were so before\n";
+    assert_eq!(
+        daemon.ok(&import).await,
+        unchanged,
+        "what is automatic stays so"
+    );
+    let changed = exported.replace("us,101,MUG-RED,1", "us,101,MUG-RED,2\nshopify-us,101,BOX,1");
+    std::fs::write(file, changed).unwrap();
+    insta::assert_snapshot!(daemon.ok(&format!("{import} --dry-run")).await, @r"
+        LINE  CHANNEL     LISTING  NOW      THEN               WAITING ORDERS BOOKED  OPEN ORDERS KEPT
+           3  shopify-us  101      MUG-RED  2 × MUG-RED + BOX                      0                 1
+        nothing was booked: of 3 listings 1 would change; open orders keep what they were booked as until `channelsync map --reapply`
+        ");
+    let before = daemon.head();
+    assert_eq!(
+        daemon.ok(&import).await,
+        "1 listing mapped, 2 were so before\n"
+    );
+    assert_eq!(daemon.ok(&import).await, unchanged);
+    assert_ne!(daemon.head(), before);
+    let dry = daemon.ok("map --dry-run --reapply shopify-us 101").await;
+    assert_eq!(dry, "1 open line would stand for something else\n");
+    let booked = daemon.ok("map --reapply shopify-us").await;
+    assert!(
+        booked.starts_with("1 open line booked anew by entry "),
+        "{booked}"
+    );
+    let again = daemon.ok("map --reapply shopify-us").await;
+    assert_eq!(
+        again,
+        "every open line stands for what its listing stands for\n"
+    );
+    std::fs::write(
+        file,
+        "channel,listing,sku,units\nshopify-us,9,BOX,1\nshopify-us,101,CUP,1\n",
+    )
+    .unwrap();
+    let (exit, _, err) = daemon.run(&import).await;
+    assert_eq!(exit, Exit::Usage);
+    assert!(
+        err.contains("line 2: unknown listing 9 on shopify-us"),
+        "{err}"
+    );
+    assert!(
+        err.contains("line 3: no stock was ever booked under SKU CUP"),
+        "{err}"
+    );
+}
+
+#[tokio::test]
+async fn a_barcode_with_a_wrong_digit_is_none() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock receive BOX 9 --at main").await;
+    let told = daemon.ok("stock gtin BOX 4006381333931").await;
+    assert!(told.starts_with("booked as entry "), "{told}");
+    let (exit, _, err) = daemon.run("stock gtin BOX 4006381333932").await;
+    assert_eq!(
+        (exit, head(&err)),
+        (Exit::Usage, "error: 4006381333932 is no barcode")
+    );
+}
+
+#[tokio::test]
 async fn an_order_is_shipped_by_its_name_where_that_is_clear() {
     let daemon = Daemon::start().await;
     daemon.ok("stock receive MUG-RED 10 --at main").await;

@@ -62,6 +62,7 @@ fn opening(at: Timestamp) -> Entry {
             listing: listing.clone(),
             item: ItemId::new(item),
             sku: sku.clone(),
+            gtin: None,
             unpushable: false,
             sells_without_limit: false,
         };

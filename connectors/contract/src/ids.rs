@@ -8,6 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+pub use crate::gtin::Gtin;
+
 macro_rules! string_id {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*

@@ -4,6 +4,7 @@
 //! reached, and one small trait per facet of a channel. Never here: a socket, a clock, a decision.
 
 pub mod connector;
+mod gtin;
 pub mod ids;
 pub mod listing;
 pub mod order;
@@ -18,7 +19,7 @@ pub mod webhook;
 
 pub use connector::{Capabilities, Connector, ConnectorError, Counting, NextStep, Probe};
 pub use ids::{
-    CallId, ChannelId, ChannelLocationId, ItemId, LineId, ListingId, LocationId, MerchantId,
+    CallId, ChannelId, ChannelLocationId, Gtin, ItemId, LineId, ListingId, LocationId, MerchantId,
     OrderId, Sku, SlotKey,
 };
 pub use order::{Changed, Facet, OrderSnapshot};

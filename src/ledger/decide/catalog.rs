@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use channelsync_contract::ids::{ChannelId, ListingId, Sku};
+use channelsync_contract::ids::{ChannelId, Gtin, ListingId, Sku};
 
 use super::super::channel::Channel;
-use super::super::command::ListingReport;
-use super::super::entry::{Fact, MappedBy};
-use super::super::order::OrderRef;
+use super::super::command::{ListingReport, MapRow};
+use super::super::entry::{Bucket, Fact, MappedBy};
+use super::super::order::{Line, OrderRef};
 use super::super::refusal::Refusal;
-use super::desk::Desk;
-use crate::catalog::{Automatic, Listing, Mapping, Part, Parts, automatic};
+use super::super::state::Ledger;
+use super::desk::{Desk, Spot};
+use crate::catalog::{Automatic, Claim, Listing, Mapping, Part, Parts, SkuIx, automatic};
 
 pub(super) fn list(
     desk: &mut Desk<'_>,
@@ -19,13 +20,16 @@ pub(super) fn list(
     complete: Option<&[ListingId]>,
 ) -> Result<(), Refusal> {
     let (number, known) = desk.channel(channel)?;
-    let texts: BTreeMap<&ListingId, &Sku> = reports
+    let texts: BTreeMap<&ListingId, &ListingReport> = reports
         .iter()
-        .map(|report| (&report.listing, &report.sku))
+        .map(|report| (&report.listing, report))
         .collect();
-    let mut carriers: BTreeMap<&Sku, BTreeSet<&ListingId>> = BTreeMap::new();
-    for (listing, sku) in &texts {
-        carriers.entry(sku).or_default().insert(listing);
+    let (mut skus, mut gtins) = (Carriers::new(), Carriers::new());
+    for (listing, report) in &texts {
+        skus.entry(&report.sku).or_default().insert(listing);
+        if let Some(gtin) = report.gtin {
+            gtins.entry(gtin).or_default().insert(listing);
+        }
     }
     for report in reports {
         let before = known.listings.get(report.listing.as_str());
@@ -35,15 +39,38 @@ pub(super) fn list(
         }
     }
     for report in reports {
-        let mapped = known.listings.get(report.listing.as_str());
-        let is_mapped = mapped.is_some_and(|listing| listing.mapping.parts().is_some());
-        let mut claims = claims(known, &report.sku, carriers.get(&report.sku));
-        let text = |listing: &ListingId| texts.get(listing).copied();
-        claims.retain(|listing| text(listing).is_none_or(|sku| *sku == report.sku));
-        if !is_mapped {
-            decide_mapping(desk, number, &report.listing, &report.sku, claims.len());
+        let mut same_sku = carriers(known, known.listings.with_sku(report.sku.as_str()));
+        same_sku.extend(skus.get(&report.sku).into_iter().flatten().copied());
+        same_sku.retain(|listing| texts.get(listing).is_none_or(|now| now.sku == report.sku));
+        let mut same_gtin = BTreeSet::new();
+        if let Some(gtin) = report.gtin {
+            same_gtin = carriers(known, known.listings.with_gtin(gtin));
+            same_gtin.extend(gtins.get(&gtin).into_iter().flatten().copied());
+            same_gtin
+                .retain(|listing| texts.get(listing).is_none_or(|now| now.gtin == report.gtin));
         }
-        unmap_rivals(desk, known, &claims, &report.listing);
+        let mapped = known.listings.get(report.listing.as_str());
+        if mapped.is_none_or(|listing| listing.mapping.parts().is_none()) {
+            let found = found(
+                desk,
+                &report.sku,
+                report.gtin,
+                (same_sku.len(), same_gtin.len()),
+            );
+            set_mapping(
+                desk,
+                number,
+                &report.listing,
+                (&report.sku, report.gtin),
+                found,
+            );
+        }
+        unmap_rivals(desk, known, &same_sku, &report.listing, |mapping| {
+            matches!(mapping, Mapping::Automatic(_))
+        });
+        unmap_rivals(desk, known, &same_gtin, &report.listing, |mapping| {
+            matches!(mapping, Mapping::Barcode(_))
+        });
     }
     if let Some(all) = complete {
         let all: BTreeSet<&ListingId> = all.iter().collect();
@@ -60,45 +87,44 @@ pub(super) fn list(
 fn differs(channel: &Channel, before: &Listing, report: &ListingReport) -> bool {
     let flags = before.flags;
     before.sku != report.sku
+        || before.gtin != report.gtin
         || *channel.items.key(before.item) != report.item
         || flags.gone
         || flags.unpushable != report.unpushable
         || flags.sells_without_limit != report.sells_without_limit
 }
 
-/// All listings of the channel that carry a SKU text, those just reported included.
-fn claims(
-    channel: &Channel,
-    sku: &Sku,
-    reported: Option<&BTreeSet<&ListingId>>,
-) -> BTreeSet<ListingId> {
-    let known = channel.listings.with_sku(sku.as_str());
-    let known = known.filter(|number| !channel.listings.at(*number).flags.gone);
-    let known = known.map(|number| channel.listings.key(number).clone());
-    known
-        .chain(reported.into_iter().flatten().map(|id| (*id).clone()))
-        .collect()
+/// Listings by a text that they carry.
+type Carriers<'a, T> = BTreeMap<T, BTreeSet<&'a ListingId>>;
+
+/// Of these listings, those that the channel still lists.
+fn carriers(channel: &Channel, numbers: impl Iterator<Item = u32>) -> BTreeSet<&ListingId> {
+    let listed = numbers.filter(|number| !channel.listings.at(*number).flags.gone);
+    listed.map(|number| channel.listings.key(number)).collect()
 }
 
-/// Two listings with one SKU text: neither maps by itself.
+/// Two listings with one text: neither maps by it.
 fn unmap_rivals(
     desk: &mut Desk<'_>,
     channel: &Channel,
-    claims: &BTreeSet<ListingId>,
+    carriers: &BTreeSet<&ListingId>,
     newcomer: &ListingId,
+    is_by_text: fn(&Mapping) -> bool,
 ) {
-    if claims.len() < 2 {
+    if carriers.len() < 2 {
         return;
     }
-    for rival in claims.iter().filter(|rival| *rival != newcomer) {
+    for rival in carriers.iter().filter(|rival| **rival != newcomer) {
         let Some(listing) = channel.listings.get(rival.as_str()) else {
             continue;
         };
-        if let (Mapping::Automatic(_), Automatic::None(why)) = (
-            &listing.mapping,
-            automatic(listing.sku.as_str(), true, claims.len()),
-        ) {
-            let fact = Fact::Unmapped(channel.id.clone(), rival.clone(), why);
+        if is_by_text(&listing.mapping) {
+            let text = match (&listing.mapping, listing.gtin) {
+                (Mapping::Barcode(_), Some(gtin)) => format!("barcode {gtin}"),
+                _ => format!("SKU {}", listing.sku),
+            };
+            let why = format!("{} listings of the channel carry {text}", carriers.len());
+            let fact = Fact::Unmapped(channel.id.clone(), (*rival).clone(), why);
             if !desk.facts.contains(&fact) {
                 desk.facts.push(fact);
             }
@@ -106,62 +132,142 @@ fn unmap_rivals(
     }
 }
 
-fn decide_mapping(
+/// What the texts of a listing say, with how many listings of its channel carry each.
+fn found(
+    desk: &Desk<'_>,
+    sku: &Sku,
+    gtin: Option<Gtin>,
+    (same_sku, same_gtin): (usize, usize),
+) -> Automatic {
+    let text = sku.as_str();
+    let known = desk.ledger.sku_ix(text).is_some() || desk.fresh.contains(sku);
+    let sku = Claim {
+        text,
+        listings: same_sku,
+        skus: usize::from(known),
+    };
+    let barcode = gtin.map(|gtin| Claim {
+        text: gtin,
+        listings: same_gtin,
+        skus: desk.owners(gtin).len(),
+    });
+    let near = desk.ledger.skus.near(text).map(Sku::as_str);
+    automatic(sku, near, barcode)
+}
+
+/// Books what the texts of a listing say.
+fn set_mapping(
     desk: &mut Desk<'_>,
     channel: u16,
     listing: &ListingId,
-    sku: &Sku,
-    claims: usize,
+    (sku, gtin): (&Sku, Option<Gtin>),
+    found: Automatic,
 ) {
-    let known = desk.ledger.sku_ix(sku.as_str()).is_some() || desk.fresh.contains(sku);
     let id = desk.ledger.channel(channel).id.clone();
-    match automatic(sku.as_str(), known, claims) {
-        Automatic::Exact => {
-            let number = desk.sku(sku);
-            let parts = Parts::from_elem(
-                Part {
-                    sku: number,
-                    per: 1,
-                },
-                1,
-            );
-            let before = desk.ledger.channel(channel).listings.get(listing.as_str());
-            if before.is_some_and(|before| before.mapping == Mapping::Automatic(parts.clone())) {
-                return;
-            }
-            let fact = vec![(sku.clone(), 1)];
-            desk.facts
-                .push(Fact::Mapped(id, listing.clone(), fact, MappedBy::Sku));
-            book_waiting(desk, channel, listing, &parts);
+    let before = desk.ledger.channel(channel).listings.get(listing.as_str());
+    let before = before.map(|before| &before.mapping);
+    let (sku, by) = match found {
+        Automatic::Exact => (desk.sku(sku), MappedBy::Sku),
+        Automatic::Barcode => {
+            let owners = gtin.map(|gtin| desk.owners(gtin)).unwrap_or_default();
+            let owner = owners.first().expect("a barcode that maps has an owner");
+            (*owner, MappedBy::Barcode)
         }
         Automatic::None(why) => {
-            let before = desk.ledger.channel(channel).listings.get(listing.as_str());
             let same = Mapping::Unmapped(why.clone());
-            if before.is_none_or(|before| before.mapping != same) {
+            if before != Some(&same) {
                 desk.facts.push(Fact::Unmapped(id, listing.clone(), why));
+            }
+            return;
+        }
+    };
+    let parts = Parts::from_elem(Part { sku, per: 1 }, 1);
+    let mapping = match by {
+        MappedBy::Barcode => Mapping::Barcode(parts.clone()),
+        MappedBy::Sku | MappedBy::Person => Mapping::Automatic(parts.clone()),
+    };
+    if before == Some(&mapping) {
+        return;
+    }
+    let fact = vec![(desk.sku_id(sku).clone(), 1)];
+    desk.facts.push(Fact::Mapped(id, listing.clone(), fact, by));
+    book_waiting(desk, channel, listing, &parts);
+}
+
+/// Maps a known listing by what its texts say now.
+fn map_by_texts(desk: &mut Desk<'_>, number: u16, listing: &ListingId) {
+    let channel = desk.ledger.channel(number);
+    let Some(row) = channel.listings.get(listing.as_str()) else {
+        return;
+    };
+    let same_sku = carriers(channel, channel.listings.with_sku(row.sku.as_str())).len();
+    let same_gtin = row
+        .gtin
+        .map(|gtin| carriers(channel, channel.listings.with_gtin(gtin)).len());
+    let found = found(desk, &row.sku, row.gtin, (same_sku, same_gtin.unwrap_or(0)));
+    set_mapping(desk, number, listing, (&row.sku, row.gtin), found);
+}
+
+/// A SKU has barcodes from now on, or no longer; listings that carry them map anew.
+pub(super) fn barcodes(
+    desk: &mut Desk<'_>,
+    sku: &Sku,
+    gtins: &[Gtin],
+    has: bool,
+) -> Result<(), Refusal> {
+    let Some(number) = desk.ledger.sku_ix(sku.as_str()) else {
+        return Err(Refusal::UnknownSku(sku.clone()));
+    };
+    for gtin in gtins {
+        if desk.owners(*gtin).contains(&number) == has {
+            continue;
+        }
+        desk.gtins.insert((*gtin, number), has);
+        desk.facts.push(Fact::Barcode(sku.clone(), *gtin, has));
+        for at in (0_u16..).take(desk.ledger.channels.len()) {
+            let channel = desk.ledger.channel(at);
+            for listing in carriers(channel, channel.listings.with_gtin(*gtin)) {
+                let row = channel.listings.get(listing.as_str());
+                let by_itself = |row: &Listing| {
+                    matches!(row.mapping, Mapping::Unmapped(_) | Mapping::Barcode(_))
+                };
+                if row.is_some_and(by_itself) {
+                    map_by_texts(desk, at, listing);
+                }
             }
         }
     }
+    Ok(())
 }
 
-pub(super) fn map(
-    desk: &mut Desk<'_>,
-    channel: &ChannelId,
-    listing: &ListingId,
-    parts: &[(Sku, u32)],
-) -> Result<(), Refusal> {
+pub(super) fn map(desk: &mut Desk<'_>, row: &MapRow) -> Result<(), Refusal> {
+    let MapRow {
+        channel,
+        listing,
+        parts,
+    } = row;
     let (number, known) = desk.channel(channel)?;
     let Some(row) = known.listings.get(listing.as_str()) else {
         return Err(Refusal::UnknownListing(channel.clone(), listing.clone()));
     };
     if parts.is_empty() {
-        let claims = claims(known, &row.sku, None).len();
-        decide_mapping(desk, number, listing, &row.sku, claims);
+        map_by_texts(desk, number, listing);
         return Ok(());
     }
+    let resolved = resolve(desk.ledger, parts)?;
+    if row.mapping != Mapping::Manual(resolved.clone()) {
+        let fact = (channel.clone(), listing.clone(), parts.clone());
+        desk.facts
+            .push(Fact::Mapped(fact.0, fact.1, fact.2, MappedBy::Person));
+        book_waiting(desk, number, listing, &resolved);
+    }
+    Ok(())
+}
+
+fn resolve(ledger: &Ledger, parts: &[(Sku, u32)]) -> Result<Parts, Refusal> {
     let mut resolved = Parts::new();
     for (sku, per) in parts {
-        let Some(sku) = desk.ledger.sku_ix(sku.as_str()) else {
+        let Some(sku) = ledger.sku_ix(sku.as_str()) else {
             return Err(Refusal::UnknownSku(sku.clone()));
         };
         if *per == 0 || resolved.iter().any(|part| part.sku == sku) {
@@ -170,11 +276,51 @@ pub(super) fn map(
         }
         resolved.push(Part { sku, per: *per });
     }
-    if row.mapping != Mapping::Manual(resolved.clone()) {
-        let fact = (channel.clone(), listing.clone(), parts.to_vec());
-        desk.facts
-            .push(Fact::Mapped(fact.0, fact.1, fact.2, MappedBy::Person));
-        book_waiting(desk, number, listing, &resolved);
+    Ok(resolved)
+}
+
+/// Lets open lines stand for what their listing stands for now.
+///
+/// A line of which units left, or were withheld, stays as it is: they were units of the SKUs that it
+/// was booked with, and may come back as these.
+pub(super) fn reapply(
+    desk: &mut Desk<'_>,
+    channel: &ChannelId,
+    listing: Option<&ListingId>,
+) -> Result<(), Refusal> {
+    let (number, known) = desk.channel(channel)?;
+    if let Some(listing) = listing
+        && known.listings.get(listing.as_str()).is_none()
+    {
+        return Err(Refusal::UnknownListing(channel.clone(), listing.clone()));
+    }
+    for (order, _, row) in known.orders.iter() {
+        let moves = |line: &Line| {
+            let own = line.listing.as_ref()?;
+            let is_meant = listing.is_none_or(|listing| listing == own);
+            let untouched = line.gone().is_zero() && line.withheld.is_zero();
+            let parts = known.listings.get(own.as_str())?.mapping.parts()?;
+            let differs = line.parts.as_ref().is_some_and(|before| before != parts);
+            (is_meant && untouched && differs && line.is_open()).then_some(parts)
+        };
+        if !row.lines.iter().any(|line| moves(line).is_some()) {
+            continue;
+        }
+        let work = desk.known_work(OrderRef {
+            channel: number,
+            order,
+        });
+        for at in desk.lines(work).collect::<Vec<_>>() {
+            let Some(parts) = moves(desk.line(at)) else {
+                continue;
+            };
+            for held in desk.line(at).held.clone() {
+                let to = Spot::At(held.location, Bucket::Available);
+                desk.unhold(at, held.sku, held.location, held.units, to);
+            }
+            desk.line_mut(at).parts = Some(parts.clone());
+        }
+        desk.booked.push(work);
     }
     Ok(())
 }
@@ -213,16 +359,28 @@ fn book_waiting(desk: &mut Desk<'_>, channel: u16, listing: &ListingId, parts: &
 }
 
 impl Desk<'_> {
+    /// SKUs that have a barcode.
+    fn owners(&self, gtin: Gtin) -> Vec<SkuIx> {
+        let all = (gtin, SkuIx(0))..=(gtin, SkuIx(u32::MAX));
+        let known = self.ledger.gtins.range(all.clone());
+        let known = known.filter(|known| self.gtins.get(known) != Some(&false));
+        let new = self.gtins.range(all).filter(|(_, has)| **has);
+        let owners: BTreeSet<SkuIx> = known
+            .chain(new.map(|(new, _)| new))
+            .map(|(_, sku)| *sku)
+            .collect();
+        owners.into_iter().collect()
+    }
+
     /// Maps the listings that carry a SKU which stock was booked under for the first time.
     pub(super) fn map_fresh(&mut self) {
         for sku in self.fresh.clone() {
             for number in (0_u16..).take(self.ledger.channels.len()) {
                 let channel = self.ledger.channel(number);
-                let claims = claims(channel, &sku, None);
-                for listing in &claims {
+                for listing in carriers(channel, channel.listings.with_sku(sku.as_str())) {
                     let row = channel.listings.get(listing.as_str());
                     if row.is_some_and(|row| row.mapping.parts().is_none()) {
-                        decide_mapping(self, number, listing, &sku, claims.len());
+                        map_by_texts(self, number, listing);
                     }
                 }
             }

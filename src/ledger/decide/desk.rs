@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
+use channelsync_contract::ids::{ChannelId, Gtin, LocationId, OrderId, Sku};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 use smallvec::SmallVec;
@@ -51,6 +51,8 @@ pub(super) struct Desk<'a> {
     /// Where something became available and older needs may be waiting.
     pub(super) gained: BTreeSet<(SkuIx, LocIx)>,
     pub(super) fresh: Vec<Sku>,
+    /// Barcodes that SKUs have, or no longer have, from this entry on.
+    pub(super) gtins: BTreeMap<(Gtin, SkuIx), bool>,
     /// Orders with lines that a mapping just booked.
     pub(super) booked: Vec<usize>,
     /// A poll's progress, worth an entry only beside other news unless told so.
@@ -73,6 +75,7 @@ impl<'a> Desk<'a> {
             works: Vec::new(),
             gained: BTreeSet::new(),
             fresh: Vec::new(),
+            gtins: BTreeMap::new(),
             booked: Vec::new(),
             polled: None,
             serves: BTreeMap::new(),

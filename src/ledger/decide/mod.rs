@@ -58,13 +58,13 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
         } => {
             catalog::list(&mut desk, channel, listings, complete.as_deref())?;
         }
-        Command::Map {
-            channel,
-            listing,
-            parts,
-        } => {
-            catalog::map(&mut desk, channel, listing, parts)?;
+        Command::Map(rows) => rows
+            .iter()
+            .try_for_each(|row| catalog::map(&mut desk, row))?,
+        Command::Reapply { channel, listing } => {
+            catalog::reapply(&mut desk, channel, listing.as_ref())?;
         }
+        Command::Barcodes { sku, gtins, has } => catalog::barcodes(&mut desk, sku, gtins, *has)?,
         Command::Receive(line) => once(&mut desk, &line.id, command, |desk| {
             stock::receive(desk, line)
         })?,

@@ -75,12 +75,14 @@ pub(super) fn list(ledger: &mut Ledger, at: u16, report: &ListingReport) {
     let number = channel.listings.entry(&report.listing, || Listing {
         item,
         sku: Sku::new(""),
+        gtin: None,
         mapping: Mapping::Unmapped("not looked at yet".to_owned()),
         flags: ListingFlags::default(),
         mapped_seq: 0,
     });
     let (before, mapping) = channel.listings.change(number, |listing| {
         listing.sku = report.sku.clone();
+        listing.gtin = report.gtin;
         listing.flags = ListingFlags {
             unpushable: report.unpushable,
             sells_without_limit: report.sells_without_limit,

@@ -212,6 +212,7 @@ fn learn(
                 .collect();
             let mapping = match by {
                 MappedBy::Sku => Mapping::Automatic(parts),
+                MappedBy::Barcode => Mapping::Barcode(parts),
                 MappedBy::Person => Mapping::Manual(parts),
             };
             catalog::map(ledger, channel, listing, &mapping, touched);
@@ -219,6 +220,14 @@ fn learn(
         Fact::Unmapped(channel, listing, why) => {
             let mapping = Mapping::Unmapped(why.clone());
             catalog::map(ledger, channel, listing, &mapping, touched);
+        }
+        Fact::Barcode(sku, gtin, has) => {
+            let known = (*gtin, named.sku(ledger, sku));
+            if *has {
+                ledger.gtins.insert(known);
+            } else {
+                ledger.gtins.remove(&known);
+            }
         }
         Fact::Order(order) => orders::head(of(ledger, &order.channel), order, seq),
         Fact::Line(line) => orders::set_line(ledger, line, named, touched),

@@ -117,7 +117,7 @@ fn place(world: &mut World, words: &Words<'_>) {
 fn list(world: &mut World, channel: &str, listing: &str) {
     let known = world.ledger.channel_named(channel);
     if known.is_some_and(|known| known.listings.find(listing).is_none()) {
-        let command = world.listing(channel, listing, listing);
+        let command = world.listing(channel, listing, (listing, None));
         world.book(&command).unwrap();
     }
 }

@@ -1,10 +1,10 @@
 //! What people at our desk say: settings, mappings, stock, parcels.
 
-use channelsync_contract::ids::{ChannelId, LineId, ListingId, LocationId, OrderId, Sku};
+use channelsync_contract::ids::{ChannelId, Gtin, LineId, ListingId, LocationId, OrderId, Sku};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
-use super::super::command::{Command, ShipLine, StockLine, StockMove};
+use super::super::command::{Command, MapRow, ShipLine, StockLine, StockMove};
 use super::super::setup::Counting;
 use super::language::{Told, Words, number};
 use super::world::{START, World};
@@ -14,9 +14,10 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
         "channel" => channel(world, words),
         "list" => {
             let (channel, listing) = (words.word(1), words.word(2));
-            world.listing(channel, listing, words.option("sku").unwrap_or(listing))
+            let sku = words.option("sku").unwrap_or(listing);
+            world.listing(channel, listing, (sku, words.option("barcode")))
         }
-        "map" => Command::Map {
+        "map" => Command::Map(vec![MapRow {
             channel: ChannelId::new("us"),
             listing: ListingId::new(words.word(1)),
             parts: words
@@ -24,6 +25,18 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
                 .iter()
                 .map(|(sku, per)| (Sku::new(sku), number(per)))
                 .collect(),
+        }]),
+        "reapply" => Command::Reapply {
+            channel: ChannelId::new("us"),
+            listing: words.plain.get(1).map(ListingId::new),
+        },
+        "gtin" | "ungtin" => Command::Barcodes {
+            sku: Sku::new(words.word(1)),
+            gtins: words.plain[2..]
+                .iter()
+                .map(|text| Gtin::parse(text).unwrap())
+                .collect(),
+            has: words.word(0) == "gtin",
         },
         "receive" => Command::Receive(stock_line(world, words, words.word(1), words.number(2))),
         "count" => Command::Count(stock_line(world, words, words.word(1), words.number(2))),

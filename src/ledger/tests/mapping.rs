@@ -226,6 +226,23 @@ fn a_booked_line_keeps_what_it_was_booked_as() {
     ");
 }
 
+fn mappings(world: &super::world::World) -> String {
+    let ledger = &world.ledger;
+    let listings = ledger.channels[0].listings.iter();
+    let lines = listings.map(|(_, id, listing)| {
+        let (parts, by) = match &listing.mapping {
+            Mapping::Unmapped(why) => return format!("{id}: {why}"),
+            Mapping::Automatic(parts) => (parts, "SKU"),
+            Mapping::Barcode(parts) => (parts, "barcode"),
+            Mapping::Manual(parts) => (parts, "person"),
+        };
+        let parts = parts.iter();
+        let parts = parts.map(|part| format!("{} × {}", part.per, ledger.sku_id(part.sku)));
+        format!("{id}: {} by {by}", parts.collect::<Vec<_>>().join(" + "))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// R52
 #[test]
 fn two_listings_of_one_sku_text_map_neither() {
@@ -237,26 +254,16 @@ fn two_listings_of_one_sku_text_map_neither() {
         list us M4 sku=
         list us M5 sku=CUP
     ");
-    let mappings = |world: &super::world::World| {
-        let listings = world.ledger.channels[0].listings.iter();
-        let lines = listings.map(|(_, id, listing)| match &listing.mapping {
-            Mapping::Unmapped(why) => format!("{id}: {why}"),
-            Mapping::Automatic(parts) | Mapping::Manual(parts) => {
-                format!("{id}: {} SKU", parts.len())
-            }
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    };
     assert_snapshot!(mappings(&world), @r"
     M1: 2 listings of the channel carry SKU MUG
     M2: 2 listings of the channel carry SKU MUG
-    M3: no stock was ever booked under SKU mug
+    M3: no stock was ever booked under SKU mug, MUG differs in case
     M4: the listing has no SKU on the channel
     M5: no stock was ever booked under SKU CUP
     ");
     // One scan in which the first takes another text leaves the second alone with it.
     let report = |listing, sku| {
-        let Command::Listings { listings, .. } = world.listing("us", listing, sku) else {
+        let Command::Listings { listings, .. } = world.listing("us", listing, (sku, None)) else {
             panic!("no listings");
         };
         listings[0].clone()
@@ -269,9 +276,88 @@ fn two_listings_of_one_sku_text_map_neither() {
     world.book(&scan).unwrap();
     assert_snapshot!(mappings(&world), @r"
     M1: no stock was ever booked under SKU RED
-    M2: 1 SKU
-    M3: no stock was ever booked under SKU mug
+    M2: 1 × MUG by SKU
+    M3: no stock was ever booked under SKU mug, MUG differs in case
     M4: the listing has no SKU on the channel
     M5: no stock was ever booked under SKU CUP
+    ");
+}
+
+/// R50
+#[test]
+fn a_listing_without_a_known_sku_maps_by_its_barcode_when_one_sku_has_it() {
+    let world = run("
+        receive MUG 5
+        receive CUP 5
+        list us A sku= barcode=73513537
+        list us B sku=mug barcode=4006381333931
+        list us C sku=CUP barcode=4006381333931
+        list us D sku=OTHER barcode=036000291452
+        order O1 A 2
+        gtin MUG 73513537
+        gtin CUP 036000291452
+        list us E sku= barcode=0036000291452
+    ");
+    assert_snapshot!(mappings(&world), @r"
+    A: 1 × MUG by barcode
+    B: no stock was ever booked under SKU mug, MUG differs in case; no SKU has barcode 04006381333931
+    C: 1 × CUP by SKU
+    D: 2 listings of the channel carry barcode 00036000291452
+    E: the listing has no SKU on the channel; 2 listings of the channel carry barcode 00036000291452
+    ");
+    let text = print::ledger(&world.ledger).join("\n");
+    assert!(
+        text.contains("O1 A  open 2  held main 2"),
+        "the waiting order booked itself: {text}"
+    );
+}
+
+/// R52
+#[test]
+fn a_barcode_of_two_skus_maps_nothing_until_one_gives_it_up() {
+    let mut world = run("
+        receive MUG 5
+        receive CUP 5
+        gtin MUG 73513537
+        list us A sku= barcode=73513537
+        gtin CUP 73513537
+        gtin CUP 73513537
+        gtin BOX 73513537
+    ");
+    assert_snapshot!(world.out.join("\n"), @r"
+    line 6 books nothing
+    line 7 refused: no stock was ever booked under SKU BOX
+    ");
+    assert_snapshot!(
+        mappings(&world),
+        @"A: the listing has no SKU on the channel; 2 SKUs have barcode 00000073513537"
+    );
+    super::language::obey(&mut world, 8, "ungtin MUG 73513537");
+    assert_snapshot!(mappings(&world), @"A: 1 × CUP by barcode");
+}
+
+#[test]
+fn open_lines_move_to_the_present_mapping_in_one_entry_when_told_to() {
+    assert_snapshot!(replay("
+        receive MUG 6
+        receive RED 5
+        receive BOX 9
+        order A1 MUG 2
+        order A3 MUG 3
+        fulfill A3 MUG 1
+        order A2 MUG 4
+        map MUG RED=1 BOX=2
+        reapply CUP
+        reapply MUG
+        reapply
+    "), @r"
+    line 9 refused: unknown listing CUP on us
+    line 11 books nothing
+    MUG  main  available 3  committed 2
+    RED  main  committed 5
+    BOX  main  committed 9
+    A1 MUG  open 2  held RED main 2  held BOX main 4
+    A3 MUG  open 2  held main 2  fulfilled 1
+    A2 MUG  open 4  held RED main 3  held BOX main 5  owed RED 1  owed BOX 3
     ");
 }

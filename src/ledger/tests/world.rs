@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use channelsync_contract::ids::{ChannelId, ChannelLocationId, ItemId, ListingId, LocationId, Sku};
+use channelsync_contract::ids::{
+    ChannelId, ChannelLocationId, Gtin, ItemId, ListingId, LocationId, Sku,
+};
 use channelsync_contract::time::Timestamp;
 
 use super::super::command::{Change, Command, Happened, ListingReport, OrderReport, Source};
@@ -153,13 +155,19 @@ impl World {
         Command::Configure(Box::new(self.setup.clone()))
     }
 
-    pub(super) fn listing(&self, channel: &str, listing: &str, sku: &str) -> Command {
+    pub(super) fn listing(
+        &self,
+        channel: &str,
+        listing: &str,
+        (sku, barcode): (&str, Option<&str>),
+    ) -> Command {
         Command::Listings {
             channel: ChannelId::new(channel),
             listings: vec![ListingReport {
                 listing: ListingId::new(listing),
                 item: ItemId::new(listing),
                 sku: Sku::new(sku),
+                gtin: barcode.and_then(Gtin::parse),
                 unpushable: false,
                 sells_without_limit: false,
             }],

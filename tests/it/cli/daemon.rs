@@ -234,6 +234,7 @@ impl Daemon {
                 listing: (*listing).into(),
                 item: (*item).into(),
                 sku: (*sku).into(),
+                gtin: None,
                 unpushable: false,
                 sells_without_limit: false,
             };

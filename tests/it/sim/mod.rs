@@ -6,6 +6,7 @@
 //! every step of it.
 
 mod audit;
+mod kits;
 mod machine;
 mod merchant;
 mod orders_in;

@@ -15,7 +15,7 @@ const fn ms(ms: u64) -> Duration {
 }
 
 /// Counts of SKUs by their place in the catalogue, all the same.
-async fn count(scene: &Scene, id: &str, skus: std::ops::Range<usize>, units: u32) {
+pub(super) async fn count(scene: &Scene, id: &str, skus: std::ops::Range<usize>, units: u32) {
     let variants = &scene.machine.shops[0].variants;
     let line = |sku: usize| StockLine {
         id: String::new(),
@@ -29,7 +29,7 @@ async fn count(scene: &Scene, id: &str, skus: std::ops::Range<usize>, units: u32
 }
 
 /// One shop with one location.
-fn one_shop(skus: u32) -> Plan {
+pub(super) fn one_shop(skus: u32) -> Plan {
     let mut plan = Plan::calm();
     plan.size = Demo {
         shops: 1,
