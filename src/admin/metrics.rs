@@ -188,7 +188,7 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
 }
 
 fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
-    let (mut work, mut behind) = (Vec::new(), Vec::new());
+    let (mut work, mut behind, mut expiring) = (Vec::new(), Vec::new(), Vec::new());
     let (mut calls, mut events) = (Vec::new(), Vec::new());
     for Seen {
         labels,
@@ -208,6 +208,9 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
             let age = admin.clock.now().since(to).as_secs();
             behind.push((labels.clone(), age));
         }
+        if let Some(left) = channel.transport.stats().token_expires_in {
+            expiring.push((labels.clone(), left.as_secs()));
+        }
         for (outcome, number) in outcomes(channel) {
             calls.push((with("outcome", outcome), number));
         }
@@ -225,6 +228,11 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
             name: "orders_behind_seconds",
             help: "age of the time orders are known to",
             rows: Rows::Gauges(behind),
+        },
+        Family {
+            name: "token_expires_seconds",
+            help: "how long the token at hand is still valid",
+            rows: Rows::Gauges(expiring),
         },
         Family {
             name: "calls",

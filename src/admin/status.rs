@@ -117,6 +117,7 @@ pub(super) fn channel_status(name: &str, channel: &AdminChannel, counts: Channel
         },
         "waiting": stats.waiting,
         "breaker": stats.breaker.to_string(),
+        "token_expires_secs": stats.token_expires_in.map(|left| left.as_secs()),
         "last_error": stats.last_error.map(|error| error.text),
     })
 }

@@ -66,6 +66,7 @@ pub(super) fn fact(fact: &Fact) -> String {
         }
         Fact::CaughtUp(channel) => format!("{channel} was looked at whole and may be written"),
         Fact::Unparked(id) => format!("{id} is no longer parked"),
+        Fact::Erased(id) => format!("{id} was erased"),
         Fact::Exception(known) => exception(known),
         Fact::Done(id, _) => format!("done: {id}"),
         Fact::Intent(..)

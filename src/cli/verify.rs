@@ -14,7 +14,7 @@ use super::failure::{Exit, Failure};
 use super::session::Session;
 use super::table::{cell, count, elements};
 use crate::bookkeeper::{OpenError, replay, write_piece};
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Entry, Fact, Ledger};
 use crate::settings::Config;
 use crate::store::Head;
 use crate::store::journal_file::{JournalOptions, JournalReader};
@@ -144,13 +144,22 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
         ));
     }
     let bar = console.bar("entries", reader.head().seq);
+    let mut erased = 0;
+    let mut look = |entry: &Entry| {
+        bar.set_position(entry.seq);
+        let is_erasure = |fact: &&Fact| matches!(fact, Fact::Erased(_));
+        erased += entry.facts.iter().filter(is_erasure).count();
+    };
     let read = |from, bytes| reader.read(from, bytes);
     let mut ledger = Ledger::default();
     if let Some(snapshot) = snapshot {
         let seq = snapshot.head.seq;
         let (then, head) = replay(&read, ledger, |entry| {
-            bar.set_position(entry.seq);
-            entry.seq <= seq
+            let is_before = entry.seq <= seq;
+            if is_before {
+                look(entry);
+            }
+            is_before
         })?;
         let of_this = head == Some(snapshot.head);
         let (then, is_same) = compare(then, snapshot);
@@ -164,10 +173,20 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
         ledger = then;
     }
     let (ledger, _) = replay(&read, ledger, |entry| {
-        bar.set_position(entry.seq);
+        look(entry);
         true
     })?;
     bar.finish_and_clear();
+    if erased > 0 {
+        let erased = count(
+            u64::try_from(erased).unwrap_or(u64::MAX),
+            "delivery",
+            "deliveries",
+        );
+        report
+            .notes
+            .push(format!("parked and erased on a privacy request: {erased}"));
+    }
     report.entries = ledger.seq;
     report.last_at = ledger.at.to_string();
     if ledger.seq != reader.head().seq {

@@ -84,6 +84,37 @@ impl Park {
     }
 }
 
+impl Park {
+    /// Whether parked bytes mention one of these texts. Bytes that nothing opens any more might.
+    ///
+    /// # Errors
+    /// When they cannot be read now.
+    pub(super) fn mentions(&self, id: &str, texts: &[String]) -> Result<bool, ParkedError> {
+        match self.0.read(id) {
+            Ok(Some(bytes)) => Ok(texts.iter().any(|text| mentions(&bytes, text))),
+            Ok(None) => Ok(false),
+            Err(ParkedError::Sealed { .. } | ParkedError::KeyGone { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether the text stands in the bytes as a word of its own, in capitals or not: order 17 is not
+/// mentioned by order 1712.
+fn mentions(bytes: &[u8], text: &str) -> bool {
+    let text = text.as_bytes();
+    if text.is_empty() || text.len() > bytes.len() {
+        return false;
+    }
+    let is_word = |at: Option<&u8>| at.is_some_and(u8::is_ascii_alphanumeric);
+    (0..=bytes.len() - text.len()).any(|at| {
+        let end = at + text.len();
+        bytes[at..end].eq_ignore_ascii_case(text)
+            && !(at > 0 && is_word(bytes.get(at - 1)))
+            && !is_word(bytes.get(end))
+    })
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -148,5 +179,47 @@ impl Feed {
             () = called => true,
             () = self.clock.sleep(pause) => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::SeededRng;
+    use crate::store::sealed::{SealKey, Vault};
+
+    #[test]
+    fn a_buyer_is_found_in_sealed_bytes_by_id_and_address_and_by_nothing_near() {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = Vault {
+            merchant: "acme".to_owned(),
+            key: Arc::new(SealKey::from_bytes([7; 32])),
+            rng: Arc::new(SeededRng::new(1)),
+        };
+        let files = ParkedFiles::open(&dir.path().join("parked"), vault, 1 << 20).unwrap();
+        let park = Park(Arc::new(files));
+        let body = br#"{"id":1712,"email":"A.Buyer@example.com","phone":"+15550100""#;
+        let channel = ChannelId::new("us");
+        let kept = park.keep(&channel, ("orders/create", "cut off".to_owned()), body);
+        let id = kept.unwrap().id;
+        for (text, found) in [
+            ("1712", true),
+            ("a.buyer@example.com", true),
+            ("+15550100", true),
+            ("17", false),
+            ("712", false),
+            ("buyer@example.co", false),
+            ("other@example.com", false),
+            ("", false),
+        ] {
+            let texts = ["nobody".to_owned(), text.to_owned()];
+            assert_eq!(park.mentions(&id, &texts).unwrap(), found, "{text}");
+        }
+        assert!(!park.mentions("us-gone", &["1712".to_owned()]).unwrap());
+        std::fs::remove_file(dir.path().join("parked-keys").join(&id)).unwrap();
+        assert!(
+            park.mentions(&id, &[]).unwrap(),
+            "what nothing opens may mention anybody"
+        );
     }
 }

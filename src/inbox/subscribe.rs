@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use channelsync_contract::Timestamp;
 use channelsync_contract::connector::{ConnectorError, Webhooks};
 use channelsync_contract::webhook::Subscription;
 use tokio_util::sync::CancellationToken;
@@ -17,10 +18,14 @@ pub async fn run(feed: &Feed, address: String, stop: CancellationToken) {
         return;
     };
     let mut failures = 0;
+    // When all of them were last seen to stand.
+    let mut stood = None;
     loop {
-        let pause = match keep(feed, webhooks.as_ref(), &address).await {
+        let looked = feed.clock.now();
+        let pause = match keep(feed, webhooks.as_ref(), &address, stood).await {
             Ok(()) => {
                 failures = 0;
+                stood = Some(looked);
                 feed.succeeded("subscriptions");
                 LOOK_EVERY
             }
@@ -35,7 +40,13 @@ pub async fn run(feed: &Feed, address: String, stop: CancellationToken) {
     }
 }
 
-async fn keep(feed: &Feed, webhooks: &dyn Webhooks, address: &str) -> Result<(), ConnectorError> {
+/// Looks, creates what is missing, and has what nobody told of in between polled.
+async fn keep(
+    feed: &Feed,
+    webhooks: &dyn Webhooks,
+    address: &str,
+    stood: Option<Timestamp>,
+) -> Result<(), ConnectorError> {
     let standing = webhooks.subscriptions().await?;
     let (mut created, mut failed) = (0, None);
     let mut missing = Vec::from(webhooks.topics());
@@ -52,8 +63,24 @@ async fn keep(feed: &Feed, webhooks: &dyn Webhooks, address: &str) -> Result<(),
     feed.board
         .subscribed(webhooks.topics().len() - missing.len() + created);
     if created > 0 {
-        tracing::info!(channel = %feed.channel, created, "webhook subscriptions created");
+        // The poll begins at its cursor, which is before any of this.
         feed.poll_now.notify_one();
+        let topics = missing.join(", ");
+        match stood {
+            Some(since) => {
+                feed.board.count(
+                    "subscriptions_recreated",
+                    u64::try_from(created).unwrap_or(u64::MAX),
+                );
+                tracing::warn!(
+                    channel = %feed.channel, topics, blind_since = %since,
+                    "webhook subscriptions were gone and are made anew; what happened meanwhile is polled"
+                );
+            }
+            None => {
+                tracing::info!(channel = %feed.channel, topics, "webhook subscriptions created");
+            }
+        }
     }
     failed.map_or(Ok(()), Err)
 }

@@ -213,6 +213,9 @@ async fn take(feed: &Feed, headers: &HeaderMap, body: &Bytes) -> Reply {
                 .pause(Some("the app was uninstalled on the channel".to_owned()));
             return Reply::Taken;
         }
+        Content::Erase(of) => return erase(feed, Some(&of), id).await,
+        Content::EraseAll => return erase(feed, None, id).await,
+        Content::Disclose(of) => return disclose(feed, &of).await,
         Content::Quantity(_) | Content::Nothing => return Reply::Taken,
     };
     let (channel, source) = (feed.channel.clone(), Source::Webhook);
@@ -225,6 +228,74 @@ async fn take(feed: &Feed, headers: &HeaderMap, body: &Bytes) -> Reply {
         polled: None,
     };
     book(feed, Command::Report(happened), id).await
+}
+
+/// Forgets what mentions one of these texts, or all of the channel. The fact is durable before the
+/// bytes go, so that no end in between leaves a book that misses them.
+async fn erase(feed: &Feed, of: Option<&[String]>, cause: String) -> Reply {
+    let found = match feed.mentioning(of).await {
+        Ok(found) => found,
+        Err(reply) => return reply,
+    };
+    feed.board.count("erasures_asked", 1);
+    if found.is_empty() {
+        return Reply::Taken;
+    }
+    let reply = book(feed, Command::Erase(found.clone()), cause).await;
+    if reply != Reply::Taken {
+        return reply;
+    }
+    for id in &found {
+        if let Err(error) = feed.park.0.delete(id) {
+            tracing::error!(channel = %feed.channel, parked = id, %error, "erased bytes are still there, the next start deletes them");
+        }
+    }
+    tracing::warn!(channel = %feed.channel, count = found.len(), "parked deliveries were erased on a privacy request");
+    Reply::Taken
+}
+
+/// A person must answer the buyer; what is kept is named to them.
+async fn disclose(feed: &Feed, of: &[String]) -> Reply {
+    match feed.mentioning(Some(of)).await {
+        Ok(found) => {
+            feed.board.count("disclosures_asked", 1);
+            tracing::warn!(
+                channel = %feed.channel, parked = found.join(", "),
+                "a buyer asks what is kept: answer within 30 days, `channelsync parked show` gives it"
+            );
+            Reply::Taken
+        }
+        Err(reply) => reply,
+    }
+}
+
+impl Feed {
+    /// Ids of this channel's parked bytes that mention one of these texts; without texts all. What
+    /// cannot be opened might, and is named too.
+    async fn mentioning(&self, texts: Option<&[String]>) -> Result<Vec<String>, Reply> {
+        let channel = self.channel.clone();
+        let read = self.book.read(move |ledger| {
+            let parked = ledger.parked.values();
+            let own = parked.filter(|bytes| bytes.channel == channel);
+            own.map(|bytes| bytes.id.clone()).collect::<Vec<String>>()
+        });
+        let mut ids = read.await.map_err(|_| Reply::Later)?;
+        if let Some(texts) = texts {
+            let mut found = Vec::new();
+            for id in ids {
+                match self.park.mentions(&id, texts) {
+                    Ok(true) => found.push(id),
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::error!(channel = %self.channel, parked = id, %error, "parked bytes cannot be searched");
+                        return Err(Reply::Later);
+                    }
+                }
+            }
+            ids = found;
+        }
+        Ok(ids)
+    }
 }
 
 async fn park(feed: &Feed, what: &str, why: String, bytes: &[u8]) -> Reply {

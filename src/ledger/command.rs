@@ -151,6 +151,8 @@ pub enum Command {
     Park(Box<ParkedBytes>),
     /// A person dealt with parked bytes.
     Unpark(String),
+    /// Parked bytes must be forgotten; those that are not there already are.
+    Erase(Vec<String>),
 }
 
 /// What a person says a listing stands for.

@@ -157,6 +157,8 @@ pub enum Fact {
     Parked(Box<ParkedBytes>),
     /// It was dealt with.
     Unparked(String),
+    /// It was forgotten because its channel had to ask for that; its bytes are gone for good.
+    Erased(String),
     /// Something a person should look at.
     Exception(Exception),
     /// A command that must not be carried out twice: its id, and a mark of its content.

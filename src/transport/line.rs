@@ -84,6 +84,7 @@ impl Line {
             waiting: queue.waiting(),
             breaker: queue.breaker.state(),
             buckets: buckets.collect(),
+            token_expires_in: None,
             last_error: figures.last_error.clone(),
         }
     }

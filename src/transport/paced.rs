@@ -51,7 +51,10 @@ impl Paced {
 
     /// What happened so far, and what is the state now.
     pub fn stats(&self) -> Stats {
-        self.line.stats()
+        Stats {
+            token_expires_in: self.tokens.expires_in(),
+            ..self.line.stats()
+        }
     }
 
     /// Lets nothing leave any more. Calls that wait come back as not sent; what is under way goes on.

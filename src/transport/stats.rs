@@ -3,6 +3,8 @@
 //! Every call of a connector ends in exactly one of the outcomes; a caller that gave up counts
 //! nowhere. Texts name a status or a cause, never a body, a header or a query.
 
+use std::time::Duration;
+
 use channelsync_contract::{CallError, Response, Timestamp};
 
 use super::breaker;
@@ -24,6 +26,8 @@ pub struct Stats {
     pub breaker: breaker::State,
     /// One per rate limit, in the account's order.
     pub buckets: Vec<BucketStats>,
+    /// How long the token at hand is still valid; none where it does not expire or there is none.
+    pub token_expires_in: Option<Duration>,
     /// The last thing that went wrong.
     pub last_error: Option<LastError>,
 }

@@ -79,6 +79,13 @@ impl Tokens {
         Ok(token)
     }
 
+    /// How long the token at hand is still valid, down to zero; none where it does not expire or none
+    /// was asked for yet.
+    pub(super) fn expires_in(&self) -> Option<Duration> {
+        let at = self.kept().token.as_ref()?.expires_at?;
+        Some(at.saturating_sub(self.clock.uptime()))
+    }
+
     /// Another token than number `used`, which the channel refused.
     ///
     /// # Errors

@@ -7,6 +7,8 @@ mod backup;
 mod credentials;
 mod daemon;
 mod metrics;
+mod privacy;
+mod subscriptions;
 
 pub(crate) use daemon::Daemon;
 

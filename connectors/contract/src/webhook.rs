@@ -58,6 +58,12 @@ pub enum Content {
     Listings,
     /// The channel ended our access.
     Uninstalled,
+    /// A buyer's data must be forgotten: whatever mentions one of these texts.
+    Erase(Vec<String>),
+    /// All buyers' data of the channel must be forgotten.
+    EraseAll,
+    /// A buyer asks what is kept: whatever mentions one of these texts.
+    Disclose(Vec<String>),
     /// Nothing for us: answered and forgotten.
     Nothing,
 }

@@ -71,6 +71,9 @@ fn content(topic: &str, body: &Value, test: bool) -> Option<Content> {
         }
         "products/create" | "products/update" | "products/delete" => Content::Listings,
         "app/uninstalled" => Content::Uninstalled,
+        "customers/redact" => Content::Erase(buyer(body, "orders_to_redact")?),
+        "customers/data_request" => Content::Disclose(buyer(body, "orders_requested")?),
+        "shop/redact" => Content::EraseAll,
         _ if topic.starts_with("fulfillment_orders/") => {
             // Only a split names the order, in the part that remains; most name just themselves.
             let order = &body["remaining_fulfillment_order"]["order_id"];
@@ -78,6 +81,24 @@ fn content(topic: &str, body: &Value, test: bool) -> Option<Content> {
         }
         _ => Content::Nothing,
     })
+}
+
+/// What a buyer's data can be found by: ids of customer and orders, address, number. None where the
+/// body names nobody.
+fn buyer(body: &Value, orders: &str) -> Option<Vec<String>> {
+    let customer = body.get("customer")?;
+    let ids = [customer.get("id")].into_iter().flatten();
+    let orders = body.get(orders).and_then(Value::as_array);
+    let ids = ids.chain(orders.into_iter().flatten());
+    let mut found: Vec<String> = ids
+        .filter_map(Value::as_u64)
+        .map(|id| id.to_string())
+        .collect();
+    for name in ["email", "phone"] {
+        let text = customer.get(name).and_then(Value::as_str);
+        found.extend(text.filter(|text| !text.is_empty()).map(str::to_owned));
+    }
+    (!found.is_empty()).then_some(found)
 }
 
 fn fetch(id: String, version: Option<Timestamp>) -> Hint {

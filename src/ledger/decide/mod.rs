@@ -148,6 +148,10 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
                 desk.facts.push(Fact::Parked(bytes.clone()));
             }
         }
+        Command::Erase(ids) => {
+            let known = ids.iter().filter(|id| ledger.parked.contains_key(*id));
+            desk.facts.extend(known.cloned().map(Fact::Erased));
+        }
         Command::Unpark(id) => {
             if !ledger.parked.contains_key(id) {
                 return Err(Refusal::NotParked(id.clone()));

@@ -280,7 +280,7 @@ fn learn(
         Fact::Parked(bytes) => {
             ledger.parked.insert(bytes.id.clone(), (**bytes).clone());
         }
-        Fact::Unparked(id) => {
+        Fact::Unparked(id) | Fact::Erased(id) => {
             ledger.parked.remove(id);
         }
         Fact::Exception(exception) => {

@@ -76,6 +76,20 @@ fn a_fixed_token_is_never_asked_for() {
 }
 
 #[test]
+fn how_long_a_token_lasts_is_told_down_to_zero() {
+    let world = world();
+    assert_eq!(world.tokens.expires_in(), None);
+    world.current("one 100");
+    for (later, left) in [(0, 100), (70, 30), (29, 1), (500, 0)] {
+        world.clock.advance(Duration::from_secs(later));
+        let expected = Some(Duration::from_secs(left));
+        assert_eq!(world.tokens.expires_in(), expected, "{later} s later");
+    }
+    world.current("two 100");
+    assert_eq!(world.tokens.expires_in(), Some(Duration::from_secs(100)));
+}
+
+#[test]
 fn a_token_is_kept_until_80_percent_of_its_life() {
     let world = world();
     assert_eq!(world.current("one 100"), "one");

@@ -17,6 +17,7 @@ use channelsync::channels;
 use channelsync::cli::{self, Cli, Console, Exit};
 use channelsync::daemon::{open_key, vault};
 use channelsync::edge::{Edge, serve};
+use channelsync::inbox::{Feed, Park};
 use channelsync::ledger::{
     Change, Command, Happened, Ledger, ListingReport, OrderReport, ParkedBytes, ReportLine, Source,
 };
@@ -28,7 +29,8 @@ use channelsync::store::parked::ParkedFiles;
 use channelsync::store::snapshot;
 use channelsync::transport::Paced;
 use channelsync_contract::ports::{Clock as _, Rng, Spawn as _};
-use channelsync_contract::transport::{CallError, Request, Response, Transport};
+use channelsync_contract::transport::{CallError, Request, Response, Secret, Transport};
+use channelsync_contract::webhook::SigningSecret;
 use channelsync_contract::{Counting, Timestamp, Units};
 use clap::Parser as _;
 use tempfile::TempDir;
@@ -197,6 +199,31 @@ impl Daemon {
         let (exit, out, err) = self.run(line).await;
         assert_eq!((exit, err.as_str()), (Exit::Ok, ""), "{line}");
         out
+    }
+
+    /// The inbox of `shopify-us`, whose deliveries are signed with a secret.
+    pub(crate) fn feed(&self, secret: &str) -> Feed {
+        let settings = channelsync_shopify::Settings {
+            shop: "acme-us.myshopify.com".to_owned(),
+            base_url: None,
+            credentials: channelsync_shopify::Credentials::AccessToken(Secret::new("shpat_1")),
+            webhook_secrets: vec![SigningSecret::new(Secret::new(secret))],
+        };
+        Feed {
+            channel: "shopify-us".into(),
+            connector: Arc::new(channelsync_shopify::connect(settings, Arc::new(Nobody))),
+            book: self.book.clone(),
+            clock: self.clock.clone(),
+            rng: self.rng.clone(),
+            board: Board::default(),
+            park: Park(self.parked.clone()),
+            poll_now: Arc::default(),
+            scan_now: Arc::default(),
+            poll_interval: Duration::from_secs(60),
+            poll_overlap: Duration::from_secs(600),
+            scan_interval: Duration::from_secs(3_600),
+            read_rows_max: 1_000,
+        }
     }
 
     pub(crate) fn dir(&self) -> &Path {

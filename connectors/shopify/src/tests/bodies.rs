@@ -93,6 +93,9 @@ fn meaning(topic: &str, body: &Value) -> String {
             Content::Quantity(item) => format!("quantity {item}"),
             Content::Listings => "listings".to_owned(),
             Content::Uninstalled => "uninstalled".to_owned(),
+            Content::Erase(of) => format!("erase {}", of.join(" ")),
+            Content::EraseAll => "erase all".to_owned(),
+            Content::Disclose(of) => format!("disclose {}", of.join(" ")),
             Content::Nothing => "nothing".to_owned(),
         },
         Err(error) => error.why,
@@ -209,7 +212,22 @@ fn every_topic_says_where_to_look() {
         ),
         ("products/delete", json!({"id": 1}), "listings"),
         ("app/uninstalled", json!({"id": 1}), "uninstalled"),
-        ("shop/redact", json!({"shop_id": 1}), "nothing"),
+        ("shop/redact", json!({"shop_id": 1}), "erase all"),
+        (
+            "customers/redact",
+            json!({"customer": {"id": 7, "email": "a@b.c", "phone": null}, "orders_to_redact": [1, 2]}),
+            "erase 7 1 2 a@b.c",
+        ),
+        (
+            "customers/data_request",
+            json!({"customer": {"id": 7}, "orders_requested": [1], "data_request": {"id": 9}}),
+            "disclose 7 1",
+        ),
+        (
+            "customers/redact",
+            json!({"customer": {}}),
+            "no id in the body",
+        ),
     ] {
         assert_eq!(meaning(topic, &body), expected, "{topic} {body}");
     }
