@@ -83,12 +83,8 @@ fn summary(config: &Config) -> Value {
 }
 
 fn text(summary: &Value) -> String {
-    let mut text = if summary["ok"] == true {
-        "ok"
-    } else {
-        "the files are right"
-    }
-    .to_owned();
+    let found = summary["ok"] == false;
+    let mut text = if found { "the files are right" } else { "ok" }.to_owned();
     for merchant in super::table::elements(&summary["merchants"]) {
         let channels = super::table::elements(&merchant["channels"]);
         let locations = super::table::elements(&merchant["locations"]).len();
