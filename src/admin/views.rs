@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::ats::number;
 use crate::catalog::{Mapping, Parts, SkuIx};
-use crate::ledger::{Channel, Exception, Ledger, SlotState};
+use crate::ledger::{Channel, Exception, Ledger, Line, ReportState, SlotState};
 
 /// A page of rows and where the next begins.
 pub(super) struct Page {
@@ -129,6 +129,59 @@ pub(super) fn orders(channel: &Channel, cut: Cut, open: bool) -> Page {
     })
 }
 
+/// Lines that can leave now, with where and by when; one row for each location.
+pub(super) fn to_ship(ledger: &Ledger, channel: &Channel, cut: Cut) -> Page {
+    let page = cut.page(channel.orders.len(), |at| {
+        let order = channel.orders.at(at);
+        let rows: Vec<Value> = order
+            .lines
+            .iter()
+            .flat_map(|line| to_ship_of(ledger, channel, at, line))
+            .collect();
+        (!rows.is_empty()).then_some(Value::Array(rows))
+    });
+    let rows = page.rows.into_iter().flat_map(|rows| match rows {
+        Value::Array(rows) => rows,
+        _ => Vec::new(),
+    });
+    Page {
+        rows: rows.collect(),
+        next: page.next,
+    }
+}
+
+fn to_ship_of(ledger: &Ledger, channel: &Channel, at: u32, line: &Line) -> Vec<Value> {
+    let order = channel.orders.at(at);
+    let mut left = order.to_ship(line);
+    let known = line.listing.as_ref();
+    let known = known.and_then(|listing| channel.listings.get(listing.as_str()));
+    let mut rows = Vec::new();
+    // The listing units of a kit lie where its first part does.
+    let Some(part) = line.parts.iter().flatten().next() else {
+        return rows;
+    };
+    for held in line.held.iter().filter(|held| held.sku == part.sku) {
+        let units = left.min(Units(held.units.0.checked_div(part.per).unwrap_or(0)));
+        left = left.minus(units);
+        if !units.is_zero() {
+            rows.push(json!({
+                "ship_by": order.ship_by.map(|by| by.to_string()),
+                "acknowledge_by": order.acknowledge_by.map(|by| by.to_string()),
+                "placed_at": order.placed_at.to_string(),
+                "channel": channel.id,
+                "order": channel.orders.key(at),
+                "name": order.name,
+                "line": line.id,
+                "listing": line.listing,
+                "sku": known.map(|known| &known.sku),
+                "location": ledger.location_id(held.location),
+                "units": units,
+            }));
+        }
+    }
+    rows
+}
+
 pub(super) fn slots(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
     let channel = ledger.channel(number_of_channel);
     cut.page(channel.items.len(), |item| {
@@ -198,6 +251,20 @@ pub(super) fn parked(ledger: &Ledger, merchant: &str, most: usize) -> Vec<Value>
                     "channelsync map --merchant {merchant} set {} {listing} SKU", channel.id
                 ),
             }));
+        }
+        for (number, shipment) in channel.unsettled() {
+            if let ReportState::Refused(why) = &shipment.state {
+                let (order, id) = (channel.orders.key(number), &shipment.id);
+                rows.push(json!({
+                    "kind": "shipment", "channel": channel.id, "order": order, "shipment": id,
+                    "why": why,
+                    "release": format!(
+                        "channelsync orders --merchant {merchant} report {order} --channel {} \
+                         --shipment {id}",
+                        channel.id
+                    ),
+                }));
+            }
         }
         for (number, item, row) in channel.items.iter() {
             for (place, state) in &row.slots {

@@ -21,6 +21,7 @@ mod map_file;
 mod stock;
 mod import;
 mod orders;
+mod parcels;
 mod ship;
 mod parked;
 mod explain;

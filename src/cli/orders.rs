@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::client::query;
 use super::failure::{Exit, Failure};
+use super::parcels;
 use super::session::{List, Session};
 use super::ship;
 use super::table::{Column, cell, elements, table};
@@ -30,8 +31,18 @@ enum Command {
         /// The channel's id of the order, or its name such as `#1001`
         order: String,
     },
-    /// Record that a parcel left
+    /// Record that a parcel left, or the parcels of a file; the channel is told of it
     Ship(ship::Args),
+    /// Set the carrier's number of a parcel; the channel is told of it
+    Tracking(ship::TrackArgs),
+    /// Report a parked parcel again, or take it back
+    Report(ship::ReportArgs),
+    /// Hold an order back: it keeps its units and does not leave
+    Hold(ship::HoldArgs),
+    /// Let a held order go
+    Release(ship::OrderArgs),
+    /// Write a list for the warehouse
+    Export(parcels::Export),
 }
 
 const LIST: List = List {
@@ -71,7 +82,12 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
                 session.console.print(&text(&order))?;
             }
         }
-        Some(Command::Ship(args)) => ship::run(args, session).await?,
+        Some(Command::Ship(args)) => return ship::run(args, session).await,
+        Some(Command::Tracking(args)) => ship::track(args, session).await?,
+        Some(Command::Report(args)) => ship::report(args, session).await?,
+        Some(Command::Hold(args)) => ship::hold(args, session).await?,
+        Some(Command::Release(args)) => ship::release(args, session).await?,
+        Some(Command::Export(args)) => parcels::export(args, session).await?,
     }
     Ok(Exit::Ok)
 }
@@ -88,8 +104,14 @@ fn state(order: &Value) -> String {
         .iter()
         .any(|line| line["unmapped"] == true);
     let open = if is("open") { "open" } else { "closed" };
+    let hold = order["hold"].as_str().map(|why| format!("held: {why}"));
+    let on_hold = elements(&order["lines"])
+        .iter()
+        .any(|line| line["on_hold"].as_u64().is_some_and(|units| units > 0));
     let words = [
         (true, open),
+        (hold.is_some(), hold.as_deref().unwrap_or_default()),
+        (on_hold, "held by the channel"),
         (is("test"), "test, never booked"),
         (is("cancelled"), "cancelled"),
         (unmapped, "parked: a listing is unmapped"),
@@ -141,8 +163,9 @@ fn text(order: &Value) -> String {
             cell(&line["entry"]),
         ]
     });
+    let parcels = parcels_text(order);
     format!(
-        "order {} ({}) on {}\nplaced {}, version {}, entry {}\n{}\n\n{}",
+        "order {} ({}) on {}\nplaced {}, version {}, entry {}\n{}\n\n{}{parcels}",
         cell(&order["name"]),
         cell(&order["order"]),
         cell(&order["channel"]),
@@ -152,6 +175,37 @@ fn text(order: &Value) -> String {
         state(order),
         table(&columns, lines.collect()),
     )
+}
+
+/// The parcels of ours below the lines; nothing where there is none.
+fn parcels_text(order: &Value) -> String {
+    let parcels = elements(&order["shipments"]);
+    if parcels.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        Column::Text("SHIPMENT"),
+        Column::Text("FROM"),
+        Column::Text("HOLDS"),
+        Column::Text("NUMBER"),
+        Column::Text("REPORT"),
+    ];
+    let rows = parcels.iter().map(|parcel| {
+        let lines = elements(&parcel["lines"]).iter();
+        let lines = lines.map(|line| format!("{}={}", cell(&line["line"]), cell(&line["units"])));
+        let state = match parcel["why"].as_str() {
+            Some(why) => format!("{}: {why}", cell(&parcel["state"])),
+            None => cell(&parcel["state"]),
+        };
+        vec![
+            cell(&parcel["shipment"]),
+            cell(&parcel["from"]),
+            lines.collect::<Vec<_>>().join(" "),
+            cell(&parcel["tracking"]),
+            state,
+        ]
+    });
+    format!("\n{}", table(&columns, rows.collect()))
 }
 
 #[cfg(test)]

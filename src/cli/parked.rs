@@ -90,6 +90,10 @@ fn line(row: &Value) -> Vec<String> {
             let (listing, orders) = (cell(&row["listing"]), cell(&row["orders"]));
             format!("listing {listing}, orders waiting: {orders}")
         }
+        Some("shipment") => {
+            let (order, shipment) = (cell(&row["order"]), cell(&row["shipment"]));
+            format!("report of {shipment}, order {order}")
+        }
         _ => format!("slot {}", cell(&row["slot"])),
     };
     vec![

@@ -1,14 +1,17 @@
-//! `orders ship`: a parcel left.
+//! `orders ship`: a parcel left. And what people say of orders and parcels later.
 
 use serde_json::{Value, json};
 
-use super::failure::Failure;
+use std::path::Path;
+
+use super::failure::{Exit, Failure};
+use super::parcels;
 use super::session::Session;
 use super::table::cell;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// The channel's id of the order, or its name such as `#1001`
+    /// The channel's id of the order, its name such as `#1001`, or a CSV file of parcels
     order: String,
     /// Where the order is, if several channels have one of that name
     #[arg(long, value_name = "CHANNEL")]
@@ -30,9 +33,125 @@ pub(super) struct Args {
     id: Option<String>,
 }
 
-pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+#[derive(clap::Args, Debug)]
+pub(super) struct OrderArgs {
+    /// The channel's id of the order, or its name such as `#1001`
+    order: String,
+    /// Where the order is, if several channels have one of that name
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct TrackArgs {
+    #[command(flatten)]
+    order: OrderArgs,
+    /// The parcel, as `orders show` names it
+    #[arg(long, value_name = "ID")]
+    shipment: String,
+    /// The carrier's number
+    #[arg(long)]
+    number: String,
+    /// The carrier
+    #[arg(long)]
+    company: Option<String>,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    order: OrderArgs,
+    /// The parcel, as `orders show` names it
+    #[arg(long, value_name = "ID")]
+    shipment: String,
+    /// It never left: its units are committed again
+    #[arg(long)]
+    taken_back: bool,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct HoldArgs {
+    #[command(flatten)]
+    order: OrderArgs,
+    /// Why
+    #[arg(long)]
+    reason: String,
+}
+
+/// Books what a person says of a parcel's number.
+pub(super) async fn track(args: TrackArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let act = json!({ "act": "track", "number": args.number, "company": args.company });
+    say(
+        &args.order,
+        "shipment",
+        (Some(&args.shipment), act),
+        session,
+    )
+    .await
+}
+
+/// Lets a refused report go, or takes its parcel back.
+pub(super) async fn report(args: ReportArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let act = if args.taken_back {
+        "take_back"
+    } else {
+        "again"
+    };
+    let act = json!({ "act": act });
+    say(
+        &args.order,
+        "shipment",
+        (Some(&args.shipment), act),
+        session,
+    )
+    .await
+}
+
+/// Holds an order back.
+pub(super) async fn hold(args: HoldArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let act = json!({ "reason": args.reason });
+    say(&args.order, "hold", (None, act), session).await
+}
+
+/// Lets a held order go.
+pub(super) async fn release(args: OrderArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let act = json!({ "reason": null });
+    say(&args, "hold", (None, act), session).await
+}
+
+async fn say(
+    at: &OrderArgs,
+    kind: &str,
+    (shipment, mut command): (Option<&str>, Value),
+    session: &mut Session<'_, '_>,
+) -> Result<(), Failure> {
+    let (channel, order) = find(at, session).await?;
+    command["kind"] = json!(kind);
+    command["channel"] = json!(channel);
+    command["order"] = order;
+    if let Some(shipment) = shipment {
+        command["shipment"] = json!(shipment);
+    }
+    let answer = session.order(&command).await?;
+    if session.common.json {
+        return session.console.json(&answer);
+    }
+    session.console.print(&match answer["entry"].as_u64() {
+        Some(entry) => format!("booked as entry {entry}"),
+        None => "nothing changed".to_owned(),
+    })
+}
+
+pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    if Path::new(&args.order).is_file() {
+        return parcels::ship_file(Path::new(&args.order), session).await;
+    }
     let id = session.id(args.id.clone());
-    let found = find(&args, session).await;
+    let at = OrderArgs {
+        order: args.order.clone(),
+        channel: args.channel.clone(),
+    };
+    let found = find(&at, session).await;
     let (channel, order) = found.map_err(|failure| failure.repeatable(&id))?;
     let command = json!({
         "kind": "ship",
@@ -43,7 +162,8 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(),
         "from": args.from,
         "tracking": tracking(args.tracking.as_deref(), args.company.as_deref()),
     });
-    session.order_once(&command, &id).await
+    session.order_once(&command, &id).await?;
+    Ok(Exit::Ok)
 }
 
 /// What a carrier calls a parcel, for the daemon.
@@ -52,7 +172,7 @@ pub(super) fn tracking(number: Option<&str>, company: Option<&str>) -> Option<Va
 }
 
 /// The channel and id of the one order that is meant.
-async fn find(args: &Args, session: &Session<'_, '_>) -> Result<(String, Value), Failure> {
+async fn find(args: &OrderArgs, session: &Session<'_, '_>) -> Result<(String, Value), Failure> {
     let client = session.client();
     let mut found = Vec::new();
     for channel in session.channels(args.channel.as_deref())? {

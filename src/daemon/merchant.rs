@@ -18,7 +18,7 @@ use crate::bookkeeper::{Handle, Origin, Writer, WriterLimits, keep_records, take
 use crate::channels;
 use crate::inbox::{self, Feed, Hook, Park};
 use crate::ledger::Command;
-use crate::outbox::{self, Dispatcher};
+use crate::outbox::{self, Dispatcher, Reporter};
 use crate::reconcile::{self, Reader};
 use crate::settings::{Channel, Config, Merchant, Mode};
 use crate::store::Journal;
@@ -347,7 +347,30 @@ fn start_channel(
         });
     }
     start_pushes(world, config, merchant, connected);
+    start_reports(world, merchant, connected);
     feed
+}
+
+fn start_reports(world: &World, merchant: &MerchantRunning, connected: &Connected) {
+    let (settings, tasks) = (&connected.settings, &connected.tasks);
+    let can = connected.connector.shipments.is_some();
+    if settings.mode != Mode::Live || !settings.report_shipments || !can {
+        return;
+    }
+    let reporter = Arc::new(Reporter {
+        channel: settings.id.clone(),
+        connector: connected.connector.clone(),
+        book: merchant.book.clone(),
+        clock: world.clock.clone(),
+        rng: world.rng.clone(),
+        board: connected.board.clone(),
+        notify_buyers: settings.notify_buyers,
+    });
+    let task = (reporter, tasks.stop.clone());
+    tasks.start("reports", move || {
+        let (reporter, stop) = task.clone();
+        async move { outbox::run_reports(&reporter, stop).await }
+    });
 }
 
 fn start_pushes(world: &World, config: &Config, merchant: &MerchantRunning, connected: &Connected) {

@@ -135,6 +135,14 @@ pub fn shown(shown: ShownQuantity) -> ShownReport {
     }
 }
 
+/// What a carrier calls a parcel, for the connector.
+pub fn tracking(tracking: &ledger::Tracking) -> channelsync_contract::shipment::Tracking {
+    channelsync_contract::shipment::Tracking {
+        number: tracking.number.clone(),
+        company: tracking.company.clone(),
+    }
+}
+
 /// A row of a call, for the connector.
 pub fn row(row: &Row) -> PushRow {
     PushRow {

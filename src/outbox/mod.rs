@@ -6,6 +6,8 @@
 
 mod dispatch;
 mod plan;
+mod report;
 
 pub use dispatch::{Dispatcher, run};
 pub use plan::{Planned, PlannedRow, plan};
+pub use report::{Reporter, run_reports};

@@ -189,6 +189,10 @@ pub struct Channel {
     pub read_back_interval: Duration,
     /// Whether webhook subscriptions are created and kept.
     pub subscriptions: bool,
+    /// Whether a live channel is told of parcels of ours.
+    pub report_shipments: bool,
+    /// Whether the channel writes to the buyer when it is told of a parcel.
+    pub notify_buyers: bool,
     /// Corrections of one slot's drift before it is parked.
     pub drift_corrections_max: u32,
     /// When calls to the account are paused.

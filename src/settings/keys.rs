@@ -135,6 +135,16 @@ const CHANNEL: &[Key] = &[
         shape: Shape::Flag,
         absent: Absent::Flag(true),
     },
+    Key {
+        name: "report_shipments",
+        shape: Shape::Flag,
+        absent: Absent::Flag(true),
+    },
+    Key {
+        name: "notify_buyers",
+        shape: Shape::Flag,
+        absent: Absent::Flag(false),
+    },
     number("drift_corrections_max", 3, 0, 100),
     number("breaker_failures_max", 5, 1, 1_000),
     number("breaker_pause_secs", 10, 1, DAY_SECS),

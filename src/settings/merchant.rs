@@ -122,6 +122,8 @@ fn channel(
         scan_interval: Duration::from_secs(raw.scan_interval_secs),
         read_back_interval: Duration::from_secs(raw.read_back_interval_secs),
         subscriptions: raw.subscriptions,
+        report_shipments: raw.report_shipments,
+        notify_buyers: raw.notify_buyers,
         drift_corrections_max: raw.drift_corrections_max,
         breaker,
         rules: channel_rules,

@@ -91,6 +91,8 @@ pub(super) struct RawChannel {
     pub(super) scan_interval_secs: u64,
     pub(super) read_back_interval_secs: u64,
     pub(super) subscriptions: bool,
+    pub(super) report_shipments: bool,
+    pub(super) notify_buyers: bool,
     pub(super) drift_corrections_max: u32,
     pub(super) breaker_failures_max: u32,
     pub(super) breaker_pause_secs: u64,

@@ -12,6 +12,7 @@ use crate::ids::{OrderId, SlotKey};
 use crate::listing::{ChannelLocation, ListingPage};
 use crate::order::{ChangedPage, Fetched};
 use crate::quantity::{Push, PushOutcome, ShownQuantity};
+use crate::shipment::{Parcel, ParcelOutcome, Tracking};
 use crate::time::Timestamp;
 use crate::transport::CallError;
 use crate::webhook::{BadSignature, Delivery, Subscription, Undecodable};
@@ -26,6 +27,8 @@ pub struct Connector {
     pub quantities: Box<dyn Quantities>,
     /// What is sold.
     pub listings: Box<dyn Listings>,
+    /// Parcels out, where the channel is told of them.
+    pub shipments: Option<Box<dyn Shipments>>,
     /// Deliveries, where the channel makes them.
     pub webhooks: Option<Box<dyn Webhooks>>,
     /// Who am I.
@@ -105,6 +108,28 @@ pub trait Quantities: Send + Sync {
     /// # Errors
     /// Any [`ConnectorError`].
     async fn read_back(&self, slots: &[SlotKey]) -> Result<Vec<ShownQuantity>, ConnectorError>;
+}
+
+/// Parcels out.
+#[async_trait]
+pub trait Shipments: Send + Sync {
+    /// Records a parcel. Not idempotent: after an unknown outcome the order is read before it is
+    /// called again.
+    ///
+    /// # Errors
+    /// When nothing was recorded; an unknown outcome is [`ConnectorError::Unanswered`].
+    async fn report(&self, parcel: &Parcel) -> Result<ParcelOutcome, ConnectorError>;
+
+    /// Replaces what the carrier calls a recorded parcel; repeating it gives the same.
+    ///
+    /// # Errors
+    /// Any [`ConnectorError`].
+    async fn track(
+        &self,
+        recorded: &str,
+        tracking: &Tracking,
+        notify_buyer: bool,
+    ) -> Result<(), ConnectorError>;
 }
 
 /// What is sold, and from where.

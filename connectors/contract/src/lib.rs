@@ -12,6 +12,7 @@ pub mod ports;
 pub mod quantity;
 #[cfg(feature = "suite")]
 pub mod suite;
+pub mod shipment;
 pub mod time;
 pub mod transport;
 pub mod units;

@@ -132,7 +132,8 @@ impl Shop {
         Ok(())
     }
 
-    async fn rest<T: DeserializeOwned + Send>(
+    /// Reads a list to its end, as far as it can be had.
+    pub(crate) async fn rest<T: DeserializeOwned + Send>(
         &self,
         document: &Document,
         owner: &str,

@@ -54,6 +54,9 @@ documents! {
     REFUND_LINES "RefundLines" "refund_lines" Poll Read 753 + 0
     ORDER_LISTS "OrderLists" "order_lists" Poll Read 751 + 0
     INVENTORY_AT_LOCATION "InventoryAtLocation" "inventory_at_location" Poll Read 0 + 8
+    CREATE_FULFILLMENT "CreateFulfillment" "create_fulfillment" Push Write 12 + 0
+    MOVE_FULFILLMENT_ORDER "MoveFulfillmentOrder" "move_fulfillment_order" Push Write 11 + 0
+    UPDATE_TRACKING "UpdateTracking" "update_tracking" Push Write 11 + 0
     SET_QUANTITIES "SetQuantities" "set_quantities" Push Write 12 + 0
     SUBSCRIPTIONS "Subscriptions" "subscriptions" Poll Read 102 + 0
     SUBSCRIBE "Subscribe" "subscribe" Poll Write 12 + 0

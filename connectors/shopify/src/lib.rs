@@ -16,6 +16,7 @@ mod probe;
 mod push;
 mod read_back;
 mod report;
+mod shipments;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -134,6 +135,7 @@ pub fn connect(settings: Settings, transport: Arc<dyn Transport>) -> Connector {
         orders: Box::new(shop.clone()),
         quantities: Box::new(shop.clone()),
         listings: Box::new(shop.clone()),
+        shipments: Some(Box::new(shop.clone())),
         webhooks: Some(Box::new(shop.clone())),
         probe: Box::new(shop),
     }

@@ -31,6 +31,7 @@ const TOPICS: &[&str] = &[
     "fulfillment_orders/cancelled",
     "fulfillment_orders/placed_on_hold",
     "fulfillment_orders/hold_released",
+    "fulfillment_orders/rescheduled",
     "refunds/create",
     "inventory_levels/update",
     "products/create",

@@ -1,0 +1,468 @@
+//! The hand-off to a warehouse: `orders export` writes what can leave, `orders ship FILE` takes back what
+//! left.
+//!
+//! Both read and write the same columns, so the file that went out comes back with carrier and number
+//! filled in. Rows of one order, location and number are one parcel, booked once by its content: a file
+//! that broke off halfway is simply given again.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use sha2::Digest as _;
+
+use super::client::query;
+use super::failure::{Exit, Failure};
+use super::session::Session;
+use super::ship::tracking;
+use super::table::{cell, count, printable};
+
+const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Faults that are printed; the others are counted.
+const FAULTS_TOLD_MAX: usize = 50;
+const COLUMNS: [&str; 13] = [
+    "ship_by",
+    "acknowledge_by",
+    "placed_at",
+    "channel",
+    "order",
+    "name",
+    "line",
+    "listing",
+    "sku",
+    "location",
+    "units",
+    "tracking",
+    "carrier",
+];
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Export {
+    /// Lines that can leave now: committed, and held back by nobody
+    #[arg(long, required = true)]
+    to_ship: bool,
+    /// Of this channel only
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// From this location only
+    #[arg(long, value_name = "LOCATION")]
+    location: Option<String>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    format: Format,
+    /// Into this file, whole or not at all [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    /// One row a line, ready to come back to `orders ship`
+    Csv,
+    /// A list of objects
+    Json,
+}
+
+pub(super) async fn export(args: Export, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    let path = session.path(&["to-ship"])?;
+    let client = session.client();
+    let mut rows: Vec<Value> = Vec::new();
+    for channel in session.channels(args.channel.as_deref())? {
+        let each = |page: Vec<Value>| {
+            rows.extend(page);
+            Ok(())
+        };
+        client
+            .pages(&query(&path, &[("channel", &channel)]), each)
+            .await?;
+    }
+    if let Some(location) = &args.location {
+        rows.retain(|row| row["location"] == location.as_str());
+    }
+    rows.sort_by_cached_key(place_in_line);
+    let text = match args.format {
+        Format::Csv => csv_text(&rows)?,
+        Format::Json => {
+            let text = serde_json::to_string_pretty(&rows).map_err(unwritable)?;
+            format!("{text}\n").into_bytes()
+        }
+    };
+    match &args.output {
+        None => session.console.bytes(&text),
+        Some(file) => write_whole(file, &text).map_err(|error| {
+            let error = format!("cannot write {}: {error}", file.display());
+            Failure::usage(error, "name a file in a directory that this user may write")
+        }),
+    }
+}
+
+/// By when it must leave, then by when the channel must hear of it, then who ordered first. Rows
+/// without a time come last.
+fn place_in_line(row: &Value) -> [String; 7] {
+    let time = |key: &str| row[key].as_str().unwrap_or("~").to_owned();
+    let text = |key: &str| cell(&row[key]);
+    [
+        time("ship_by"),
+        time("acknowledge_by"),
+        time("placed_at"),
+        text("channel"),
+        text("order"),
+        text("line"),
+        text("location"),
+    ]
+}
+
+fn csv_text(rows: &[Value]) -> Result<Vec<u8>, Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS).map_err(unwritable)?;
+    for row in rows {
+        let value = |key: &&str| match &row[*key] {
+            Value::Null => String::new(),
+            value => cell(value),
+        };
+        let values: Vec<String> = COLUMNS.iter().map(value).collect();
+        writer.write_record(values).map_err(unwritable)?;
+    }
+    writer.into_inner().map_err(unwritable)
+}
+
+fn unwritable(error: impl std::fmt::Display) -> Failure {
+    Failure::advised(
+        Exit::Unavailable,
+        format!("cannot write rows: {error}"),
+        None,
+    )
+}
+
+/// A reader of the file sees all of it or what was there before.
+fn write_whole(file: &Path, text: &[u8]) -> std::io::Result<()> {
+    let unfinished = file.with_added_extension("new");
+    let mut out = std::fs::File::create(&unfinished)?;
+    out.write_all(text)?;
+    out.sync_all()?;
+    std::fs::rename(&unfinished, file)
+}
+
+/// What rows of one parcel have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Label {
+    channel: String,
+    order: String,
+    location: String,
+    tracking: String,
+    carrier: String,
+}
+
+/// Rows of a parcel: line of the file, line of the order or its listing, units.
+type Rows = Vec<(u64, String, u32)>;
+
+/// Books the parcels of a file.
+pub(super) async fn ship_file(file: &Path, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let bytes = read(file)?;
+    let parcels = parse(&bytes).map_err(|faults| told(file, &faults, "nothing was booked"))?;
+    let (mut booked, mut known, mut faults) = (0_u64, 0_u64, Vec::new());
+    for (label, rows) in &parcels {
+        match ship(label, rows, session).await {
+            Ok(Some(_)) => booked += 1,
+            Ok(None) => known += 1,
+            Err(failure) => match refusal(failure) {
+                Ok(why) => faults.extend(rows.iter().map(|(line, _, _)| (*line, why.clone()))),
+                Err(failure) => return Err(halfway(failure, booked, parcels.len())),
+            },
+        }
+    }
+    let mut summary = format!("{} booked", count(booked, "parcel", "parcels"));
+    if known > 0 {
+        let known = count(known, "was", "were");
+        summary.push_str(&format!(", {known} booked before"));
+    }
+    if session.common.json {
+        let faults = faults
+            .iter()
+            .map(|(line, why)| json!({ "line": line, "why": why }));
+        let told = json!({
+            "booked": booked, "known": known, "refused": faults.collect::<Vec<_>>(),
+        });
+        session.console.json(&told)?;
+    } else {
+        session.console.print(&summary)?;
+    }
+    if faults.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    let faults: Vec<String> = faults
+        .into_iter()
+        .map(|(line, why)| format!("line {line}: {why}"))
+        .collect();
+    Err(told(file, &faults, "all other parcels were booked"))
+}
+
+/// Why a parcel was refused; any other failure ends the work.
+fn refusal(failure: Failure) -> Result<String, Failure> {
+    match failure {
+        Failure::Told {
+            exit: Exit::Usage,
+            error,
+            ..
+        } => Ok(error),
+        other => Err(other),
+    }
+}
+
+async fn ship(
+    label: &Label,
+    rows: &Rows,
+    session: &mut Session<'_, '_>,
+) -> Result<Option<u64>, Failure> {
+    session.channels(Some(&label.channel))?;
+    let path = session.path(&["orders", &label.channel, &label.order])?;
+    let order = session.client().find(&path).await?.ok_or_else(|| {
+        let error = format!("{} knows no order {}", label.channel, label.order);
+        Failure::usage(error, "`channelsync orders` lists the orders")
+    })?;
+    let mut lines: BTreeMap<String, u64> = BTreeMap::new();
+    for (_, named, units) in rows {
+        *lines.entry(line_of(&order, named)?).or_default() += u64::from(*units);
+    }
+    let order_id = order["order"].clone();
+    let command = json!({
+        "kind": "ship",
+        "id": content_id(label, &lines),
+        "channel": label.channel,
+        "order": order_id,
+        "lines": lines.into_iter().collect::<Vec<_>>(),
+        "from": (!label.location.is_empty()).then_some(&label.location),
+        "tracking": tracking(
+            (!label.tracking.is_empty()).then_some(&label.tracking),
+            (!label.carrier.is_empty()).then_some(&label.carrier),
+        ),
+    });
+    let answer = session.order(&command).await?;
+    Ok(answer["entry"].as_u64())
+}
+
+/// The line of an order by its id, or by its listing where only one line has that.
+fn line_of(order: &Value, named: &str) -> Result<String, Failure> {
+    let lines = super::table::elements(&order["lines"]);
+    let by = |key: &str| {
+        let fits = lines.iter().filter(|line| cell(&line[key]) == named);
+        fits.collect::<Vec<_>>()
+    };
+    let found = [by("line"), by("listing")];
+    match found
+        .iter()
+        .find(|found| !found.is_empty())
+        .map(Vec::as_slice)
+    {
+        Some([line]) => Ok(cell(&line["line"])),
+        Some(_) => Err(Failure::usage(
+            format!("several lines sell listing {named}"),
+            "name the line",
+        )),
+        None => Err(Failure::usage(
+            format!("the order has no line or listing {named}"),
+            "`channelsync orders show` lists its lines",
+        )),
+    }
+}
+
+/// The same parcel always has the same id.
+fn content_id(label: &Label, lines: &BTreeMap<String, u64>) -> String {
+    let digest = sha2::Sha256::digest(format!("{label:?} {lines:?}"));
+    let hex = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
+    format!("parcel-{}", hex.collect::<String>())
+}
+
+fn halfway(failure: Failure, booked: u64, parcels: usize) -> Failure {
+    let Failure::Told { exit, error, help } = failure else {
+        return failure;
+    };
+    let error = format!("{error} ({booked} of {parcels} parcels were booked now)");
+    let again = "give the very same file again: what is booked already is not booked twice";
+    let help = help.map_or_else(|| again.to_owned(), |help| format!("{help}; then {again}"));
+    Failure::new(exit, error, help)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |error: std::io::Error| {
+        let error = format!("cannot read {}: {error}", file.display());
+        Failure::usage(error, "name a CSV file that this user may read")
+    };
+    let length = std::fs::metadata(file).map_err(failed)?.len();
+    if length > FILE_BYTES_MAX {
+        let error = format!("{} has {length} bytes", file.display());
+        let help = format!("split it into files of at most {FILE_BYTES_MAX} bytes");
+        return Err(Failure::usage(error, help));
+    }
+    std::fs::read(file).map_err(failed)
+}
+
+fn told(file: &Path, faults: &[String], rest: &str) -> Failure {
+    let more = faults.len().saturating_sub(FAULTS_TOLD_MAX);
+    let mut error = format!(
+        "{} rows of {} are wrong, {rest}",
+        faults.len(),
+        file.display()
+    );
+    for fault in faults.iter().take(FAULTS_TOLD_MAX) {
+        error.push_str(&format!("\n{}", printable(fault)));
+    }
+    if more > 0 {
+        error.push_str(&format!("\n... and {more} more"));
+    }
+    let help = "correct these rows and give the file again: what is booked is not booked twice";
+    Failure::new(Exit::Usage, error, help)
+}
+
+/// All parcels of a file in the order of their labels, or every row that is wrong.
+fn parse(bytes: &[u8]) -> Result<BTreeMap<Label, Rows>, Vec<String>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(bytes);
+    let header = reader.headers().map_err(|error| vec![error.to_string()])?;
+    let names: Vec<String> = header.iter().map(str::to_lowercase).collect();
+    let place = |name: &str| names.iter().position(|known| known == name);
+    if let Some(name) = names.iter().find(|name| !COLUMNS.contains(&name.as_str())) {
+        let known = COLUMNS.join(",");
+        return Err(vec![format!(
+            "line 1: unknown column {name:?}; columns are {known}"
+        )]);
+    }
+    for name in ["channel", "order", "units"] {
+        if place(name).is_none() {
+            return Err(vec![format!("line 1: the header lacks {name}")]);
+        }
+    }
+    let (mut parcels, mut faults): (BTreeMap<Label, Rows>, _) = (BTreeMap::new(), Vec::new());
+    for record in reader.records() {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                faults.push(error.to_string());
+                continue;
+            }
+        };
+        let at = record.position().map_or(0, csv::Position::line);
+        let text = |name: &str| {
+            place(name)
+                .and_then(|place| record.get(place))
+                .unwrap_or("")
+        };
+        match row(&text) {
+            Ok((label, line, units)) => {
+                parcels.entry(label).or_default().push((at, line, units));
+            }
+            Err(why) => faults.push(format!("line {at}: {why}")),
+        }
+    }
+    if parcels.is_empty() && faults.is_empty() {
+        faults.push("line 2: there is no row below the header".to_owned());
+    }
+    if faults.is_empty() {
+        Ok(parcels)
+    } else {
+        Err(faults)
+    }
+}
+
+fn row<'t>(text: &impl Fn(&str) -> &'t str) -> Result<(Label, String, u32), String> {
+    let need = |name: &str| match text(name) {
+        "" => Err(format!("{name} is missing")),
+        value => Ok(value.to_owned()),
+    };
+    let line = match (text("line"), text("listing")) {
+        ("", "") => return Err("line or listing is missing".to_owned()),
+        ("", listing) => listing,
+        (line, _) => line,
+    };
+    let units = match text("units").parse() {
+        Ok(units) if units > 0 => units,
+        _ => {
+            return Err(format!(
+                "{:?} is no number of units from 1 on",
+                text("units")
+            ));
+        }
+    };
+    if text("tracking").is_empty() && !text("carrier").is_empty() {
+        return Err("a carrier without a tracking number".to_owned());
+    }
+    let label = Label {
+        channel: need("channel")?,
+        order: need("order")?,
+        location: text("location").to_owned(),
+        tracking: text("tracking").to_owned(),
+        carrier: text("carrier").to_owned(),
+    };
+    Ok((label, line.to_owned(), units))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_one_order_and_number_are_one_parcel_and_every_bad_row_is_told() {
+        let good = "channel,order,line,units,tracking,carrier\n\
+                    us,1,a,2,T1,UPS\nus,1,b,1,T1,UPS\nus,1,a,1,T2,\nus,2,c,1,,\n";
+        let parcels = parse(good.as_bytes()).unwrap();
+        let told: Vec<_> = parcels
+            .iter()
+            .map(|(label, rows)| format!("{} {} {rows:?}", label.order, label.tracking))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                r#"1 T1 [(2, "a", 2), (3, "b", 1)]"#,
+                r#"1 T2 [(4, "a", 1)]"#,
+                r#"2  [(5, "c", 1)]"#,
+            ]
+        );
+        let bad = "channel,order,listing,units,tracking,carrier\n\
+                   us,,a,2,,\nus,1,,1,,\nus,1,a,0,,\nus,1,a,x,,\nus,1,a,1,,UPS\nus,1\n";
+        let faults = parse(bad.as_bytes()).unwrap_err();
+        let lines: Vec<_> = faults
+            .iter()
+            .map(|fault| fault.split(':').next().unwrap())
+            .collect();
+        assert_eq!(
+            lines[..5],
+            ["line 2", "line 3", "line 4", "line 5", "line 6"]
+        );
+        assert_eq!(faults.len(), 6);
+        for text in [
+            "",
+            "order,units\n",
+            "channel,order,units,colour\n",
+            "channel,order,units\n",
+        ] {
+            assert_eq!(parse(text.as_bytes()).unwrap_err().len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_must_leave_first_stands_first_and_what_has_no_time_last() {
+        let row = |ship_by: Value, placed: &str| json!({ "ship_by": ship_by, "placed_at": placed });
+        let mut rows = [
+            row(json!(null), "2026-01-01"),
+            row(json!("2026-01-03"), "2026-01-02"),
+            row(json!("2026-01-03"), "2026-01-01"),
+            row(json!("2026-01-02"), "2026-01-02"),
+        ];
+        rows.sort_by_cached_key(place_in_line);
+        let order = rows
+            .iter()
+            .map(|row| format!("{} {}", row["ship_by"], row["placed_at"]));
+        assert_eq!(
+            order.collect::<Vec<_>>(),
+            [
+                r#""2026-01-02" "2026-01-02""#,
+                r#""2026-01-03" "2026-01-01""#,
+                r#""2026-01-03" "2026-01-02""#,
+                r#"null "2026-01-01""#,
+            ]
+        );
+    }
+}
