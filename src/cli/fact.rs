@@ -267,8 +267,9 @@ mod tests {
                 "held": [["MUG", "main", 4]], "routes": null } },
             { "line": { "channel": "us", "order": "450", "line": "2", "listing": null,
                 "parts": null, "ordered": 1, "open": 1, "fulfilled": 0, "routes": null } },
-            { "shipped": { "id": "s-1", "channel": "us", "order": "450",
-                "lines": [{ "line": "1", "units": 2 }], "tracking": null } },
+            { "shipment": ["us", "450", { "id": "s-1", "from": "main",
+                "lines": [{ "line": "1", "units": 2, "acknowledged": 0 }], "tracking": null,
+                "told": null, "state": "unsent", "tries": 0, "at": 0 }] },
             { "polled": ["us", "orders", 60_000_000, 30_000_000] },
             { "outcome": [call, ["applied", { "refused": "unknown item" }, "stale"]] },
             { "in_doubt": call },
@@ -286,7 +287,7 @@ mod tests {
         order #1001 (450) on us, placed 1970-01-01T00:00:00Z, version 1970-01-01T00:00:01Z, cancelled
         line 1 of order 450 on us: listing 101 of 2 × MUG, ordered 3, open 2, fulfilled 1, holds 4 MUG at main
         line 2 of order 450 on us: nothing of stock, ordered 1, open 1
-        parcel s-1 of order 450 on us: 1=2; tracking none
+        parcel s-1 of order 450 on us: 1=2 from main; tracking none; to be reported
         orders of us are complete to 1970-01-01T00:01:00Z, newest seen 1970-01-01T00:00:30Z
         call 00000000-0000-4000-8000-000000000001 ended: applied, refused: unknown item, stale
         call 00000000-0000-4000-8000-000000000001 may or may not have had its effect

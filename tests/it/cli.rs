@@ -257,6 +257,8 @@ async fn an_order_is_shipped_by_its_name_where_that_is_clear() {
 
         LINE  LISTING  ORDERED  OPEN  COMMITTED  BACKORDERED  SHIPPED BY US  FULFILLED  RESTOCKED  ENTRY
         1     101            3     3          1            0              2          0          0      8
+        SHIPMENT  FROM  HOLDS  NUMBER  REPORT
+        s-1       main  1=2    T1      to be reported
         ");
     let orders = daemon.ok("orders --json").await;
     let orders: serde_json::Value = serde_json::from_str(&orders).unwrap();
