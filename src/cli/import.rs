@@ -18,7 +18,7 @@ use super::table::{count, printable};
 
 /// Rows of one entry; the daemon takes no more.
 pub(super) const CHUNK_ROWS_MAX: usize = 500;
-const FILE_BYTES_MAX: u64 = 256 << 20;
+pub(super) const FILE_BYTES_MAX: u64 = 256 << 20;
 const SKU_BYTES_MAX: usize = 255;
 /// The ledger takes no more for one SKU at one location.
 const UNITS_MAX: u32 = 1_000_000_000;
@@ -59,7 +59,7 @@ pub(super) async fn run(
     counts: bool,
     session: &mut Session<'_, '_>,
 ) -> Result<(), Failure> {
-    let bytes = read(file)?;
+    let bytes = read(file, FILE_BYTES_MAX)?;
     let merchant = session.merchant()?;
     let locations: Vec<&str> = merchant.locations.iter().map(|id| id.as_str()).collect();
     let rows = parse(&bytes, &locations, counts).map_err(|faults| told(file, &faults))?;
@@ -118,15 +118,16 @@ fn halfway(failure: Failure, booked: u64, rows: usize) -> Failure {
     Failure::new(exit, error, help)
 }
 
-pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+/// A file's bytes; one of more than `bytes_max` is refused.
+pub(super) fn read(file: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| {
         let error = format!("cannot read {}: {error}", file.display());
         Failure::usage(error, "name a CSV file that this user may read")
     };
     let length = std::fs::metadata(file).map_err(failed)?.len();
-    if length > FILE_BYTES_MAX {
+    if length > bytes_max {
         let error = format!("{} has {length} bytes", file.display());
-        let help = format!("split it into files of at most {FILE_BYTES_MAX} bytes");
+        let help = format!("split it into files of at most {bytes_max} bytes");
         return Err(Failure::usage(error, help));
     }
     std::fs::read(file).map_err(failed)

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::client::query;
 use super::failure::Failure;
-use super::import::{CHUNK_ROWS_MAX, Fault, Wrong, fault, of_csv, places, read, sku, to_u64, told};
+use super::import::{
+    CHUNK_ROWS_MAX, FILE_BYTES_MAX, Fault, Wrong, fault, of_csv, places, read, sku, to_u64, told,
+};
 use super::listings::stands_for_all;
 use super::session::Session;
 use super::table::{Column, cell, count, elements, table};
@@ -82,7 +84,8 @@ pub(super) async fn import(
     session: &mut Session<'_, '_>,
 ) -> Result<(), Failure> {
     let channels = session.channels(None)?;
-    let rows = parse(&read(file)?, &channels).map_err(|faults| told(file, &faults))?;
+    let rows =
+        parse(&read(file, FILE_BYTES_MAX)?, &channels).map_err(|faults| told(file, &faults))?;
     let (mut faults, mut changes, mut then) = (Vec::new(), Vec::new(), Vec::new());
     let path = session.path(&["map", "plan"])?;
     for chunk in chunks(&rows) {

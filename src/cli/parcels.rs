@@ -14,6 +14,7 @@ use sha2::Digest as _;
 
 use super::client::query;
 use super::failure::{Exit, Failure};
+use super::import::read;
 use super::session::Session;
 use super::ship::tracking;
 use super::table::{cell, count, printable};
@@ -159,7 +160,7 @@ type Rows = Vec<(u64, String, u32)>;
 
 /// Books the parcels of a file.
 pub(super) async fn ship_file(file: &Path, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-    let bytes = read(file)?;
+    let bytes = read(file, FILE_BYTES_MAX)?;
     let parcels = parse(&bytes).map_err(|faults| told(file, &faults, "nothing was booked"))?;
     let (mut booked, mut known, mut faults) = (0_u64, 0_u64, Vec::new());
     for (label, rows) in &parcels {
@@ -282,20 +283,6 @@ fn halfway(failure: Failure, booked: u64, parcels: usize) -> Failure {
     let again = "give the very same file again: what is booked already is not booked twice";
     let help = help.map_or_else(|| again.to_owned(), |help| format!("{help}; then {again}"));
     Failure::new(exit, error, help)
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |error: std::io::Error| {
-        let error = format!("cannot read {}: {error}", file.display());
-        Failure::usage(error, "name a CSV file that this user may read")
-    };
-    let length = std::fs::metadata(file).map_err(failed)?.len();
-    if length > FILE_BYTES_MAX {
-        let error = format!("{} has {length} bytes", file.display());
-        let help = format!("split it into files of at most {FILE_BYTES_MAX} bytes");
-        return Err(Failure::usage(error, help));
-    }
-    std::fs::read(file).map_err(failed)
 }
 
 fn told(file: &Path, faults: &[String], rest: &str) -> Failure {

@@ -188,6 +188,7 @@ mod tests {
     use crate::ports::SeededRng;
     use crate::store::sealed::{SealKey, Vault};
 
+    /// R68
     #[test]
     fn a_buyer_is_found_in_sealed_bytes_by_id_and_address_and_by_nothing_near() {
         let dir = tempfile::tempdir().unwrap();

@@ -75,6 +75,7 @@ fn a_fixed_token_is_never_asked_for() {
     assert!(matches!(renewed, Err(CallError::Unauthorized(_))));
 }
 
+/// R61
 #[test]
 fn how_long_a_token_lasts_is_told_down_to_zero() {
     let world = world();

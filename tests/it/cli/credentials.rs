@@ -218,6 +218,7 @@ async fn a_lost_key_or_a_swapped_file_is_told_with_what_to_do() {
     assert!(said.contains("moved from another place"), "{said}");
 }
 
+/// R62
 #[tokio::test]
 async fn check_online_names_what_is_missing_on_the_channel() {
     let house = House::new().await;

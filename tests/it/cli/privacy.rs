@@ -37,6 +37,7 @@ async fn deliver(daemon: &Daemon, topic: &str, body: &str) -> StatusCode {
     router(hooks).oneshot(request).await.unwrap().status()
 }
 
+/// R68
 #[tokio::test]
 async fn a_redacted_buyer_is_erased_from_parked_bytes_and_the_book_still_proves() {
     let daemon = Daemon::start().await;

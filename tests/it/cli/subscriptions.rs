@@ -90,6 +90,7 @@ impl Webhooks for Forgetful {
     }
 }
 
+/// R4
 #[tokio::test]
 async fn a_subscription_that_vanished_is_made_anew_reported_and_its_time_polled() {
     let daemon = Daemon::start().await;
