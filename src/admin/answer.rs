@@ -48,6 +48,14 @@ impl Problem {
         }
     }
 
+    pub(super) fn unavailable(error: impl Into<String>, help: &'static str) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: error.into(),
+            help,
+        }
+    }
+
     pub(super) fn bad(error: impl Into<String>, help: &'static str) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,

@@ -2,13 +2,14 @@
 
 use channelsync_contract::{
     ChannelId, ChannelLocationId, Gtin, ItemId, LineId, ListingId, LocationId, OrderId, Sku,
-    SlotKey, Units,
+    SlotKey, Timestamp, Units,
 };
 use serde::Deserialize;
 
 use super::answer::Problem;
 use crate::ledger::{
-    Command, MapRow, ShipLine, ShipmentAct, ShipmentAt, StockLine, StockMove, Tracking,
+    Command, MapRow, PurchaseOrder, ShipLine, ShipmentAct, ShipmentAt, StockLine, StockMove,
+    Tracking,
 };
 
 /// Rows of an import in one entry.
@@ -78,6 +79,25 @@ pub(super) enum Ordered {
         gtins: Vec<String>,
         has: bool,
     },
+    /// A SKU takes another name.
+    Rename { old: Sku, new: Sku, merge: bool },
+    /// Goods were ordered from a supplier.
+    Purchase {
+        id: String,
+        supplier: String,
+        expected: String,
+        location: LocationId,
+        lines: Vec<(Sku, Units)>,
+    },
+    /// Goods of a purchase order came.
+    PurchaseArrived {
+        id: String,
+        purchase: String,
+        #[serde(default)]
+        lines: Vec<(Sku, Units)>,
+    },
+    /// Nothing more is expected of a purchase order.
+    PurchaseCancelled { id: String },
     /// Bytes were dealt with.
     Unpark { id: String },
     /// A slot may be pushed again.
@@ -136,7 +156,10 @@ impl Ordered {
             | Self::Unpark { id } => id,
             Self::Map { rows } => rows.first().map_or("", |row| row.listing.as_str()),
             Self::Reapply { .. } => "reapply",
-            Self::Barcodes { sku, .. } => sku.as_str(),
+            Self::Barcodes { sku, .. } | Self::Rename { old: sku, .. } => sku.as_str(),
+            Self::Purchase { id, .. }
+            | Self::PurchaseArrived { id, .. }
+            | Self::PurchaseCancelled { id } => id,
             Self::Release { item, .. } => item.as_str(),
             Self::Shipment { shipment, .. } => shipment,
             Self::Hold { order, .. } => order.as_str(),
@@ -210,6 +233,30 @@ impl Ordered {
                     .collect::<Result<_, _>>()?,
                 has,
             },
+            Self::Rename { old, new, merge } => Command::Rename { old, new, merge },
+            Self::Purchase {
+                id,
+                supplier,
+                expected,
+                location,
+                lines,
+            } => Command::Purchase(PurchaseOrder {
+                id,
+                supplier,
+                expected: day(&expected)?,
+                location,
+                lines,
+            }),
+            Self::PurchaseArrived {
+                id,
+                purchase,
+                lines,
+            } => Command::PurchaseArrived {
+                id,
+                purchase,
+                lines,
+            },
+            Self::PurchaseCancelled { id } => Command::PurchaseCancelled(id),
             Self::Unpark { id } => Command::Unpark(id),
             Self::Release {
                 channel,
@@ -249,6 +296,11 @@ pub(super) fn map_rows(rows: Vec<MapOrder>) -> Result<Vec<MapRow>, Problem> {
         parts: row.parts,
     };
     Ok(rows.into_iter().map(row).collect())
+}
+
+fn day(text: &str) -> Result<Timestamp, Problem> {
+    let help = "a day begins like 2026-12-24T00:00:00Z";
+    Timestamp::parse(text).ok_or_else(|| Problem::bad(format!("{text} is no day"), help))
 }
 
 fn barcode(text: &str) -> Result<Gtin, Problem> {

@@ -8,6 +8,8 @@ mod answer;
 mod health;
 mod mapping;
 mod metrics;
+mod movements;
+mod purchases;
 mod status;
 mod views;
 mod order;

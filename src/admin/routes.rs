@@ -12,7 +12,7 @@ use super::answer::{Answer, Json, Problem};
 use super::commands::Ordered;
 use super::state::{Admin, AdminMerchant};
 use super::views::{self, Cut};
-use super::{health, mapping, metrics, status};
+use super::{health, mapping, metrics, movements, purchases, status};
 use crate::ats::explain;
 use crate::bookkeeper::Origin;
 use crate::edge::Peer;
@@ -46,6 +46,8 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/exceptions", get(exceptions))
         .route("/v1/{merchant}/explain", get(explained))
         .route("/v1/{merchant}/commands", post(command))
+        .route("/v1/{merchant}/stock/history", post(movements::page))
+        .route("/v1/{merchant}/purchases", get(purchases::list))
         .route("/v1/{merchant}/map/plan", post(mapping::plan))
         .route("/v1/{merchant}/map/reapply", post(mapping::reapply))
         .route("/v1/{merchant}/channels/{channel}/{activity}", post(wake))

@@ -8,7 +8,7 @@ use channelsync_contract::ports::{Clock, Rng};
 use tokio::sync::Notify;
 
 use crate::board::Board;
-use crate::bookkeeper::Handle;
+use crate::bookkeeper::{Handle, ReadMovements};
 use crate::store::parked::ParkedFiles;
 use crate::transport::Paced;
 
@@ -43,6 +43,8 @@ pub struct AdminMerchant {
     pub book: Handle,
     /// Bytes set aside.
     pub parked: Arc<ParkedFiles>,
+    /// Reads the history of a SKU.
+    pub movements: ReadMovements,
     /// Its channels by name.
     pub channels: BTreeMap<String, AdminChannel>,
 }

@@ -1,11 +1,13 @@
 //! Lists: each page ends with the number from which the next goes on.
 
+use std::collections::BTreeMap;
+
 use channelsync_contract::Units;
 use serde_json::{Value, json};
 
 use crate::ats::number;
 use crate::catalog::{Mapping, Parts, SkuIx};
-use crate::ledger::{Channel, Exception, Ledger, Line, ReportState, SlotState};
+use crate::ledger::{Channel, Exception, Ledger, Line, LocIx, ReportState, SlotState};
 
 /// A page of rows and where the next begins.
 pub(super) struct Page {
@@ -45,21 +47,29 @@ impl Cut {
 }
 
 pub(super) fn stock(ledger: &Ledger, cut: Cut, sku: Option<&str>) -> Page {
+    let incoming = ledger.incoming();
     let row = |at: u32| {
         let id = ledger.skus.key(at);
-        let wanted = sku.is_none_or(|sku| id.as_str() == sku);
-        wanted.then(|| stock_row(ledger, SkuIx(at)))
+        // A row without a name went into another SKU.
+        let wanted = sku.is_none_or(|sku| id.as_str() == sku) && !id.as_str().is_empty();
+        wanted.then(|| stock_row(ledger, SkuIx(at), &incoming))
     };
     if let Some(known) = sku.and_then(|sku| ledger.sku_ix(sku)) {
         return Page {
-            rows: vec![stock_row(ledger, known)],
+            rows: vec![stock_row(ledger, known, &incoming)],
             next: None,
         };
     }
     cut.page(if sku.is_some() { 0 } else { ledger.skus.len() }, row)
 }
 
-fn stock_row(ledger: &Ledger, sku: SkuIx) -> Value {
+type Incoming = BTreeMap<(SkuIx, LocIx), Units>;
+
+fn stock_row(ledger: &Ledger, sku: SkuIx, incoming: &Incoming) -> Value {
+    let here = incoming.range((sku, LocIx(0))..=(sku, LocIx(u16::MAX)));
+    let expected = here.map(|((_, location), units)| {
+        json!({ "location": ledger.location_id(*location), "units": units })
+    });
     let stocks = ledger.sku(sku).stocks.iter().map(|stock| {
         let balance = stock.balance;
         json!({
@@ -78,6 +88,7 @@ fn stock_row(ledger: &Ledger, sku: SkuIx) -> Value {
         "sku": ledger.sku_id(sku),
         "counted": ledger.is_counted(sku),
         "backordered": ledger.backordered(sku),
+        "incoming": expected.collect::<Vec<_>>(),
         "received": outside.supplier.saturating_neg(),
         "at_customers": outside.customer,
         "adjusted": outside.adjustment.saturating_neg(),

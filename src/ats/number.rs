@@ -80,7 +80,7 @@ pub fn number(ledger: &Ledger, channel: u16, item: u32) -> Result<ItemNumber, No
     if let Some(part) = parts.iter().find(|part| !counted(part)) {
         return Err(NoNumber::NeverCounted(ledger.sku_id(part.sku).to_string()));
     }
-    let rule = |part: &Part| effective(&ledger.setup, setup, id, ledger.sku_id(part.sku));
+    let rule = |part: &Part| effective(&ledger.setup, setup, id, ledger.names_of(part.sku));
     let rules: Vec<Effective> = parts.iter().map(rule).collect();
     let withheld: Vec<(Part, u32)> = parts
         .iter()

@@ -57,16 +57,18 @@ pub struct Effective {
     pub min_units: Won<u32>,
 }
 
-/// The rules that hold for a SKU of a listing.
-pub fn effective(
+/// The rules that hold for a SKU of a listing. Of the SKU's names the first that has rules counts: the
+/// file may still name it as it was called.
+pub fn effective<'a>(
     setup: &Setup,
     channel: &ChannelSetup,
     listing: &ListingId,
-    sku: &Sku,
+    mut names: impl Iterator<Item = &'a Sku>,
 ) -> Effective {
+    let of_sku = names.find_map(|sku| channel.sku_rules.get(sku));
     let levels = [
         (Level::Listing, channel.listing_rules.get(listing)),
-        (Level::SkuOnChannel, channel.sku_rules.get(sku)),
+        (Level::SkuOnChannel, of_sku),
         (Level::Channel, Some(&channel.rules)),
         (Level::Merchant, Some(&setup.rules)),
     ];

@@ -307,7 +307,12 @@ fn the_most_specific_rule_wins_and_explain_names_its_level() {
         .listing_rules
         .insert(ListingId::new("L"), safety(3));
     let rule = |listing: &str, sku: &str| {
-        let found = effective(&setup, &setup.channels[0], &listing.into(), &sku.into());
+        let found = effective(
+            &setup,
+            &setup.channels[0],
+            &listing.into(),
+            [&sku.into()].into_iter(),
+        );
         (
             found.safety_stock_units.value,
             found.safety_stock_units.level,

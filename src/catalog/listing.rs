@@ -21,6 +21,17 @@ pub struct Part {
 /// What one unit of a listing takes from stock; a case pack has one part, a kit several.
 pub type Parts = SmallVec<[Part; 1]>;
 
+/// Lets parts take one SKU where they took another.
+pub fn merge_parts(parts: &mut Parts, from: SkuIx, into: SkuIx) {
+    for part in std::mem::take(parts) {
+        let sku = if part.sku == from { into } else { part.sku };
+        match parts.iter_mut().find(|known| known.sku == sku) {
+            Some(known) => known.per = known.per.saturating_add(part.per),
+            None => parts.push(Part { sku, ..part }),
+        }
+    }
+}
+
 /// How a listing relates to stock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mapping {

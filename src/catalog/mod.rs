@@ -9,7 +9,7 @@ mod mapping;
 mod skus;
 mod table;
 
-pub use listing::{Listing, ListingFlags, Mapping, Part, Parts, SkuIx};
+pub use listing::{Listing, ListingFlags, Mapping, Part, Parts, SkuIx, merge_parts};
 pub use listings::Listings;
 pub use mapping::{Automatic, Claim, automatic};
 pub use skus::Skus;

@@ -62,6 +62,17 @@ impl<V> Skus<V> {
         number
     }
 
+    /// Gives a SKU another name, or none: then it is found by its number alone.
+    ///
+    /// # Panics
+    /// For a number that this table did not give out, and for a name that another one has.
+    pub fn rename(&mut self, number: u32, sku: Sku) {
+        self.folded
+            .remove(fold(self.table.key(number).as_str()), number);
+        self.table.rename(number, sku);
+        self.index(number);
+    }
+
     /// The SKUs alone.
     pub fn into_table(self) -> Table<Sku, V> {
         self.table
@@ -76,8 +87,10 @@ impl<V> Skus<V> {
 
     fn index(&mut self, number: u32) {
         let table = &self.table;
-        let folded = |row| fold(table.key(row).as_str());
-        self.folded.insert(number, folded);
+        if !table.key(number).as_str().is_empty() {
+            let folded = |row| fold(table.key(row).as_str());
+            self.folded.insert(number, folded);
+        }
     }
 }
 
@@ -115,6 +128,8 @@ mod tests {
         for sku in ["MUG-Red", "cup", "ÄPFEL"] {
             skus.entry(&Sku::new(sku), || ());
         }
+        skus.entry(&Sku::new("Old"), || ());
+        skus.rename(3, Sku::new("New"));
         let text = serde_json::to_string(&skus).unwrap();
         let back: Skus<()> = serde_json::from_str(&text).unwrap();
         for skus in [&skus, &back] {
@@ -124,6 +139,7 @@ mod tests {
             assert_eq!(near("Cup"), Some("cup"));
             assert_eq!(near("äpfel"), None);
             assert_eq!(near("mug"), None);
+            assert_eq!((near("OLD"), near("NEW")), (None, Some("New")));
         }
     }
 }

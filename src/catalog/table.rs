@@ -128,6 +128,30 @@ impl<K: Key, V> Table<K, V> {
             .insert_unique(own, number, |other| hash(text(other)));
     }
 
+    /// Gives a row another key, or none: then it is found by its number alone.
+    ///
+    /// # Panics
+    /// For a number that this table did not give out, and for a key that another row has.
+    pub fn rename(&mut self, number: u32, key: K) {
+        assert!(self.find(key.text()).is_none(), "two rows of one key");
+        let before = hash(self.key(number).text());
+        if let Ok(found) = self.index.find_entry(before, |row| *row == number) {
+            found.remove();
+        }
+        let row = usize::try_from(number).ok();
+        let row = row.and_then(|row| self.rows.get_mut(row));
+        row.expect("row number of this table").0 = key;
+        self.link_named(number);
+    }
+
+    /// A row without a key is not looked for.
+    fn link_named(&mut self, number: u32) {
+        let own = hash(self.key(number).text());
+        if !self.key(number).text().is_empty() {
+            self.link(own, number);
+        }
+    }
+
     /// Takes the table apart, so many rows at a time.
     pub fn into_rows(self, most: usize) -> impl Iterator<Item = Rows<K, V>> {
         let of = self.len();
@@ -147,10 +171,7 @@ impl<K: Key, V> Table<K, V> {
         }
         let first = self.len();
         self.rows.extend(rows.rows);
-        for number in first..self.len() {
-            let own = hash(self.key(number).text());
-            self.link(own, number);
-        }
+        (first..self.len()).for_each(|number| self.link_named(number));
     }
 
     /// How many rows there are.
@@ -190,10 +211,7 @@ impl<'de, K: Key + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for T
             index: HashTable::with_capacity(rows.len()),
             rows,
         };
-        for number in 0..count {
-            let own = hash(table.key(number).text());
-            table.link(own, number);
-        }
+        (0..count).for_each(|number| table.link_named(number));
         Ok(table)
     }
 }
@@ -263,5 +281,14 @@ mod tests {
         assert_eq!(back.get("S999"), Some(&999));
         assert_eq!(back.find("S1000"), None);
         assert_eq!(back.len(), 1000);
+        table.rename(7, Sku::new("T7"));
+        table.rename(8, Sku::new(""));
+        table.rename(9, Sku::new(""));
+        let text = serde_json::to_string(&table).unwrap();
+        let back: Table<Sku, u32> = serde_json::from_str(&text).unwrap();
+        for table in [&table, &back] {
+            let found = ["S6", "S7", "T7", "S8", ""].map(|key| table.find(key));
+            assert_eq!(found, [Some(6), None, Some(7), None, None]);
+        }
     }
 }

@@ -3,7 +3,8 @@
 use channelsync_contract::{Sku, SlotKey, Units};
 
 use crate::ledger::{
-    Exception, Fact, LineFact, MappedBy, OrderFact, Reading, ReportState, RowOutcome, Shipment,
+    Exception, Fact, LineFact, MappedBy, OrderFact, PurchaseFact, Reading, ReportState, RowOutcome,
+    Shipment,
 };
 
 /// A fact in a line.
@@ -36,6 +37,8 @@ pub(super) fn fact(fact: &Fact) -> String {
         }
         Fact::Barcode(sku, gtin, true) => format!("{sku} has barcode {gtin}"),
         Fact::Barcode(sku, gtin, false) => format!("{sku} no longer has barcode {gtin}"),
+        Fact::Renamed(old, new) => format!("SKU {old} is called {new} from now on"),
+        Fact::Purchase(known) => purchase(known),
         Fact::Order(known) => order(known),
         Fact::Line(known) => line(known),
         Fact::Shipment(channel, order, parcel) => {
@@ -131,6 +134,25 @@ fn shipment(parcel: &Shipment) -> String {
     format!(
         "{} from {from}; tracking {tracking}; {state}",
         lines.join(" ")
+    )
+}
+
+fn purchase(purchase: &PurchaseFact) -> String {
+    let lines = purchase.lines.iter();
+    let lines = lines.map(|(sku, ordered, came)| format!("{came} of {ordered} {sku}"));
+    let lines: Vec<String> = lines.collect();
+    let cancelled = if purchase.cancelled {
+        ", cancelled"
+    } else {
+        ""
+    };
+    format!(
+        "purchase order {} from {} to {}, expected {}{cancelled}: {} came",
+        purchase.id,
+        purchase.supplier,
+        purchase.location,
+        purchase.expected,
+        lines.join(", ")
     )
 }
 
@@ -242,6 +264,14 @@ pub(super) fn exception(exception: &Exception) -> String {
         ),
         Exception::RestockExcess { order, line, units } => {
             format!("line {line} of order {order}: {units} more put back than shipped")
+        }
+        Exception::Unordered {
+            purchase,
+            sku,
+            units,
+        } => format!("unordered: {units} {sku} came that purchase order {purchase} did not expect"),
+        Exception::Recount { sku } => {
+            format!("recount: SKU {sku} is two SKUs in one and is not pushed until it is counted")
         }
         Exception::LateDiscovery { order } => format!("order {order} was found late"),
     }

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::client::query;
 use super::failure::{Exit, Failure};
 use super::import;
+use super::movements;
+use super::purchases;
 use super::session::{List, Session};
 use super::table::{Column, cell, elements};
 
@@ -58,6 +60,23 @@ enum Command {
     Arrive(Line),
     /// Book units on their way as lost
     Lose(Line),
+    /// Show every movement of a SKU, newest first
+    History(movements::Args),
+    /// Give a SKU another name: its history, mappings, rules and open orders follow
+    Rename {
+        /// The name it has
+        old: String,
+        /// The name it gets
+        new: String,
+        /// Let it go into the SKU that has the name; both are one then, to be counted again
+        #[arg(long)]
+        merge: bool,
+    },
+    /// Purchase orders: what suppliers are to send
+    Po {
+        #[command(subcommand)]
+        command: purchases::Command,
+    },
     /// Tell the barcodes of a SKU (GTIN: 8, 12, 13 or 14 digits); listings that carry one map by it
     Gtin {
         /// Which
@@ -114,6 +133,7 @@ const LIST: List = List {
         Column::Number("IN TRANSIT"),
         Column::Text("COUNTED"),
         Column::Number("BACKORDERED"),
+        Column::Number("INCOMING"),
     ],
     lines,
     nothing: "no stock was ever booked",
@@ -135,6 +155,12 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
         Some(Command::Send { line, to }) => shift(json!({ "send": to }), line, session).await?,
         Some(Command::Arrive(line)) => shift(json!("arrive"), line, session).await?,
         Some(Command::Lose(line)) => shift(json!("lose"), line, session).await?,
+        Some(Command::History(args)) => movements::run(&args, session).await?,
+        Some(Command::Rename { old, new, merge }) => {
+            let order = json!({ "kind": "rename", "old": old, "new": new, "merge": merge });
+            session.order_and_tell(&order).await?;
+        }
+        Some(Command::Po { command }) => purchases::run(command, session).await?,
         Some(Command::Gtin { sku, gtins, remove }) => {
             let order = json!({ "kind": "barcodes", "sku": sku, "gtins": gtins, "has": !remove });
             session.order_and_tell(&order).await?;
@@ -177,7 +203,7 @@ async fn shift(what: Value, line: Line, session: &mut Session<'_, '_>) -> Result
     session.order_once(&order, &id).await
 }
 
-/// A line for each location; units owed are of no location and stand in the first.
+/// A line for each location; units owed and incoming stand in the first.
 fn lines(row: &Value) -> Vec<Vec<String>> {
     let sku = cell(&row["sku"]);
     let none = [json!({})];
@@ -185,11 +211,13 @@ fn lines(row: &Value) -> Vec<Vec<String>> {
         [] => &none,
         locations => locations,
     };
+    let incoming = elements(&row["incoming"]).iter();
+    let incoming: u64 = incoming.filter_map(|one| one["units"].as_u64()).sum();
     let line = |(at, here): (usize, &Value)| {
-        let owed = if at == 0 {
-            cell(&row["backordered"])
+        let (owed, incoming) = if at == 0 {
+            (cell(&row["backordered"]), incoming.to_string())
         } else {
-            String::new()
+            (String::new(), String::new())
         };
         vec![
             sku.clone(),
@@ -201,6 +229,7 @@ fn lines(row: &Value) -> Vec<Vec<String>> {
             cell(&here["in_transit"]),
             cell(&here["counted"]),
             owed,
+            incoming,
         ]
     };
     locations.iter().enumerate().map(line).collect()
@@ -222,16 +251,17 @@ mod tests {
         let rows = [
             json!({
                 "sku": "MUG-RED", "backordered": 2,
+                "incoming": [{ "location": "main", "units": 24 }],
                 "locations": [here("main", 0, 3, true), here("annex", 12, 0, false)],
             }),
             json!({ "sku": "NEVER-SEEN", "backordered": 0, "locations": [] }),
         ];
         let lines = rows.iter().flat_map(lines).collect();
         assert_snapshot!(super::super::table::table(LIST.columns, lines), @r"
-        SKU         LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED
-        MUG-RED     main            3          0          3            0           0  yes                2
+        SKU         LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING
+        MUG-RED     main            3          0          3            0           0  yes                2        24
         MUG-RED     annex          12         12          0            0           0  no
-        NEVER-SEEN  -               -          -          -            -           -  -                  0
+        NEVER-SEEN  -               -          -          -            -           -  -                  0         0
         ");
     }
 }

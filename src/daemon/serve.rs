@@ -14,10 +14,12 @@ use tokio::net::{TcpListener, UnixListener};
 use super::book::{StartError, open_book, open_records};
 use super::{Daemon, Reloaded, World, handed_over, open_key, start, vault};
 use crate::admin::{self, Admin, AdminChannel, AdminMerchant, SettingsNote};
+use crate::bookkeeper::{ReadMovements, movements};
 use crate::edge::{self, Edge, Listener};
 use crate::inbox;
 use crate::ports::{SystemClock, SystemRng, TokioSpawn};
 use crate::settings::{Address, Config, ConnectorSettings, Faults, Mode};
+use crate::store::Journal;
 use crate::store::lock::DirLock;
 use crate::swap::Swap;
 use crate::transport::{Dial, Host, Options};
@@ -223,6 +225,18 @@ pub fn hold(config: &Config) -> Result<DirLock, StartError> {
     DirLock::take(dir).map_err(|error| StartError::new(&error, Some(error.help())))
 }
 
+/// Long work: on a thread of its own, never on the writer's.
+fn read_movements(journal: Arc<dyn Journal>) -> ReadMovements {
+    Arc::new(move |asked| {
+        let journal = journal.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = |from, bytes| journal.read(from, bytes);
+            movements(&read, &asked).map_err(|error| error.to_string())
+        });
+        Box::pin(async { reading.await.unwrap_or_else(|error| Err(error.to_string())) })
+    })
+}
+
 fn admin_state(world: &World, config: &Config, daemon: &Daemon, settings: SettingsNote) -> Admin {
     let merchants = daemon.merchants.values().map(|merchant| {
         let channels = merchant.channels.values().map(|connected| {
@@ -242,6 +256,7 @@ fn admin_state(world: &World, config: &Config, daemon: &Daemon, settings: Settin
         let row = AdminMerchant {
             book: merchant.book.clone(),
             parked: merchant.parked.0.clone(),
+            movements: read_movements(merchant.journal.clone()),
             channels: channels.collect(),
         };
         (merchant.id.to_string(), row)

@@ -46,6 +46,28 @@ pub enum Command {
         /// Whether it has them.
         has: bool,
     },
+    /// A SKU takes another name; one that another SKU has only if it may go into that one.
+    Rename {
+        /// The name it has.
+        old: Sku,
+        /// The name it gets.
+        new: Sku,
+        /// Whether it may go into the SKU that has the name.
+        merge: bool,
+    },
+    /// Goods were ordered from a supplier.
+    Purchase(PurchaseOrder),
+    /// Goods of a purchase order came in.
+    PurchaseArrived {
+        /// Booked once per id.
+        id: String,
+        /// The purchase order.
+        purchase: String,
+        /// What came; empty means all that is still expected.
+        lines: Vec<(Sku, Units)>,
+    },
+    /// Nothing more is expected of a purchase order.
+    PurchaseCancelled(String),
     /// Goods came in.
     Receive(StockLine),
     /// Somebody counted what is physically there.
@@ -153,6 +175,21 @@ pub enum Command {
     Unpark(String),
     /// Parked bytes must be forgotten; those that are not there already are.
     Erase(Vec<String>),
+}
+
+/// Goods ordered from a supplier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurchaseOrder {
+    /// What people call it.
+    pub id: String,
+    /// From whom.
+    pub supplier: String,
+    /// The beginning of the day by whose end they should be there.
+    pub expected: Timestamp,
+    /// Where to.
+    pub location: LocationId,
+    /// What.
+    pub lines: Vec<(Sku, Units)>,
 }
 
 /// What a person says a listing stands for.

@@ -163,6 +163,11 @@ pub enum Fact {
     Exception(Exception),
     /// A command that must not be carried out twice: its id, and a mark of its content.
     Done(String, u64),
+    /// A SKU of the first name has the second from this entry on, movements and facts of the entry
+    /// included; the first fact of its entry. Where another SKU had the name, both are one.
+    Renamed(Sku, Sku),
+    /// A purchase order as it stands now.
+    Purchase(Box<PurchaseFact>),
 }
 
 /// Who mapped a listing.
@@ -175,6 +180,24 @@ pub enum MappedBy {
     Barcode,
     /// A person.
     Person,
+}
+
+/// A purchase order as it stands now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurchaseFact {
+    /// What people call it.
+    pub id: String,
+    /// From whom.
+    pub supplier: String,
+    /// The beginning of the day by whose end it should be there.
+    pub expected: Timestamp,
+    /// Where to.
+    pub location: LocationId,
+    /// SKU, ordered, received.
+    pub lines: Vec<(Sku, Units, Units)>,
+    /// Nothing more is expected of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
 }
 
 /// An order's header.
@@ -334,5 +357,19 @@ pub enum Exception {
     LateDiscovery {
         /// Which order.
         order: OrderId,
+    },
+    /// Goods came that no purchase order, or a cancelled one, expected.
+    Unordered {
+        /// Which purchase order they came for.
+        purchase: String,
+        /// What.
+        sku: Sku,
+        /// How many.
+        units: Units,
+    },
+    /// Two SKUs became one: it is not pushed until it is counted.
+    Recount {
+        /// Which.
+        sku: Sku,
     },
 }

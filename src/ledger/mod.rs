@@ -13,6 +13,7 @@ mod entry;
 mod evolve;
 mod order;
 mod pieces;
+mod purchase;
 mod push;
 mod refusal;
 mod setup;
@@ -26,17 +27,18 @@ pub use balance::{Balance, Stock};
 pub use channel::{Channel, Item, Restored, Stream, Wanted};
 pub use command::{
     Change, Command, Happened, Hint, ListingReport, MapRow, OrderReport, ParkedBytes, Polled,
-    PutBack, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome,
-    ShipLine, ShownReport, Source, StockLine, StockMove,
+    PurchaseOrder, PutBack, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment,
+    RowOutcome, ShipLine, ShownReport, Source, StockLine, StockMove,
 };
 pub use decide::{Draft, decide};
 pub use entry::{
-    Actor, Bucket, Entry, Exception, Fact, LineFact, MappedBy, Movement, OrderFact, Place, Reading,
-    Recheck,
+    Actor, Bucket, Entry, Exception, Fact, LineFact, MappedBy, Movement, OrderFact, Place,
+    PurchaseFact, Reading, Recheck,
 };
 pub use evolve::{Touched, evolve, touched};
 pub use order::{Held, Line, Order, OrderRef, PlaceIx};
 pub use pieces::{Piece, Stray};
+pub use purchase::{Purchase, PurchaseLine};
 pub use push::{Call, PushState, Row, SlotState};
 pub use refusal::Refusal;
 pub use setup::{ChannelSetup, Counting, LocationPair, Rules, Setup};

@@ -37,6 +37,15 @@ pub enum Refusal {
     /// A listing can only stand for SKUs that were booked.
     #[error("no stock was ever booked under SKU {0}")]
     UnknownSku(Sku),
+    /// A SKU has another name now.
+    #[error("SKU {0} is called {1} now")]
+    Renamed(Sku, Sku),
+    /// A SKU cannot take the name of another.
+    #[error("SKU {0} exists: `--merge` lets the one go into the other, to be counted again")]
+    SkuExists(Sku),
+    /// No such purchase order.
+    #[error("unknown purchase order {0}; `stock receive` books goods without one")]
+    UnknownPurchase(String),
     /// More than is left to ship.
     #[error("line {line}: {asked} asked, {open} left to ship")]
     MoreThanOpen {

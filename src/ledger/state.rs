@@ -13,6 +13,7 @@ use super::channel::Channel;
 use super::command::ParkedBytes;
 use super::entry::Exception;
 use super::order::{Order, OrderRef, total};
+use super::purchase::Purchase;
 use super::push::Call;
 use super::setup::Setup;
 use crate::catalog::{SkuIx, Skus};
@@ -77,6 +78,10 @@ pub struct Ledger {
     pub skus: Skus<SkuRow>,
     /// Barcodes and the SKUs that have them.
     pub gtins: BTreeSet<(Gtin, SkuIx)>,
+    /// Names that SKUs had, each with the entry that ended it.
+    pub former: BTreeMap<SkuIx, Vec<(Sku, u64)>>,
+    /// Purchase orders by id.
+    pub purchases: BTreeMap<String, Purchase>,
     /// Channels, ever.
     pub channels: Vec<Channel>,
     /// Calls under way or in doubt.
@@ -151,6 +156,23 @@ impl Ledger {
     /// The number of a SKU.
     pub fn sku_ix(&self, sku: &str) -> Option<SkuIx> {
         self.skus.find(sku).map(SkuIx)
+    }
+
+    /// The SKU that had a name before and is called otherwise now.
+    pub fn renamed(&self, sku: &Sku) -> Option<SkuIx> {
+        let mut former = self.former.iter();
+        let found = former.find(|(_, names)| names.iter().any(|(name, _)| name == sku));
+        found
+            .map(|(now, _)| *now)
+            .filter(|_| self.sku_ix(sku.as_str()).is_none())
+    }
+
+    /// The name of a SKU, and then those that it had and nobody else has now.
+    pub fn names_of(&self, sku: SkuIx) -> impl Iterator<Item = &Sku> {
+        let former = self.former.get(&sku).into_iter().flatten();
+        let former = former.map(|(name, _)| name);
+        let former = former.filter(|name| self.sku_ix(name.as_str()).is_none());
+        std::iter::once(self.sku_id(sku)).chain(former)
     }
 
     /// Units of a SKU at a location; all zero where none ever were.

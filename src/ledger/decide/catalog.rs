@@ -140,7 +140,7 @@ fn found(
     (same_sku, same_gtin): (usize, usize),
 ) -> Automatic {
     let text = sku.as_str();
-    let known = desk.ledger.sku_ix(text).is_some() || desk.fresh.contains(sku);
+    let known = desk.known_sku(sku).is_some() || desk.fresh.contains(sku);
     let sku = Claim {
         text,
         listings: same_sku,
@@ -152,7 +152,15 @@ fn found(
         skus: desk.owners(gtin).len(),
     });
     let near = desk.ledger.skus.near(text).map(Sku::as_str);
-    automatic(sku, near, barcode)
+    match (
+        automatic(sku, near, barcode),
+        desk.ledger.renamed(&Sku::new(text)),
+    ) {
+        (Automatic::None(why), Some(now)) => {
+            Automatic::None(format!("{why}; {text} is called {} now", desk.sku_id(now)))
+        }
+        (found, _) => found,
+    }
 }
 
 /// Books what the texts of a listing say.
@@ -375,14 +383,19 @@ impl Desk<'_> {
     /// Maps the listings that carry a SKU which stock was booked under for the first time.
     pub(super) fn map_fresh(&mut self) {
         for sku in self.fresh.clone() {
-            for number in (0_u16..).take(self.ledger.channels.len()) {
-                let channel = self.ledger.channel(number);
-                for listing in carriers(channel, channel.listings.with_sku(sku.as_str())) {
-                    let row = channel.listings.get(listing.as_str());
-                    if row.is_some_and(|row| row.mapping.parts().is_none()) {
-                        map_by_texts(self, number, listing);
-                    }
-                }
+            map_unmapped(self, &sku);
+        }
+    }
+}
+
+/// Maps what is unmapped and carries a SKU that is known from now on.
+pub(super) fn map_unmapped(desk: &mut Desk<'_>, sku: &Sku) {
+    for number in (0_u16..).take(desk.ledger.channels.len()) {
+        let channel = desk.ledger.channel(number);
+        for listing in carriers(channel, channel.listings.with_sku(sku.as_str())) {
+            let row = channel.listings.get(listing.as_str());
+            if row.is_some_and(|row| row.mapping.parts().is_none()) {
+                map_by_texts(desk, number, listing);
             }
         }
     }

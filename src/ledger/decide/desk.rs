@@ -53,6 +53,8 @@ pub(super) struct Desk<'a> {
     pub(super) fresh: Vec<Sku>,
     /// Barcodes that SKUs have, or no longer have, from this entry on.
     pub(super) gtins: BTreeMap<(Gtin, SkuIx), bool>,
+    /// The new name of a SKU from this entry on.
+    pub(super) renamed: Option<(Sku, SkuIx)>,
     /// Orders with lines that a mapping just booked.
     pub(super) booked: Vec<usize>,
     /// A poll's progress, worth an entry only beside other news unless told so.
@@ -76,6 +78,7 @@ impl<'a> Desk<'a> {
             gained: BTreeSet::new(),
             fresh: Vec::new(),
             gtins: BTreeMap::new(),
+            renamed: None,
             booked: Vec::new(),
             polled: None,
             serves: BTreeMap::new(),
@@ -100,7 +103,7 @@ impl<'a> Desk<'a> {
 
     /// The number of a SKU, new ones included.
     pub(super) fn sku(&mut self, sku: &Sku) -> SkuIx {
-        if let Some(known) = self.ledger.sku_ix(sku.as_str()) {
+        if let Some(known) = self.known_sku(sku) {
             return known;
         }
         let place = self
@@ -115,7 +118,34 @@ impl<'a> Desk<'a> {
         SkuIx(self.ledger.skus.len().saturating_add(offset))
     }
 
+    /// The number of a SKU that the ledger has, by its name from this entry on.
+    pub(super) fn known_sku(&self, sku: &Sku) -> Option<SkuIx> {
+        match &self.renamed {
+            Some((name, number)) if name == sku => Some(*number),
+            _ => self.ledger.sku_ix(sku.as_str()),
+        }
+    }
+
+    /// Units of one SKU are units of another from this entry on.
+    pub(super) fn merge_stock(&mut self, from: SkuIx, into: SkuIx, location: LocIx) {
+        let (one, other) = (self.balance(from, location), self.balance(into, location));
+        let both = Balance {
+            available: one.available.plus(other.available),
+            committed: one.committed.plus(other.committed),
+            unavailable: one.unavailable.plus(other.unavailable),
+            in_transit: one.in_transit.plus(other.in_transit),
+        };
+        self.balances.insert((into, location), both);
+        self.balances.insert((from, location), Balance::default());
+        self.gained.insert((into, location));
+    }
+
     pub(super) fn sku_id(&self, sku: SkuIx) -> &Sku {
+        if let Some((name, number)) = &self.renamed
+            && *number == sku
+        {
+            return name;
+        }
         match sku.0.checked_sub(self.ledger.skus.len()) {
             None => self.ledger.sku_id(sku),
             Some(fresh) => {

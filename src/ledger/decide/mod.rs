@@ -8,7 +8,9 @@ mod allocate;
 mod catalog;
 mod desk;
 mod parcels;
+mod purchase;
 mod push;
+mod rename;
 mod report;
 mod shipments;
 mod withheld;
@@ -65,6 +67,16 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
             catalog::reapply(&mut desk, channel, listing.as_ref())?;
         }
         Command::Barcodes { sku, gtins, has } => catalog::barcodes(&mut desk, sku, gtins, *has)?,
+        Command::Rename { old, new, merge } => rename::rename(&mut desk, old, new, *merge)?,
+        Command::Purchase(order) => purchase::order(&mut desk, order)?,
+        Command::PurchaseArrived {
+            id,
+            purchase,
+            lines,
+        } => once(&mut desk, id, command, |desk| {
+            purchase::arrive(desk, purchase, lines)
+        })?,
+        Command::PurchaseCancelled(id) => purchase::cancel(&mut desk, id)?,
         Command::Receive(line) => once(&mut desk, &line.id, command, |desk| {
             stock::receive(desk, line)
         })?,

@@ -147,7 +147,12 @@ pub(super) fn shift(
 }
 
 /// Refuses units that only a slip of the pen can mean.
-fn room(desk: &Desk<'_>, sku: SkuIx, location: LocIx, more: Units) -> Result<(), Refusal> {
+pub(super) fn room(
+    desk: &Desk<'_>,
+    sku: SkuIx,
+    location: LocIx,
+    more: Units,
+) -> Result<(), Refusal> {
     let there = desk.balance(sku, location).on_hand();
     if there.signed().saturating_add(more.signed()) <= i64::from(ON_HAND_UNITS_MAX) {
         return Ok(());
@@ -165,12 +170,15 @@ pub(super) fn is_plain(text: &str) -> bool {
     (1..=TEXT_BYTES_MAX).contains(&text.len()) && text.trim() == text && !text.contains(hidden)
 }
 
-fn known_sku(desk: &mut Desk<'_>, sku: &Sku) -> Result<SkuIx, Refusal> {
+pub(super) fn known_sku(desk: &mut Desk<'_>, sku: &Sku) -> Result<SkuIx, Refusal> {
     let text = sku.as_str();
     if !is_plain(text) {
         let why =
             format!("{text:?} is no SKU: 1 to 255 printable bytes without spaces around them");
         return Err(Refusal::Senseless(why));
+    }
+    if let Some(now) = desk.ledger.renamed(sku) {
+        return Err(Refusal::Renamed(sku.clone(), desk.sku_id(now).clone()));
     }
     Ok(desk.sku(sku))
 }

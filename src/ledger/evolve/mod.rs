@@ -6,6 +6,7 @@
 mod catalog;
 mod orders;
 mod push;
+mod rename;
 
 use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
 use channelsync_contract::time::Timestamp;
@@ -16,6 +17,7 @@ use super::balance::Stock;
 use super::channel::{Channel, Stream, Wanted};
 use super::entry::{Entry, Fact, MappedBy, Movement, Place};
 use super::order::OrderRef;
+use super::purchase::{Purchase, PurchaseLine};
 use super::push::SlotState;
 use super::state::{EXCEPTIONS_KEPT_MAX, Ledger, LocIx, SkuRow};
 use crate::catalog::{Mapping, Part, Parts, SkuIx};
@@ -47,6 +49,9 @@ pub fn evolve(ledger: &mut Ledger, entry: &Entry) -> Touched {
     ledger.seq = entry.seq;
     ledger.at = entry.at;
     let mut touched = Touched::default();
+    if let Some(Fact::Renamed(old, new)) = entry.facts.first() {
+        rename::rename(ledger, old, new, &mut touched);
+    }
     let mut named = Named::default();
     // All look-ups first: the memory that they wait for then comes together.
     let skus: SmallVec<[SkuIx; NAMED_SKUS_MAX]> = entry
@@ -228,6 +233,24 @@ fn learn(
             } else {
                 ledger.gtins.remove(&known);
             }
+        }
+        // Before the movements, which bear the new name.
+        Fact::Renamed(..) => {}
+        Fact::Purchase(fact) => {
+            let line = |(sku, ordered, received): &(Sku, Units, Units)| PurchaseLine {
+                sku: named.sku(ledger, sku),
+                ordered: *ordered,
+                received: *received,
+            };
+            let purchase = Purchase {
+                supplier: fact.supplier.clone(),
+                expected: fact.expected,
+                lines: fact.lines.iter().map(line).collect(),
+                location: known_location(ledger, &fact.location),
+                cancelled: fact.cancelled,
+                seq,
+            };
+            ledger.purchases.insert(fact.id.clone(), purchase);
         }
         Fact::Order(order) => orders::head(of(ledger, &order.channel), order, seq),
         Fact::Line(line) => orders::set_line(ledger, line, named, touched),

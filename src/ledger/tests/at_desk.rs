@@ -4,7 +4,7 @@ use channelsync_contract::ids::{ChannelId, Gtin, LineId, ListingId, LocationId, 
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
-use super::super::command::{Command, MapRow, ShipLine, StockLine, StockMove};
+use super::super::command::{Command, MapRow, PurchaseOrder, ShipLine, StockLine, StockMove};
 use super::super::setup::Counting;
 use super::language::{Told, Words, number};
 use super::world::{START, World};
@@ -26,18 +26,9 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
                 .map(|(sku, per)| (Sku::new(sku), number(per)))
                 .collect(),
         }]),
-        "reapply" => Command::Reapply {
-            channel: ChannelId::new("us"),
-            listing: words.plain.get(1).map(ListingId::new),
-        },
-        "gtin" | "ungtin" => Command::Barcodes {
-            sku: Sku::new(words.word(1)),
-            gtins: words.plain[2..]
-                .iter()
-                .map(|text| Gtin::parse(text).unwrap())
-                .collect(),
-            has: words.word(0) == "gtin",
-        },
+        "reapply" | "gtin" | "ungtin" | "rename" | "buy" | "came" | "drop-po" => {
+            of_skus(world, words)
+        }
         "receive" => Command::Receive(stock_line(world, words, words.word(1), words.number(2))),
         "count" => Command::Count(stock_line(world, words, words.word(1), words.number(2))),
         "adjust" => {
@@ -89,6 +80,48 @@ fn channel(world: &mut World, words: &Words<'_>) -> Command {
             channel.counting = Counting::Net;
         }
     })
+}
+
+fn of_skus(world: &World, words: &Words<'_>) -> Command {
+    match words.word(0) {
+        "reapply" => Command::Reapply {
+            channel: ChannelId::new("us"),
+            listing: words.plain.get(1).map(ListingId::new),
+        },
+        "gtin" | "ungtin" => Command::Barcodes {
+            sku: Sku::new(words.word(1)),
+            gtins: words.plain[2..]
+                .iter()
+                .map(|text| Gtin::parse(text).unwrap())
+                .collect(),
+            has: words.word(0) == "gtin",
+        },
+        "rename" => Command::Rename {
+            old: Sku::new(words.word(1)),
+            new: Sku::new(words.word(2)),
+            merge: words.has("merge"),
+        },
+        "buy" => Command::Purchase(PurchaseOrder {
+            id: words.word(1).to_owned(),
+            supplier: "mill".to_owned(),
+            expected: START,
+            location: LocationId::new(words.option("at").unwrap_or("main")),
+            lines: purchased(words),
+        }),
+        "came" => Command::PurchaseArrived {
+            id: id(world, words),
+            purchase: words.word(1).to_owned(),
+            lines: purchased(words),
+        },
+        _ => Command::PurchaseCancelled(words.word(1).to_owned()),
+    }
+}
+
+fn purchased(words: &Words<'_>) -> Vec<(Sku, Units)> {
+    let lines = words.units(2).into_iter();
+    lines
+        .map(|(sku, units)| (Sku::new(sku), Units(units)))
+        .collect()
 }
 
 /// A command's id: given, or the line's own.

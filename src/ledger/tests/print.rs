@@ -165,6 +165,12 @@ pub(super) fn exception(exception: &Exception) -> String {
         Exception::RestockExcess { order, line, units } => {
             format!("order {order} line {line}: {units} more put back than shipped")
         }
+        Exception::Unordered {
+            purchase,
+            sku,
+            units,
+        } => format!("{units} {sku} beyond purchase order {purchase}"),
+        Exception::Recount { sku } => format!("{sku} is to be counted again"),
         Exception::LateDiscovery { order } => format!("order {order} found late"),
     }
 }

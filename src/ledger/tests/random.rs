@@ -105,6 +105,15 @@ fn desk_line() -> impl Strategy<Value = String> {
         "channel us main=L1 east=L2",
         "channel us east=L2 main=L1",
         "channel eu east=E1 main=E2",
+        "rename RED JUG merge",
+        "rename JUG MUG merge",
+        "rename MUG CUP merge",
+        "rename CUP RED",
+        "rename RED CUP",
+        "buy P1 MUG 3 RED 1",
+        "came P1",
+        "came P1 CUP 2",
+        "drop-po P1",
         "wait 7",
     ])
     .prop_map(str::to_owned)

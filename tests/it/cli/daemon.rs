@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use axum::Router;
 use channelsync::admin::{Admin, AdminChannel, AdminMerchant, SettingsNote, routes};
 use channelsync::board::Board;
-use channelsync::bookkeeper::{Handle, Origin, Writer, WriterLimits, take_snapshot};
+use channelsync::bookkeeper::{
+    Handle, Origin, ReadMovements, Writer, WriterLimits, movements, take_snapshot,
+};
 use channelsync::channels;
 use channelsync::cli::{self, Cli, Console, Exit};
 use channelsync::daemon::{open_key, vault};
@@ -146,6 +148,7 @@ impl Daemon {
         let merchant = AdminMerchant {
             book: book.clone(),
             parked: parked.clone(),
+            movements: read_movements(journal.clone()),
             channels: channels.collect(),
         };
         let admin = Arc::new(Admin {
@@ -359,6 +362,14 @@ impl Daemon {
         file.seek(SeekFrom::Start(at)).unwrap();
         file.write_all(&[byte[0] ^ 1]).unwrap();
     }
+}
+
+fn read_movements(journal: Arc<dyn Journal>) -> ReadMovements {
+    Arc::new(move |asked| {
+        let read = |from, bytes| journal.read(from, bytes);
+        let page = movements(&read, &asked).map_err(|error| error.to_string());
+        Box::pin(async { page })
+    })
 }
 
 fn listen(socket: &Path, routes: Router, stop: &CancellationToken) {

@@ -16,6 +16,7 @@ mod restored;
 mod run;
 mod scene;
 mod setup;
+mod stock;
 mod tasks;
 mod trace;
 mod wire;

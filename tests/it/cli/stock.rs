@@ -1,0 +1,98 @@
+//! The history of a SKU, its names, and what suppliers are to send.
+
+use channelsync::cli::Exit;
+
+use super::{Daemon, head};
+
+/// R27
+#[tokio::test]
+async fn the_history_of_a_sku_shows_every_movement_also_under_its_former_name() {
+    let daemon = Daemon::start().await;
+    daemon
+        .ok("stock receive MUG-RED 10 --at main --id r1")
+        .await;
+    daemon.ok("stock receive CUP 4 --at main --id r2").await;
+    daemon.list_mugs().await;
+    daemon.buy("shopify-us", "450", "#1001", 3).await;
+    daemon.ok("stock rename MUG-RED MUG").await;
+    daemon.ok("stock count MUG 8 --at main --id c1").await;
+    let all = daemon.ok("stock history MUG --json").await;
+    let all: Vec<serde_json::Value> = serde_json::from_str(&all).unwrap();
+    let told: Vec<String> = all
+        .iter()
+        .map(|row| {
+            let side = |side: &serde_json::Value| {
+                format!("{} {}>{}", side["place"], side["before"], side["after"])
+            };
+            let (from, to) = (side(&row["from"]), side(&row["to"]));
+            let of = (&row["cause"], &row["sku"], &row["units"]);
+            format!("{} {} {}: {from}, {to}", of.0, of.1, of.2).replace('"', "")
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+        c1 MUG 2: main/available 7>5, adjustment null>null
+        test MUG-RED 3: main/available 10>7, main/committed 0>3
+        r1 MUG-RED 10: supplier null>null, main/available 0>10
+        ");
+    let newest = daemon.ok("stock history MUG --limit 1").await;
+    assert!(newest.contains("main/available 7 → 5"), "{newest}");
+    assert!(newest.contains("there is more"), "{newest}");
+    let elsewhere = daemon.ok("stock history MUG --location annex").await;
+    assert_eq!(elsewhere, "nothing moved\n");
+    let (exit, _, err) = daemon.run("stock history MUG --location moon").await;
+    assert_eq!(exit, Exit::Usage);
+    assert_eq!(head(&err), "error: no location moon");
+    let exported = daemon.ok("map export").await;
+    assert!(exported.contains("shopify-us,101,MUG,1"), "{exported}");
+    let explained = daemon.ok("explain 101 --channel shopify-us --json").await;
+    assert!(explained.contains(r#""sku":"MUG""#), "{explained}");
+    let since = daemon
+        .ok("stock history MUG --since 2999-01-01T00:00:00Z")
+        .await;
+    assert_eq!(since, "nothing moved\n");
+    let (exit, _, err) = daemon.run("stock history MUG-RED").await;
+    assert_eq!((exit, head(&err)), (Exit::Usage, "error: no SKU MUG-RED"));
+    let (exit, _, err) = daemon.run("stock rename MUG CUP").await;
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.contains("--merge"), "{err}");
+    daemon.ok("stock rename MUG CUP --merge").await;
+    let both = daemon.ok("stock history CUP --json").await;
+    let both: Vec<serde_json::Value> = serde_json::from_str(&both).unwrap();
+    assert_eq!(both.len(), 4, "both SKUs' movements: {both:?}");
+}
+
+#[tokio::test]
+async fn a_late_purchase_order_names_the_orders_that_wait_for_it() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock count MUG-RED 1 --at main").await;
+    daemon.list_mugs().await;
+    daemon.buy("shopify-us", "450", "#1001", 3).await;
+    let add = "stock po add P1 --supplier Mill --expected 2026-01-05 --line MUG-RED=24";
+    daemon.ok(add).await;
+    assert_eq!(daemon.ok(add).await, "nothing changed: it is so already\n");
+    daemon
+        .ok("stock po add P2 --supplier Mill --expected 2999-01-05 --line MUG-RED=6 --line BOX=1")
+        .await;
+    insta::assert_snapshot!(daemon.ok("stock po list --late").await, @r"
+        PURCHASE  SUPPLIER  EXPECTED    LOCATION  STATE  SKU      ORDERED  RECEIVED  BACKORDERED  WAITING ORDERS
+        P1        Mill      2026-01-05  main      late   MUG-RED       24         0            2  shopify-us #1001
+        ");
+    let stock = daemon.ok("stock MUG-RED --json").await;
+    let stock: serde_json::Value = serde_json::from_str(&stock).unwrap();
+    assert_eq!(
+        stock[0]["incoming"],
+        serde_json::json!([{ "location": "main", "units": 30 }])
+    );
+    assert_eq!(stock[0]["locations"][0]["available"], 0);
+    daemon.ok("stock po receive P1").await;
+    daemon.ok("stock po cancel P2").await;
+    assert_eq!(
+        daemon.ok("stock po list --late").await,
+        "no purchase orders\n"
+    );
+    let states = daemon.ok("stock po list").await;
+    assert!(
+        states.contains("received") && states.contains("cancelled"),
+        "{states}"
+    );
+}
