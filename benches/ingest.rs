@@ -182,6 +182,7 @@ fn feed(
         park: Park(Arc::new(parked)),
         poll_now: Arc::default(),
         scan_now: Arc::default(),
+        probe_now: Arc::default(),
         poll_interval: Duration::from_secs(60),
         poll_overlap: Duration::from_secs(600),
         scan_interval: Duration::from_secs(3_600),

@@ -32,6 +32,10 @@ pub struct Notes {
     pub scanned_at: Option<Timestamp>,
     /// Subscriptions that stand.
     pub subscriptions: usize,
+    /// Permissions that are needed and not granted.
+    pub missing_permissions: Vec<String>,
+    /// What else the channel answered otherwise than it should.
+    pub warnings: Vec<String>,
     /// Counters by name.
     pub counts: BTreeMap<&'static str, u64>,
     /// Histograms by name.
@@ -120,6 +124,19 @@ impl Board {
     /// Notes a whole scan of the catalog.
     pub fn scanned(&self, at: Timestamp) {
         self.notes().scanned_at = Some(at);
+    }
+
+    /// Notes what our credentials lack and what else to know; gives what of it is news.
+    pub fn probed(&self, missing: &[String], warnings: &[String]) -> Vec<String> {
+        let mut notes = self.notes();
+        let known = |told: &&String| {
+            notes.missing_permissions.contains(told) || notes.warnings.contains(told)
+        };
+        let told = missing.iter().chain(warnings);
+        let news = told.filter(|told| !known(told)).cloned().collect();
+        notes.missing_permissions = missing.to_vec();
+        notes.warnings = warnings.to_vec();
+        news
     }
 
     /// Notes how many subscriptions stand.

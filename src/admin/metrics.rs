@@ -190,6 +190,7 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
 fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
     let (mut work, mut behind, mut expiring) = (Vec::new(), Vec::new(), Vec::new());
     let (mut calls, mut events) = (Vec::new(), Vec::new());
+    let mut missing = Vec::new();
     for Seen {
         labels,
         channel,
@@ -211,10 +212,12 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
         if let Some(left) = channel.transport.stats().token_expires_in {
             expiring.push((labels.clone(), left.as_secs()));
         }
+        let notes = channel.board.read();
+        missing.push((labels.clone(), count(notes.missing_permissions.len())));
         for (outcome, number) in outcomes(channel) {
             calls.push((with("outcome", outcome), number));
         }
-        for (what, number) in channel.board.read().counts {
+        for (what, number) in notes.counts {
             events.push((with("kind", what), number));
         }
     }
@@ -235,6 +238,11 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
             rows: Rows::Gauges(expiring),
         },
         Family {
+            name: "permissions_missing",
+            help: "permissions that are needed and not granted",
+            rows: Rows::Gauges(missing),
+        },
+        Family {
             name: "calls",
             help: "calls to channels, by outcome",
             rows: Rows::Counters(calls),
@@ -247,13 +255,15 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
     ]
 }
 
-fn work_left(left: &ChannelCounts) -> [(&'static str, usize); 5] {
+fn work_left(left: &ChannelCounts) -> [(&'static str, usize); 7] {
     [
         ("dirty", left.dirty),
         ("in_flight", left.in_flight),
         ("in_doubt", left.in_doubt),
         ("to_read", left.to_read),
         ("fetch_wanted", left.wanted),
+        ("reports", left.reports),
+        ("refused_reports", left.refused_reports),
     ]
 }
 

@@ -263,9 +263,13 @@ pub(super) fn parked(ledger: &Ledger, merchant: &str, most: usize) -> Vec<Value>
                 ),
             }));
         }
-        for (number, shipment) in channel.unsettled() {
-            if let ReportState::Refused(why) = &shipment.state {
-                let (order, id) = (channel.orders.key(number), &shipment.id);
+        for number in channel.refused_reports.iter().take(most) {
+            let order = channel.orders.key(*number);
+            for shipment in &channel.orders.at(*number).shipments {
+                let ReportState::Refused(why) = &shipment.state else {
+                    continue;
+                };
+                let id = &shipment.id;
                 rows.push(json!({
                     "kind": "shipment", "channel": channel.id, "order": order, "shipment": id,
                     "why": why,

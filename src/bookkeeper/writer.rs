@@ -82,6 +82,10 @@ pub struct ChannelCounts {
     pub to_read: usize,
     /// Orders to be read.
     pub wanted: usize,
+    /// Orders with a parcel of ours that the channel does not fully know of.
+    pub reports: usize,
+    /// Those of them that wait for a person.
+    pub refused_reports: usize,
     /// Since when the channel is held because the book was restored.
     pub restored_at: Option<Timestamp>,
 }
@@ -338,6 +342,8 @@ impl Writer {
                 dirty: self.dirty.count(number),
                 to_read: channel.to_read.len(),
                 wanted: channel.wanted.len(),
+                reports: channel.reports.len(),
+                refused_reports: channel.refused_reports.len(),
                 restored_at: channel.restored.as_ref().map(|restored| restored.at),
                 ..ChannelCounts::default()
             })

@@ -274,6 +274,14 @@ pub(super) fn exception(exception: &Exception) -> String {
             format!("recount: SKU {sku} is two SKUs in one and is not pushed until it is counted")
         }
         Exception::LateDiscovery { order } => format!("order {order} was found late"),
+        Exception::TrackingRefused {
+            order,
+            shipment,
+            why,
+        } => format!(
+            "the channel does not take the number of parcel {shipment} of order {order}: {why}; \
+             `orders tracking` sets another"
+        ),
     }
 }
 

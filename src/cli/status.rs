@@ -206,6 +206,15 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
             None,
         );
     }
+    for (person, what, help) in probed(merchant, channel) {
+        add(person, what, help);
+    }
+    if let Some(refused @ 1..) = channel["refused_reports"].as_u64() {
+        let orders = count(refused, "order has", "orders have");
+        let what = format!("{orders} a parcel whose report the channel does not take");
+        let help = format!("channelsync parked --merchant {merchant}");
+        add(true, what, Some(help));
+    }
     if let Some(at) = channel["restored_at"].as_str() {
         let what = format!(
             "restored at {at}: nothing is written before orders are known past then and all slots \
@@ -231,6 +240,24 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
         add(false, what, Some(help.to_owned()));
     }
     remarks
+}
+
+/// What the channel said of our permissions and of itself.
+fn probed(merchant: &str, channel: &Value) -> Vec<(bool, String, Option<String>)> {
+    let texts = |key: &str| elements(&channel[key]).iter().map(cell).collect::<Vec<_>>();
+    let (missing, warnings) = (texts("missing_permissions"), texts("warnings"));
+    let mut told = Vec::new();
+    if !missing.is_empty() {
+        let what = format!("permissions are missing: {}", missing.join(", "));
+        let check = format!("channelsync check --online --merchant {merchant}");
+        told.push((
+            true,
+            what,
+            Some(format!("grant them on the channel, then: {check}")),
+        ));
+    }
+    told.extend(warnings.into_iter().map(|warning| (false, warning, None)));
+    told
 }
 
 #[cfg(test)]
@@ -277,6 +304,7 @@ mod tests {
         us["paused"] = json!("the app was uninstalled on the channel");
         us["orders_complete_to"] = json!(null);
         us["in_doubt"] = json!(2);
+        us["refused_reports"] = json!(1);
         let mut eu = channel("shopify-eu");
         eu["mode"] = json!("shadow");
         eu["breaker"] = json!("open");
@@ -304,6 +332,8 @@ mod tests {
             help: channelsync parked --merchant acme
           acme/shopify-us: paused: the app was uninstalled on the channel
             help: mend it, then: channelsync reconcile --merchant acme shopify-us --resume
+          acme/shopify-us: 1 order has a parcel whose report the channel does not take
+            help: channelsync parked --merchant acme
 
         to be known:
           acme/shopify-us: 2 slots are in doubt and will be read back

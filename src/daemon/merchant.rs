@@ -311,6 +311,7 @@ fn start_channel(
         park: merchant.parked.clone(),
         poll_now: connected.poll_now.clone(),
         scan_now: connected.scan_now.clone(),
+        probe_now: Arc::default(),
         poll_interval: settings.poll_interval,
         poll_overlap: settings.poll_overlap,
         scan_interval: settings.scan_interval,
@@ -331,6 +332,14 @@ fn start_channel(
     tasks.start("scans", move || {
         let (feed, stop) = task.clone();
         async move { inbox::run_scans(&feed, stop).await }
+    });
+    let task = (feed.clone(), stop.clone());
+    tasks.start("probes", move || {
+        let (feed, stop) = task.clone();
+        async move {
+            inbox::run_identity(&feed, stop).await;
+            Ok::<(), std::convert::Infallible>(())
+        }
     });
     let address = config
         .public_url

@@ -41,6 +41,8 @@ pub struct Feed {
     pub poll_now: Arc<Notify>,
     /// Wakes the scanner.
     pub scan_now: Arc<Notify>,
+    /// Has the permissions looked at.
+    pub probe_now: Arc<Notify>,
     /// Pause between polls.
     pub poll_interval: Duration,
     /// How far before the newest change known a poll begins.

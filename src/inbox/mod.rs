@@ -9,9 +9,11 @@ mod poll;
 mod fetch;
 mod scan;
 mod subscribe;
+mod identity;
 
 pub use feed::{Feed, Park};
 pub use fetch::run as run_fetches;
+pub use identity::run as run_identity;
 pub use poll::run as run_polls;
 pub use scan::run as run_scans;
 pub use subscribe::run as run_subscriptions;

@@ -207,6 +207,10 @@ async fn take(feed: &Feed, headers: &HeaderMap, body: &Bytes) -> Reply {
             feed.poll_now.notify_one();
             return Reply::Taken;
         }
+        Content::Permissions => {
+            feed.probe_now.notify_one();
+            return Reply::Taken;
+        }
         Content::Uninstalled => {
             tracing::error!(channel = %feed.channel, "the app was uninstalled, channel paused");
             feed.board

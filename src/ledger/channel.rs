@@ -39,6 +39,8 @@ pub struct Channel {
     pub parked: BTreeMap<ListingId, BTreeSet<u32>>,
     /// Orders with a parcel of ours that is not settled.
     pub reports: BTreeSet<u32>,
+    /// Those of them with a parcel whose report waits for a person.
+    pub refused_reports: BTreeSet<u32>,
     /// Orders to be read.
     pub wanted: BTreeMap<OrderId, Wanted>,
     /// How far each stream of changes was read.
@@ -114,6 +116,7 @@ impl Channel {
             orders: Table::default(),
             parked: BTreeMap::new(),
             reports: BTreeSet::new(),
+            refused_reports: BTreeSet::new(),
             wanted: BTreeMap::new(),
             streams: BTreeMap::new(),
             restored: None,

@@ -372,4 +372,13 @@ pub enum Exception {
         /// Which.
         sku: Sku,
     },
+    /// A channel does not take a carrier's number of a parcel that it has.
+    TrackingRefused {
+        /// Which order.
+        order: OrderId,
+        /// The parcel's id in the order.
+        shipment: String,
+        /// The channel's reason.
+        why: String,
+    },
 }

@@ -91,8 +91,8 @@ pub enum ShipmentAct {
     Sending,
     /// The report came back.
     Answered(ReportAnswer),
-    /// The channel was told a carrier's number, whether it took it or not.
-    TrackingTold(Tracking),
+    /// The channel was told a carrier's number, and why it did not take it, where it did not.
+    TrackingTold(Tracking, Option<String>),
     /// The carrier's number is this.
     Track(Tracking),
     /// A person lets a refused report go again.
@@ -146,6 +146,11 @@ impl Shipment {
             | ReportState::Waiting(_)
             | ReportState::Refused(_) => None,
         }
+    }
+
+    /// Whether its report waits for a person.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.state, ReportState::Refused(_))
     }
 
     /// Whether nothing of it is at the channel or on the way there.

@@ -190,7 +190,7 @@ impl Reporter {
             Some(at.collect::<Vec<_>>())
         });
         for at in left_over.await?.unwrap_or_default() {
-            let act = ShipmentAct::Answered(ReportAnswer::InDoubt);
+            let act = ShipmentAct::Answered(ReportAnswer::NotSent);
             self.book(at, act).await?;
         }
         Ok(())
@@ -247,24 +247,17 @@ impl Reporter {
                 let told = normalize::tracking(&tracking);
                 let result = shipments.track(&id, &told, self.notify_buyers).await;
                 self.note(result.as_ref().err());
-                let pause = match &result {
+                let refused = match &result {
                     Ok(()) => None,
                     Err(error) => match self.failed(error) {
-                        (ReportAnswer::Refused(why), _) => {
-                            tracing::warn!(
-                                channel = %self.channel, order_id = %at.order, why,
-                                "a carrier's number was refused"
-                            );
-                            None
-                        }
+                        (ReportAnswer::Refused(why), _) => Some(why),
                         // Setting it again gives the same.
-                        (_, pause) => Some(pause.unwrap_or(PAUSE_FIRST)),
+                        (_, pause) => return Ok(Some(pause.unwrap_or(PAUSE_FIRST))),
                     },
                 };
-                if pause.is_none() {
-                    self.book(at, ShipmentAct::TrackingTold(tracking)).await?;
-                }
-                Ok(pause)
+                let act = ShipmentAct::TrackingTold(tracking, refused);
+                self.book(at, act).await?;
+                Ok(None)
             }
         }
     }

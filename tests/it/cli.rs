@@ -7,6 +7,7 @@ mod backup;
 mod credentials;
 mod daemon;
 mod metrics;
+mod permissions;
 mod privacy;
 mod stock;
 mod subscriptions;

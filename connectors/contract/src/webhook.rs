@@ -56,6 +56,8 @@ pub enum Content {
     Quantity(ItemId),
     /// Listings or locations changed: worth scanning.
     Listings,
+    /// What our credentials may do changed: worth probing.
+    Permissions,
     /// The channel ended our access.
     Uninstalled,
     /// A buyer's data must be forgotten: whatever mentions one of these texts.

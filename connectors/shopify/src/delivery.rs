@@ -70,6 +70,7 @@ fn content(topic: &str, body: &Value, test: bool) -> Option<Content> {
             Content::Quantity(ItemId::new(item))
         }
         "products/create" | "products/update" | "products/delete" => Content::Listings,
+        "app/scopes_update" => Content::Permissions,
         "app/uninstalled" => Content::Uninstalled,
         "customers/redact" => Content::Erase(buyer(body, "orders_to_redact")?),
         "customers/data_request" => Content::Disclose(buyer(body, "orders_requested")?),

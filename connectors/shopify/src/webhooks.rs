@@ -37,6 +37,7 @@ const TOPICS: &[&str] = &[
     "products/create",
     "products/update",
     "products/delete",
+    "app/scopes_update",
     "app/uninstalled",
 ];
 

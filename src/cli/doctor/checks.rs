@@ -55,6 +55,9 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("paused", paused),
     ("coverage", coverage),
     ("restored", restored),
+    ("permissions", permissions),
+    ("token", token),
+    ("subscriptions", subscriptions),
     ("errors", errors),
     ("parked", parked),
     ("parked-bytes", parked_bytes),
@@ -62,6 +65,8 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("unlimited", unlimited),
 ];
 
+/// A token with less left than this was not renewed in time.
+const TOKEN_SECS_MIN: u64 = 3_600;
 /// Free space below this share, in per cent, or below this many bytes is little.
 const SPACE_PERCENT_MIN: u64 = 5;
 const SPACE_BYTES_MIN: u64 = 1 << 30;
@@ -191,6 +196,45 @@ fn restored(seen: &Seen<'_>) -> Vec<Finding> {
     })
 }
 
+fn permissions(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    seen.channels(|channel, name| {
+        let told = ["missing_permissions", "warnings"];
+        let told = told.iter().flat_map(|key| elements(&channel[*key]));
+        let told: Vec<String> = told.map(cell).collect();
+        let remedy = format!("mend it on {name}, then: channelsync check --online --merchant {id}");
+        (!told.is_empty()).then(|| (told.join("; "), remedy))
+    })
+}
+
+/// Tokens are renewed at four fifths of their life; what is left of an hour is late.
+fn token(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    seen.channels(|channel, name| {
+        let left = channel["token_expires_secs"].as_u64()?;
+        let remedy = format!("channelsync credentials test {id}/{name}");
+        let what =
+            format!("the token ends in {left} s and was not renewed; then nothing is pushed");
+        (left < TOKEN_SECS_MIN).then_some((what, remedy))
+    })
+}
+
+/// Webhook subscriptions that the channel had dropped: what came meanwhile was polled.
+fn subscriptions(seen: &Seen<'_>) -> Vec<Finding> {
+    seen.channels(|channel, name| {
+        let times @ 1.. = channel["counts"]["subscriptions_recreated"].as_u64()? else {
+            return None;
+        };
+        let times = count(times, "subscription was", "subscriptions were");
+        let what =
+            format!("{times} gone and made anew since the start; the time between was polled");
+        let remedy = format!(
+            "see why {name} could not deliver: proxy, certificate, or answers that took too long"
+        );
+        Some((what, remedy))
+    })
+}
+
 /// Activities whose last try failed, once that has lasted.
 fn errors(seen: &Seen<'_>) -> Vec<Finding> {
     let id = seen.id();
@@ -227,6 +271,10 @@ fn parked(seen: &Seen<'_>) -> Vec<Finding> {
                     "listing {} stands for nothing, {orders} waiting",
                     cell(&row["listing"])
                 )
+            }
+            Some("shipment") => {
+                let (order, parcel) = (cell(&row["order"]), cell(&row["shipment"]));
+                format!("parcel {parcel} of order {order} is not on the channel")
             }
             _ => format!("slot {} is not pushed", cell(&row["slot"])),
         };
@@ -318,117 +366,4 @@ fn unlimited(seen: &Seen<'_>) -> Vec<Finding> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use insta::assert_snapshot;
-
-    const NOW: &str = "2026-11-20T09:00:00Z";
-
-    /// What all checks find in one state of things.
-    fn found(change: impl FnOnce(&mut Value, &mut Seen<'_>)) -> String {
-        let mut merchant = json!({
-            "merchant": "acme", "unwritable": null, "parked_bytes": 0,
-            "channels": [{
-                "channel": "shopify-us", "mode": "live", "paused": null, "errors": [],
-                "orders_complete_to": "2026-11-20T08:59:00Z", "last_error": null,
-                "restored_at": null, "to_read": 0, "fetch_wanted": 0,
-            }],
-        });
-        let nothing = json!({});
-        let mut seen = Seen {
-            now: Timestamp::parse(NOW).unwrap(),
-            minutes: 15,
-            settings: &nothing,
-            merchant: &nothing,
-            parked: &[],
-            slots: &[],
-            unlimited: &[],
-            space: Some(Space {
-                free: 50 << 30,
-                all: 100 << 30,
-            }),
-            parked_bytes_max: 1_000,
-        };
-        change(&mut merchant, &mut seen);
-        let seen = Seen {
-            merchant: &merchant,
-            ..seen
-        };
-        let all = CHECKS.iter().flat_map(|(name, look)| {
-            let told = look(&seen).into_iter();
-            told.map(move |one| format!("{name} | {} | {} | {}", one.of, one.what, one.remedy))
-        });
-        all.collect::<Vec<_>>().join("\n")
-    }
-
-    #[test]
-    fn a_quiet_day_has_no_finding() {
-        assert_eq!(found(|_, _| {}), "");
-    }
-
-    #[test]
-    fn what_the_daemon_tells_of_itself_is_found() {
-        assert_snapshot!(found(|merchant, seen| {
-            merchant["unwritable"] = json!("disk is full");
-            merchant["parked_bytes"] = json!(900);
-            let channel = &mut merchant["channels"][0];
-            channel["paused"] = json!("the app was uninstalled");
-            channel["orders_complete_to"] = json!("2026-11-20T08:00:00Z");
-            channel["last_error"] = json!("status 503");
-            channel["restored_at"] = json!("2026-11-20T08:00:00Z");
-            channel["to_read"] = json!(12);
-            channel["errors"] =
-                json!([{ "activity": "poll", "at": "2026-11-20T08:59:00Z", "error": "503" }]);
-            seen.space = Some(Space { free: 1 << 20, all: 100 << 20 });
-        }), @"
-        journal | acme | the journal cannot be written: disk is full | make space or mend the disk; the daemon goes on by itself
-        space | state directory | 1 of 100 MiB are free | make space: on a full disk nothing more is booked
-        paused | acme/shopify-us | paused: the app was uninstalled | mend it, then: channelsync reconcile --merchant acme shopify-us --resume
-        coverage | acme/shopify-us | orders are known to 2026-11-20T08:00:00Z only (status 503) | channelsync reconcile --merchant acme shopify-us
-        restored | acme/shopify-us | held since the restore at 2026-11-20T08:00:00Z: slots to read 12, orders to fetch 0 | it ends by itself once orders and slots were read; mend what stops that
-        errors | acme/shopify-us | poll failed: 503 | channelsync check --merchant acme; see whether shopify-us is up
-        parked-bytes | acme | 900 of at most 1000 bytes are parked; above it webhooks get 503 | channelsync parked --merchant acme
-        ");
-    }
-
-    /// R62
-    #[test]
-    fn a_slot_without_an_acknowledged_push_is_found_once_it_is_late() {
-        let row = |changed_at: &str, expected: Value, state: &str, to_read: bool| {
-            json!({ "channel": "shopify-us", "item": "77", "listings": ["101"], "slots": [{
-                "location": "main", "number": 7, "number_if_unrouted_here": 8,
-                "expected": expected, "state": state, "to_read": to_read,
-                "changed_at": changed_at,
-            }]})
-        };
-        let (late, fresh) = ("2026-11-20T08:44:00Z", "2026-11-20T08:46:00Z");
-        for (changed_at, expected, state, to_read, is_found) in [
-            (late, json!(3), "free", false, true),
-            (fresh, json!(3), "free", false, false),
-            (late, json!(7), "free", false, false),
-            (late, json!(8), "free", false, false),
-            (late, json!(9), "free", false, true),
-            (late, json!(null), "free", true, true),
-            (late, json!(7), "in flight, call 1", false, true),
-            (late, json!(7), "in doubt, call 1", false, true),
-            (late, json!(3), "parked: refused", false, false),
-            (
-                late,
-                json!(null),
-                "not stocked on the channel",
-                false,
-                false,
-            ),
-        ] {
-            let slots = unsettled(&row(changed_at, expected.clone(), state, to_read));
-            let text = found(|_, seen| {
-                seen.slots = Box::leak(slots.into_boxed_slice());
-            });
-            assert_eq!(
-                !text.is_empty(),
-                is_found,
-                "{changed_at} {expected} {state}: {text}"
-            );
-        }
-    }
-}
+mod tests;

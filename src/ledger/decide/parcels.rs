@@ -13,7 +13,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::super::channel::Channel;
 use super::super::command::ShipLine;
-use super::super::entry::Fact;
+use super::super::entry::{Exception, Fact};
 use super::super::order::OrderRef;
 use super::super::refusal::Refusal;
 use super::super::shipment::{
@@ -220,7 +220,18 @@ pub(super) fn act(desk: &mut Desk<'_>, at: &ShipmentAt, act: &ShipmentAct) -> Re
         }
         ShipmentAct::Answered(_) => return refused("no report of it is under way"),
         // Refused it counts as told, too, or it would be sent for ever.
-        ShipmentAct::TrackingTold(told) => shipment.told = Some(told.clone()),
+        ShipmentAct::TrackingTold(told, refused) if shipment.told.as_ref() != Some(told) => {
+            shipment.told = Some(told.clone());
+            if let Some(why) = refused {
+                let (order, shipment, why) = (at.order.clone(), at.id.clone(), cut(why));
+                desk.note(Exception::TrackingRefused {
+                    order,
+                    shipment,
+                    why,
+                });
+            }
+        }
+        ShipmentAct::TrackingTold(..) => {}
         ShipmentAct::Track(tracking) => {
             check_tracking(Some(tracking))?;
             shipment.tracking = Some(tracking.clone());

@@ -65,10 +65,17 @@ pub(super) fn set_shipment(
         Some(known) => *known = shipment.clone(),
         None => order.shipments.push(shipment.clone()),
     }
-    if order.shipments.iter().all(Shipment::is_settled) {
-        channel.reports.remove(&place.order);
-    } else {
-        channel.reports.insert(place.order);
+    let is_unsettled = order.shipments.iter().any(|one| !one.is_settled());
+    let is_refused = order.shipments.iter().any(Shipment::is_refused);
+    for (set, belongs) in [
+        (&mut channel.reports, is_unsettled),
+        (&mut channel.refused_reports, is_refused),
+    ] {
+        if belongs {
+            set.insert(place.order);
+        } else {
+            set.remove(&place.order);
+        }
     }
     let order = channel.orders.at(place.order);
     let listings = order.lines.iter().filter_map(|line| line.listing.as_ref());

@@ -44,7 +44,8 @@ fn act(words: &Words<'_>, one: Option<&Shipment>) -> ShipmentAct {
         return ShipmentAct::Track(tracking(number));
     }
     if let Some(number) = words.option("told") {
-        return ShipmentAct::TrackingTold(tracking(number));
+        let refused = words.option("refused").map(ToOwned::to_owned);
+        return ShipmentAct::TrackingTold(tracking(number), refused);
     }
     if let Some(id) = words.option("done") {
         let tracking = one.and_then(|one| one.tracking.clone());

@@ -30,6 +30,9 @@ pub(super) fn check(ledger: &Ledger) {
             let unsettled = order.shipments.iter().any(|parcel| !parcel.is_settled());
             let listed = channel.reports.contains(&order_number);
             assert_eq!(listed, unsettled, "order {id}: index of reports");
+            let refused = order.shipments.iter().any(|parcel| parcel.is_refused());
+            let listed = channel.refused_reports.contains(&order_number);
+            assert_eq!(listed, refused, "order {id}: index of refused reports");
             for line in &order.lines {
                 check_parcels(order, line, id.as_str());
                 check_line(line, &format!("order {id} line {}", line.id));

@@ -172,5 +172,12 @@ pub(super) fn exception(exception: &Exception) -> String {
         } => format!("{units} {sku} beyond purchase order {purchase}"),
         Exception::Recount { sku } => format!("{sku} is to be counted again"),
         Exception::LateDiscovery { order } => format!("order {order} found late"),
+        Exception::TrackingRefused {
+            order,
+            shipment,
+            why,
+        } => {
+            format!("order {order} parcel {shipment}: number refused: {why}")
+        }
     }
 }

@@ -239,6 +239,29 @@ fn a_channel_without_the_units_is_asked_a_few_times_then_a_person() {
 }
 
 #[test]
+fn a_number_that_the_channel_refuses_is_not_sent_again_and_is_reported() {
+    assert_snapshot!(replay("
+        receive MUG 10
+        order A1 MUG 4
+        ship A1
+        parcel A1 1 sending
+        parcel A1 1 done=F1
+        fulfill A1 as=F1
+        parcel A1 1 track=T2
+        parcel A1 1 told=T2 refused=invalid
+        parcels
+        parcel A1 1 track=T3
+        parcels
+    "), @r"
+    line 8 notes: order A1 parcel line 3: number refused: invalid
+        A1 MUG 4/4 from main: told as F1
+        A1 MUG 4/4 from main: told as F1, owes its number
+    MUG  main  available 6
+    A1 MUG  fulfilled 4  shipped 4  acknowledged 4
+    ");
+}
+
+#[test]
 fn a_late_number_is_owed_until_it_is_told() {
     assert_snapshot!(replay("
         receive MUG 10

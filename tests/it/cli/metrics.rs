@@ -84,12 +84,13 @@ async fn a_scrape_holds_every_family_once_for_all_channels() {
         format!("{name} {kind} {}", rows.len())
     }).collect::<Vec<_>>().join("\n"), @r"
     channelsync_calls counter 16
-    channelsync_channel_work gauge 10
+    channelsync_channel_work gauge 14
     channelsync_events counter 2
     channelsync_journal_entry gauge 1
     channelsync_journal_unwritable gauge 1
     channelsync_orders_behind_seconds gauge 2
     channelsync_parked gauge 1
+    channelsync_permissions_missing gauge 2
     channelsync_push_seconds histogram 17
     channelsync_settings_refused gauge 1
     channelsync_token_expires_seconds gauge 0

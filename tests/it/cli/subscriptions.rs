@@ -20,7 +20,7 @@ const ADDRESS: &str = "https://hooks.example/hooks/acme/shopify-us/token";
 
 /// Time that passes by sleeping alone.
 #[derive(Default)]
-struct Hasty(AtomicI64);
+pub(super) struct Hasty(AtomicI64);
 
 #[async_trait]
 impl Clock for Hasty {

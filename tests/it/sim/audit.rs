@@ -238,6 +238,11 @@ fn idle(ledger: &Ledger, found: &mut Vec<String>) {
         found.push(format!("parked {id}: {} {}", bytes.what, bytes.why));
     }
     for channel in &ledger.channels {
+        for (_, parcel) in channel.unsettled() {
+            if !parcel.is_refused() {
+                found.push(format!("{}: not told of {parcel:?}", channel.id));
+            }
+        }
         if !channel.wanted.is_empty() || !channel.to_read.is_empty() || !channel.parked.is_empty() {
             let (wanted, to_read, parked) = (&channel.wanted, &channel.to_read, &channel.parked);
             found.push(format!(

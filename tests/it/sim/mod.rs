@@ -10,6 +10,7 @@ mod kits;
 mod machine;
 mod merchant;
 mod orders_in;
+mod parcels;
 mod plan;
 mod pushes;
 mod restored;
@@ -51,6 +52,9 @@ const SOMETIMES: &[&str] = &[
     "fulfillment order moved",
     "order cancelled",
     "order edited",
+    "parcel recorded without an answer",
+    "parcel told",
+    "parcel waits for a person",
     "request arrived after its caller was gone",
     "request late",
     "request lost",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channelsync::ledger::Ledger;
+use channelsync::ledger::{Ledger, ReportState};
 use channelsync_contract::{Clock, Spawn};
 use channelsync_sandbox::{ShopInfo, Traffic, TruthPage};
 use futures_util::future::{Either, select};
@@ -117,6 +117,7 @@ async fn judge(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bool {
     };
     match ledger {
         Some(ledger) => {
+            count_parcels(machine, &ledger);
             audit(machine, &ledger)
                 .into_iter()
                 .for_each(|what| machine.find(what));
@@ -166,6 +167,7 @@ fn unrest(machine: &Machine, merchant: &Merchant) -> Option<String> {
             .unwrap_or_default();
         let left =
             counts.dirty + counts.in_flight + counts.in_doubt + counts.to_read + counts.wanted;
+        let left = left + counts.reports.saturating_sub(counts.refused_reports);
         let notes = connected.board.read();
         if left > 0 || notes.scanned_at.is_none() {
             return Some(format!("{name}: {counts:?} {notes:?}"));
@@ -235,6 +237,25 @@ pub(super) async fn look(machine: &Machine, merchant: &Merchant) {
     });
     for what in asked.await.unwrap_or_default() {
         machine.find(what);
+    }
+}
+
+/// What became of parcels of ours.
+fn count_parcels(machine: &Machine, ledger: &Ledger) {
+    let orders = ledger
+        .channels
+        .iter()
+        .flat_map(|channel| channel.orders.iter());
+    for parcel in orders.flat_map(|(_, _, order)| &order.shipments) {
+        let what = match &parcel.state {
+            ReportState::Told { .. } => "parcel told",
+            ReportState::Refused(_) => "parcel waits for a person",
+            ReportState::Unsent
+            | ReportState::InFlight
+            | ReportState::InDoubt(_)
+            | ReportState::Waiting(_) => "parcel not told",
+        };
+        machine.trace.count(what);
     }
 }
 

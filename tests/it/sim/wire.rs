@@ -151,13 +151,16 @@ async fn exchange(
         net.trace.count("request arrived after its caller was gone");
     }
     if let Some(arrived) = &mut *net.arrived.lock().unwrap() {
-        arrived.push((shop, operation, request.body.clone()));
+        arrived.push((shop, operation.clone(), request.body.clone()));
     }
     let answer = shops.oneshot(to_http(request)).await.unwrap();
     let result = from_http(answer).await;
     net.note(task, &format!("{name} -> {}", outcome(&result)));
     if result.is_err() {
         net.trace.count("effect without an answer");
+        if operation.contains("CreateFulfillment") {
+            net.trace.count("parcel recorded without an answer");
+        }
     }
     net.clock.sleep(back).await;
     if reply.send(result).is_err() {

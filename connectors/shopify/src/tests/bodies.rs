@@ -92,6 +92,7 @@ fn meaning(topic: &str, body: &Value) -> String {
             Content::Poll(stream) => format!("poll {stream}"),
             Content::Quantity(item) => format!("quantity {item}"),
             Content::Listings => "listings".to_owned(),
+            Content::Permissions => "permissions".to_owned(),
             Content::Uninstalled => "uninstalled".to_owned(),
             Content::Erase(of) => format!("erase {}", of.join(" ")),
             Content::EraseAll => "erase all".to_owned(),
@@ -212,6 +213,7 @@ fn every_topic_says_where_to_look() {
         ),
         ("products/delete", json!({"id": 1}), "listings"),
         ("app/uninstalled", json!({"id": 1}), "uninstalled"),
+        ("app/scopes_update", json!({"current": []}), "permissions"),
         ("shop/redact", json!({"shop_id": 1}), "erase all"),
         (
             "customers/redact",

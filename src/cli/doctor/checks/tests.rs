@@ -1,0 +1,147 @@
+//! What each check finds, in words.
+
+use super::*;
+use insta::assert_snapshot;
+
+const NOW: &str = "2026-11-20T09:00:00Z";
+
+/// What all checks find in one state of things.
+fn found(change: impl FnOnce(&mut Value, &mut Seen<'_>)) -> String {
+    let mut merchant = json!({
+        "merchant": "acme", "unwritable": null, "parked_bytes": 0,
+        "channels": [{
+            "channel": "shopify-us", "mode": "live", "paused": null, "errors": [],
+            "orders_complete_to": "2026-11-20T08:59:00Z", "last_error": null,
+            "restored_at": null, "to_read": 0, "fetch_wanted": 0,
+            "missing_permissions": [], "warnings": [], "token_expires_secs": 3_600,
+            "counts": { "webhooks_taken": 7 },
+        }],
+    });
+    let nothing = json!({});
+    let mut seen = Seen {
+        now: Timestamp::parse(NOW).unwrap(),
+        minutes: 15,
+        settings: &nothing,
+        merchant: &nothing,
+        parked: &[],
+        slots: &[],
+        unlimited: &[],
+        space: Some(Space {
+            free: 50 << 30,
+            all: 100 << 30,
+        }),
+        parked_bytes_max: 1_000,
+    };
+    change(&mut merchant, &mut seen);
+    let seen = Seen {
+        merchant: &merchant,
+        ..seen
+    };
+    let all = CHECKS.iter().flat_map(|(name, look)| {
+        let told = look(&seen).into_iter();
+        told.map(move |one| format!("{name} | {} | {} | {}", one.of, one.what, one.remedy))
+    });
+    all.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_quiet_day_has_no_finding() {
+    assert_eq!(found(|_, _| {}), "");
+}
+
+#[test]
+fn what_the_daemon_tells_of_itself_is_found() {
+    assert_snapshot!(found(|merchant, seen| {
+        merchant["unwritable"] = json!("disk is full");
+        merchant["parked_bytes"] = json!(900);
+        let channel = &mut merchant["channels"][0];
+        channel["paused"] = json!("the app was uninstalled");
+        channel["orders_complete_to"] = json!("2026-11-20T08:00:00Z");
+        channel["last_error"] = json!("status 503");
+        channel["restored_at"] = json!("2026-11-20T08:00:00Z");
+        channel["to_read"] = json!(12);
+        channel["missing_permissions"] = json!(["write_inventory (quantities)"]);
+        channel["warnings"] = json!(["answered by 2026-07"]);
+        channel["token_expires_secs"] = json!(3_599);
+        channel["counts"] = json!({ "subscriptions_recreated": 2 });
+        channel["errors"] =
+            json!([{ "activity": "poll", "at": "2026-11-20T08:59:00Z", "error": "503" }]);
+        seen.space = Some(Space { free: 1 << 20, all: 100 << 20 });
+    }), @"
+    journal | acme | the journal cannot be written: disk is full | make space or mend the disk; the daemon goes on by itself
+    space | state directory | 1 of 100 MiB are free | make space: on a full disk nothing more is booked
+    paused | acme/shopify-us | paused: the app was uninstalled | mend it, then: channelsync reconcile --merchant acme shopify-us --resume
+    coverage | acme/shopify-us | orders are known to 2026-11-20T08:00:00Z only (status 503) | channelsync reconcile --merchant acme shopify-us
+    restored | acme/shopify-us | held since the restore at 2026-11-20T08:00:00Z: slots to read 12, orders to fetch 0 | it ends by itself once orders and slots were read; mend what stops that
+    permissions | acme/shopify-us | write_inventory (quantities); answered by 2026-07 | mend it on shopify-us, then: channelsync check --online --merchant acme
+    token | acme/shopify-us | the token ends in 3599 s and was not renewed; then nothing is pushed | channelsync credentials test acme/shopify-us
+    subscriptions | acme/shopify-us | 2 subscriptions were gone and made anew since the start; the time between was polled | see why shopify-us could not deliver: proxy, certificate, or answers that took too long
+    errors | acme/shopify-us | poll failed: 503 | channelsync check --merchant acme; see whether shopify-us is up
+    parked-bytes | acme | 900 of at most 1000 bytes are parked; above it webhooks get 503 | channelsync parked --merchant acme
+    ");
+}
+
+#[test]
+fn what_is_parked_is_told_with_what_releases_it() {
+    let row = |kind: &str, more: Value| {
+        let mut row = json!({
+            "kind": kind, "channel": "us", "why": "because", "release": "channelsync ..",
+        });
+        let more = more.as_object().unwrap().clone();
+        row.as_object_mut().unwrap().extend(more);
+        row
+    };
+    let rows = [
+        row("bytes", json!({ "what": "orders/create" })),
+        row("unmapped", json!({ "listing": "101", "orders": 2 })),
+        row("shipment", json!({ "order": "91", "shipment": "s-1" })),
+        row("slot", json!({ "slot": "77@101" })),
+    ];
+    assert_snapshot!(found(|_, seen| seen.parked = Box::leak(Box::new(rows))), @"
+    parked | acme/us | orders/create set aside: because | channelsync ..
+    parked | acme/us | listing 101 stands for nothing, 2 orders waiting: because | channelsync ..
+    parked | acme/us | parcel s-1 of order 91 is not on the channel: because | channelsync ..
+    parked | acme/us | slot 77@101 is not pushed: because | channelsync ..
+    ");
+}
+
+/// R62
+#[test]
+fn a_slot_without_an_acknowledged_push_is_found_once_it_is_late() {
+    let row = |changed_at: &str, expected: Value, state: &str, to_read: bool| {
+        json!({ "channel": "shopify-us", "item": "77", "listings": ["101"], "slots": [{
+            "location": "main", "number": 7, "number_if_unrouted_here": 8,
+            "expected": expected, "state": state, "to_read": to_read,
+            "changed_at": changed_at,
+        }]})
+    };
+    let (late, fresh) = ("2026-11-20T08:44:00Z", "2026-11-20T08:46:00Z");
+    for (changed_at, expected, state, to_read, is_found) in [
+        (late, json!(3), "free", false, true),
+        (fresh, json!(3), "free", false, false),
+        (late, json!(7), "free", false, false),
+        (late, json!(8), "free", false, false),
+        (late, json!(9), "free", false, true),
+        (late, json!(null), "free", true, true),
+        (late, json!(7), "in flight, call 1", false, true),
+        (late, json!(7), "in doubt, call 1", false, true),
+        (late, json!(3), "parked: refused", false, false),
+        (
+            late,
+            json!(null),
+            "not stocked on the channel",
+            false,
+            false,
+        ),
+    ] {
+        let slots = unsettled(&row(changed_at, expected.clone(), state, to_read));
+        let text = found(|_, seen| {
+            seen.slots = Box::leak(slots.into_boxed_slice());
+        });
+        assert_eq!(
+            !text.is_empty(),
+            is_found,
+            "{changed_at} {expected} {state}: {text}"
+        );
+    }
+}
