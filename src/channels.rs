@@ -112,5 +112,6 @@ fn rules(set: &RuleSet) -> Rules {
         share_percent: set.share_percent.map(u32::from),
         cap_units: set.cap_units.map(|units| units.0),
         min_units: set.min_units.map(|units| units.0),
+        split_kits: set.split_kits,
     }
 }

@@ -89,7 +89,8 @@ pub fn number(ledger: &Ledger, channel: u16, item: u32) -> Result<ItemNumber, No
         .collect();
     let serves: Vec<_> = known.places_served().collect();
     let locations: Vec<_> = serves.iter().map(|(location, _)| *location).collect();
-    let pool = pool(ledger, &withheld, &locations);
+    let split = rules.iter().all(|rule| rule.split_kits.value);
+    let pool = pool(ledger, &withheld, &locations, split);
     let target = target(pool.total, &rules);
     let own = own(ledger, channel, id, parts);
     let places: Vec<Option<PlaceIx>> = serves.iter().map(|(_, place)| *place).collect();
@@ -154,7 +155,8 @@ fn target(pool: i64, rules: &[Effective]) -> i64 {
     }
 }
 
-/// Each slot's part of the target: by what its location holds, the remainder to the first.
+/// Each slot's part of the target: by what its location holds, the remainder to the first; what no
+/// location could give alone, too.
 ///
 /// On a gross channel a negative pool is taken from the slots' own units, last choice first. The parts
 /// never sum to more than the target.
@@ -199,6 +201,9 @@ fn spread(
         let more = rest.min(held(place).saturating_sub(*part)).max(0);
         *part = part.saturating_add(more);
         rest = rest.saturating_sub(more);
+    }
+    if let Some(first) = parts.first_mut() {
+        *first = first.saturating_add(rest);
     }
     parts
 }

@@ -10,7 +10,8 @@ use crate::ledger::{Ledger, LocIx};
 pub struct Pool {
     /// By location, first choice first; each at least 0.
     pub locations: Vec<LocationPool>,
-    /// Their sum; or, where safety stock exceeds what is there, minus the shortfall.
+    /// Their sum, or more where parts may come from several locations; where safety stock exceeds what
+    /// is there, minus the shortfall.
     pub total: i64,
 }
 
@@ -47,8 +48,14 @@ fn free(ledger: &Ledger, sku: SkuIx, safety: u32, locations: &[LocIx]) -> Free {
     }
 }
 
-/// The pool of a listing made of `parts`, each with the safety stock of its SKU.
-pub(super) fn pool(ledger: &Ledger, parts: &[(Part, u32)], locations: &[LocIx]) -> Pool {
+/// The pool of a listing made of `parts`, each with the safety stock of its SKU; with `split`, its
+/// parts may come from several locations.
+pub(super) fn pool(
+    ledger: &Ledger,
+    parts: &[(Part, u32)],
+    locations: &[LocIx],
+    split: bool,
+) -> Pool {
     let free: Vec<(i64, Free)> = parts
         .iter()
         .map(|(part, safety)| {
@@ -73,9 +80,17 @@ pub(super) fn pool(ledger: &Ledger, parts: &[(Part, u32)], locations: &[LocIx]) 
             listings: made(place),
         })
         .collect();
-    let sum = locations
-        .iter()
-        .fold(0_i64, |sum, here| sum.saturating_add(here.listings));
+    let sum = if split {
+        let all = free.iter().map(|(per, free)| {
+            let units = free.units.iter();
+            let units = units.fold(0_i64, |sum, here| sum.saturating_add(*here));
+            units.checked_div(*per).unwrap_or(0)
+        });
+        all.min().unwrap_or(0)
+    } else {
+        let whole = locations.iter();
+        whole.fold(0_i64, |sum, here| sum.saturating_add(here.listings))
+    };
     let lacking = free
         .iter()
         .map(|(per, free)| ceiling(free.shortfall, *per))

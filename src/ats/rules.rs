@@ -55,6 +55,8 @@ pub struct Effective {
     pub cap_units: Won<Option<u32>>,
     /// Show none below this.
     pub min_units: Won<u32>,
+    /// Whether parts of one kit may come from several locations.
+    pub split_kits: Won<bool>,
 }
 
 /// The rules that hold for a SKU of a listing. Of the SKU's names the first that has rules counts: the
@@ -72,35 +74,27 @@ pub fn effective<'a>(
         (Level::Channel, Some(&channel.rules)),
         (Level::Merchant, Some(&setup.rules)),
     ];
-    let win = |pick: fn(&Rules) -> Option<u32>| {
-        levels.iter().find_map(|(level, rules)| {
-            let value = pick((*rules)?)?;
-            Some(Won {
-                value,
-                level: *level,
-            })
-        })
-    };
-    let or = |won: Option<Won<u32>>, value| {
-        won.unwrap_or(Won {
-            value,
-            level: Level::Default,
-        })
-    };
-    let cap = win(|rules| rules.cap_units);
     Effective {
-        safety_stock_units: or(win(|rules| rules.safety_stock_units), 0),
-        share_percent: or(win(|rules| rules.share_percent), 100),
-        cap_units: cap.map_or(
-            Won {
-                value: None,
-                level: Level::Default,
-            },
-            |won| Won {
-                value: Some(won.value),
-                level: won.level,
-            },
-        ),
-        min_units: or(win(|rules| rules.min_units), 0),
+        safety_stock_units: win(&levels, 0, |rules| rules.safety_stock_units),
+        share_percent: win(&levels, 100, |rules| rules.share_percent),
+        cap_units: win(&levels, None, |rules| rules.cap_units.map(Some)),
+        min_units: win(&levels, 0, |rules| rules.min_units),
+        split_kits: win(&levels, false, |rules| rules.split_kits),
     }
+}
+
+/// The value of the first level that says something.
+fn win<T>(
+    levels: &[(Level, Option<&Rules>)],
+    default: T,
+    pick: impl Fn(&Rules) -> Option<T>,
+) -> Won<T> {
+    let said = levels.iter().find_map(|(level, rules)| {
+        let (value, level) = (pick((*rules)?)?, *level);
+        Some(Won { value, level })
+    });
+    said.unwrap_or(Won {
+        value: default,
+        level: Level::Default,
+    })
 }

@@ -242,6 +242,7 @@ fn slots_never_sum_to_more_than_the_target() {
             share_percent: Some(share),
             cap_units: cap,
             min_units: Some(minimum),
+            split_kits: None,
         };
         let mut world = World::new(&["main", "annex"], rules, Counting::Gross);
         world.count("MUG", "main", 7);
@@ -270,6 +271,66 @@ fn packs_and_kits_are_counted_in_whole_listings() {
     world.count("MUG", "main", 9);
     assert_eq!(world.writes("PACK"), [0]);
     assert_eq!(world.writes("KIT"), [1]);
+}
+
+fn split(split_kits: bool, share: u32) -> Rules {
+    Rules {
+        share_percent: Some(share),
+        split_kits: Some(split_kits),
+        ..Rules::default()
+    }
+}
+
+#[test]
+fn kits_whose_parts_lie_apart_are_shown_where_they_may_be_split() {
+    for (mugs, boxes, whole, apart) in [
+        ([5, 0], [0, 2], [0, 0], [2, 0]),
+        ([4, 4], [1, 1], [1, 1], [1, 1]),
+        ([2, 5], [2, 1], [1, 1], [2, 1]),
+        ([3, 1], [9, 9], [1, 0], [2, 0]),
+        ([0, 7], [0, 3], [0, 3], [0, 3]),
+        ([1, 1], [0, 0], [0, 0], [0, 0]),
+    ] {
+        for (may, expected) in [(false, whole), (true, apart)] {
+            let mut world = World::new(&["main", "annex"], split(may, 100), Counting::Net);
+            for (place, location) in ["main", "annex"].into_iter().enumerate() {
+                world.count("MUG", location, mugs[place]);
+                world.count("BOX", location, boxes[place]);
+            }
+            world.list("KIT", "other", &[("MUG", 2), ("BOX", 1)]);
+            assert_eq!(world.writes("KIT"), expected, "{mugs:?} {boxes:?} {may}");
+            let explained = explain(&world.ledger, CHANNEL, "KIT").unwrap();
+            let rules = explained.parts[1].rules.unwrap().split_kits;
+            assert_eq!((rules.value, rules.level), (may, Level::Channel));
+            let sum: u32 = expected.iter().sum();
+            assert_eq!(explained.pool, i64::from(sum));
+        }
+    }
+}
+
+proptest::proptest! {
+    /// R23: whatever the rule, what the slots show together can be made of what is there.
+    #[test]
+    fn slots_of_a_kit_never_sum_to_more_than_can_be_made(
+        stock in proptest::collection::vec((0..20_u32, 0..20_u32), 1..4),
+        per in (1..5_u32, 1..5_u32),
+        (may, share) in (proptest::bool::ANY, 0..=100_u32),
+    ) {
+        let names = &["a", "b", "c"][..stock.len()];
+        let mut world = World::new(names, split(may, share), Counting::Net);
+        for (location, (mugs, boxes)) in names.iter().zip(&stock) {
+            world.count("MUG", location, *mugs);
+            world.count("BOX", location, *boxes);
+        }
+        world.list("KIT", "other", &[("MUG", per.0), ("BOX", per.1)]);
+        let shown: u32 = world.writes("KIT").iter().sum();
+        let made = |mugs: u32, boxes: u32| (mugs / per.0).min(boxes / per.1);
+        let together = made(stock.iter().map(|at| at.0).sum(), stock.iter().map(|at| at.1).sum());
+        let apart: u32 = stock.iter().map(|(mugs, boxes)| made(*mugs, *boxes)).sum();
+        let pool = if may { together } else { apart };
+        proptest::prop_assert_eq!(shown, pool * share / 100);
+        proptest::prop_assert!(shown <= together);
+    }
 }
 
 /// R47

@@ -74,7 +74,7 @@ mod tests {
         }
     }
 
-    /// R50
+    /// R50, R52
     #[test]
     fn only_one_exact_sku_or_barcode_maps() {
         let gtin = Gtin::parse("4006381333931").unwrap();

@@ -131,6 +131,7 @@ fn rules(rules: &Value) -> String {
         rule("share_percent", "share %"),
         rule("cap_units", "cap"),
         rule("min_units", "minimum"),
+        rule("split_kits", "split kits"),
     ]
     .join(", ")
 }
@@ -193,6 +194,7 @@ mod tests {
                     "share_percent": won(json!(100), "default"),
                     "cap_units": won(json!(null), "default"),
                     "min_units": won(json!(0), "default"),
+                    "split_kits": won(json!(false), "default"),
                 },
                 "stock": [
                     { "location": "main", "available": 7, "committed": 3, "unavailable": 0,
@@ -223,7 +225,7 @@ mod tests {
             order #1001 (450) on shopify-us: 3 committed at main, entry 55
             owed beyond that: 2
         rules: entry 1
-          MUG-RED: safety stock 2 (sku on channel), share % 100 (default), cap none (default), minimum 0 (default)
+          MUG-RED: safety stock 2 (sku on channel), share % 100 (default), cap none (default), minimum 0 (default), split kits no (default)
         whole listings beyond safety stock:
           main: 5
           together: 5

@@ -83,4 +83,7 @@ pub struct Rules {
     /// Show none below this.
     #[serde(default)]
     pub min_units: Option<u32>,
+    /// Whether parts of one kit may come from several locations.
+    #[serde(default)]
+    pub split_kits: Option<bool>,
 }

@@ -279,6 +279,8 @@ pub struct RuleSet {
     pub cap_units: Option<Units>,
     /// Less than this is shown as nothing.
     pub min_units: Option<Units>,
+    /// Whether parts of one kit may come from several locations.
+    pub split_kits: Option<bool>,
     /// Where the set stands, if anything in it is set: a rule in a file is changed in the file.
     pub origin: Option<Origin>,
 }

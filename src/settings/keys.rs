@@ -112,6 +112,11 @@ const RULES: &[Key] = &[
     optional_number("share_percent", 0, 100),
     optional_number("cap_units", 0, UNITS_MAX),
     optional_number("min_units", 0, UNITS_MAX),
+    Key {
+        name: "split_kits",
+        shape: Shape::Flag,
+        absent: Absent::Nothing,
+    },
 ];
 
 const CHANNEL: &[Key] = &[

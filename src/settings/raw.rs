@@ -68,6 +68,7 @@ pub(super) struct RawRules {
     pub(super) share_percent: Option<u8>,
     pub(super) cap_units: Option<u32>,
     pub(super) min_units: Option<u32>,
+    pub(super) split_kits: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

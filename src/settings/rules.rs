@@ -1,4 +1,4 @@
-//! Rules: four numbers on four levels, each held against the levels above it.
+//! Rules: what may be set on four levels, each held against the levels above it.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +40,7 @@ pub(super) fn rule_set(
         ("share_percent", raw.share_percent.is_some()),
         ("cap_units", raw.cap_units.is_some()),
         ("min_units", raw.min_units.is_some()),
+        ("split_kits", raw.split_kits.is_some()),
     ];
     let first = keys.iter().find(|(_, is_set)| *is_set);
     RuleSet {
@@ -47,6 +48,7 @@ pub(super) fn rule_set(
         share_percent: raw.share_percent,
         cap_units: raw.cap_units.map(Units),
         min_units: raw.min_units.map(Units),
+        split_kits: raw.split_kits,
         origin: first.map(|(key, _)| checking.origin(&path.key(key))),
     }
 }
@@ -58,6 +60,7 @@ pub(super) fn or(raw: RawRules, above: RawRules) -> RawRules {
         share_percent: raw.share_percent.or(above.share_percent),
         cap_units: raw.cap_units.or(above.cap_units),
         min_units: raw.min_units.or(above.min_units),
+        split_kits: raw.split_kits.or(above.split_kits),
     }
 }
 

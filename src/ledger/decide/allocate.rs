@@ -39,11 +39,40 @@ impl Desk<'_> {
             .iter()
             .copied()
             .find(|location| self.fills(&shorts, *location));
+        if fills_all.is_none() {
+            self.hold_whole_kits(&mut shorts, &lines, &served);
+        }
         for location in fills_all.into_iter().chain(served) {
             for short in &mut shorts {
                 let units = short.units.min(self.available(short.sku, location));
                 self.hold(short.at, short.sku, location, units);
                 short.units = short.units.minus(units);
+            }
+        }
+    }
+
+    /// Commits kits where all of their parts lie, so that no more of them are split than must be.
+    fn hold_whole_kits(&mut self, shorts: &mut [Short], lines: &[LineAt], served: &[LocIx]) {
+        for location in served {
+            for at in lines {
+                let parts = self.parts(*at);
+                if parts.len() < 2 {
+                    continue;
+                }
+                let whole = parts.iter().map(|part| {
+                    let owed = self.line(*at).backordered(part.sku);
+                    let here = owed.min(self.available(part.sku, *location));
+                    here.0.checked_div(part.per).unwrap_or(0)
+                });
+                let kits = Units(whole.min().unwrap_or(0));
+                for part in &parts {
+                    let units = stock_units(kits, part.per);
+                    self.hold(*at, part.sku, *location, units);
+                    let mut own = shorts.iter_mut();
+                    if let Some(short) = own.find(|own| own.at == *at && own.sku == part.sku) {
+                        short.units = short.units.minus(units);
+                    }
+                }
             }
         }
     }

@@ -176,6 +176,32 @@ fn packs_of_five_ten_and_twenty_move_as_one() {
 
 /// R23
 #[test]
+fn kits_are_committed_whole_where_a_location_can_and_split_only_beyond() {
+    // Five kits fit no location: main makes one, east four. The sixth takes its parts from both.
+    assert_snapshot!(replay("
+        channel us main=L1 east=L2
+        receive MUG 4
+        receive CUP 1
+        receive MUG 9 at=east
+        receive CUP 5 at=east
+        list us SET sku=
+        map SET MUG=2 CUP=1
+        order A1 SET 5
+        order A2 SET 1
+    "), @r"
+    MUG  main  committed 4
+    MUG  east  available 1  committed 8
+    CUP  main  committed 1
+    CUP  east  committed 5
+    A1 SET  open 5  held MUG main 2  held CUP main 1  held MUG east 8  held CUP east 4
+    A2 SET  open 1  held MUG main 2  held CUP east 1
+    wanted A1 -58 s
+    wanted A2 +2 s
+    ");
+}
+
+/// R23
+#[test]
 fn a_kit_and_its_parts_sold_by_turns_keep_the_book() {
     assert_snapshot!(replay("
         receive MUG 5
