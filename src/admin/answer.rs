@@ -68,6 +68,10 @@ impl Problem {
 impl From<BookError> for Problem {
     fn from(error: BookError) -> Self {
         let (status, help) = match &error {
+            BookError::Refused(refusal) if refusal.is_for_now() => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "nothing was booked; the same again in a minute or two, when the channel was polled",
+            ),
             BookError::Refused(_) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "nothing was booked; correct the command",

@@ -23,6 +23,8 @@ pub(super) enum Ordered {
     Receive(Stock),
     /// Somebody counted.
     Count(Stock),
+    /// Somebody counted at an earlier time.
+    CountAsOf { id: String, rows: Vec<CountRow> },
     /// Found or lost.
     Adjust {
         id: String,
@@ -145,6 +147,15 @@ pub(super) struct ImportRow {
     units: Units,
 }
 
+/// What was there at a time.
+#[derive(Debug, Deserialize)]
+pub(super) struct CountRow {
+    sku: Sku,
+    location: LocationId,
+    units: Units,
+    as_of: String,
+}
+
 impl Ordered {
     /// The id that makes the command happen once, where it has one.
     pub(super) fn id(&self) -> &str {
@@ -152,6 +163,7 @@ impl Ordered {
             Self::Receive(stock) | Self::Count(stock) | Self::Move { stock, .. } => &stock.id,
             Self::Adjust { id, .. }
             | Self::Import { id, .. }
+            | Self::CountAsOf { id, .. }
             | Self::Ship { id, .. }
             | Self::Unpark { id } => id,
             Self::Map { rows } => rows.first().map_or("", |row| row.listing.as_str()),
@@ -184,6 +196,10 @@ impl Ordered {
                 by,
             },
             Self::Move { what, stock } => Command::Move(what, stock.line()),
+            Self::CountAsOf { id, rows } => Command::CountAsOf {
+                id,
+                lines: counts(rows)?,
+            },
             Self::Import { id, counts, rows } => Command::Import {
                 id,
                 counts,
@@ -308,6 +324,23 @@ fn barcode(text: &str) -> Result<Gtin, Problem> {
         let help = "a barcode has 8, 12, 13 or 14 digits, and the last one checks the others";
         Problem::bad(format!("{text} is no barcode"), help)
     })
+}
+
+fn counts(rows: Vec<CountRow>) -> Result<Vec<(StockLine, Timestamp)>, Problem> {
+    few(rows.len())?;
+    let line = |row: CountRow| {
+        let help = "a time looks like 2026-11-20T09:00:00Z";
+        let as_of = Timestamp::parse(&row.as_of);
+        let as_of = as_of.ok_or_else(|| Problem::bad(format!("{} is no time", row.as_of), help))?;
+        let line = StockLine {
+            id: String::new(),
+            sku: row.sku,
+            location: row.location,
+            units: row.units,
+        };
+        Ok((line, as_of))
+    };
+    rows.into_iter().map(line).collect()
 }
 
 fn lines(rows: Vec<ImportRow>) -> Result<Vec<StockLine>, Problem> {

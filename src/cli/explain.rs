@@ -111,7 +111,7 @@ pub(super) fn damaged(error: &OpenError) -> Failure {
     Failure::advised(Exit::Found, error, error.help().map(ToOwned::to_owned))
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let help = "it is no time like 2026-11-20T09:00:00Z or 2026-11-20T04:00:00-05:00";
     Timestamp::parse(text).ok_or_else(|| help.to_owned())
 }

@@ -8,6 +8,7 @@ use crate::ledger::{
 };
 
 /// A fact in a line.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of fact")]
 pub(super) fn fact(fact: &Fact) -> String {
     match fact {
         Fact::Configured(setup) => format!(
@@ -39,6 +40,10 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Barcode(sku, gtin, false) => format!("{sku} no longer has barcode {gtin}"),
         Fact::Renamed(old, new) => format!("SKU {old} is called {new} from now on"),
         Fact::Purchase(known) => purchase(known),
+        Fact::Passed(sku, location, by, at) => {
+            format!("{by:+} {sku} at {location} passed at {at} already")
+        }
+        Fact::CountedAsOf(sku, location, at) => format!("{sku} counted at {location} as of {at}"),
         Fact::Order(known) => order(known),
         Fact::Line(known) => line(known),
         Fact::Shipment(channel, order, parcel) => {

@@ -25,6 +25,7 @@ const UNITS_MAX: u32 = 1_000_000_000;
 /// Faults that are printed; the others are counted.
 const FAULTS_TOLD_MAX: usize = 50;
 const HEADER: [&str; 3] = ["sku", "location", "units"];
+const HEADER_AS_OF: [&str; 4] = ["sku", "location", "units", "as_of"];
 
 /// A row that can be booked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,6 +33,9 @@ struct Row {
     sku: String,
     location: String,
     units: u32,
+    /// Counts only: when they were there, where it was not now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<String>,
 }
 
 /// A place in the file that is wrong.
@@ -69,7 +73,12 @@ pub(super) async fn run(
     let bar = session.console.bar("rows", to_u64(rows.len()));
     for (number, chunk) in (1..).zip(rows.chunks(CHUNK_ROWS_MAX)) {
         let id = chunk_id(&sha256, kind, number);
-        let order = json!({ "kind": "import", "id": id, "counts": counts, "rows": chunk });
+        let is_as_of = chunk.iter().any(|row| row.as_of.is_some());
+        let order = if is_as_of {
+            json!({ "kind": "count_as_of", "id": id, "rows": chunk })
+        } else {
+            json!({ "kind": "import", "id": id, "counts": counts, "rows": chunk })
+        };
         let answer = session.order(&order).await;
         let answer = answer.map_err(|failure| halfway(failure, booked, rows.len()))?;
         let rows_here = to_u64(chunk.len());
@@ -156,9 +165,13 @@ fn parse(bytes: &[u8], locations: &[&str], counts: bool) -> Result<Vec<Row>, Vec
         .trim(csv::Trim::All)
         .from_reader(bytes);
     let places = match reader.byte_headers() {
-        Ok(header) => places(header, HEADER).map_err(|fault| vec![fault])?,
+        Ok(header) if counts && has_as_of(header) => {
+            places(header, HEADER_AS_OF).map(|places| places.to_vec())
+        }
+        Ok(header) => places(header, HEADER).map(|places| places.to_vec()),
         Err(error) => return Err(vec![of_csv(&error)]),
     };
+    let places = places.map_err(|fault| vec![fault])?;
     let width = reader.byte_headers().map_or(0, csv::ByteRecord::len);
     let (mut rows, mut faults) = (Vec::new(), Vec::new());
     let mut counted: BTreeMap<(String, String), u64> = BTreeMap::new();
@@ -192,6 +205,12 @@ fn parse(bytes: &[u8], locations: &[&str], counts: bool) -> Result<Vec<Row>, Vec
     } else {
         Err(faults)
     }
+}
+
+fn has_as_of(header: &csv::ByteRecord) -> bool {
+    header
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(b"as_of"))
 }
 
 /// Where each column of the header is.
@@ -230,7 +249,7 @@ fn row(
     record: &csv::ByteRecord,
     line: u64,
     width: usize,
-    places: &[usize; 3],
+    places: &[usize],
     (locations, counts): (&[&str], bool),
 ) -> Result<Row, Vec<Fault>> {
     if record.len() != width {
@@ -255,11 +274,16 @@ fn row(
     let location = keep(location, "location");
     let units = units(text(2), counts).map(|units| (String::new(), units));
     let units = keep(units, "units");
-    match (sku, location, units) {
-        (Some((sku, _)), Some((location, _)), Some((_, units))) => Ok(Row {
+    let as_of = match places.get(3) {
+        Some(_) => keep(as_of(text(3)).map(|time| (time, 0)), "as_of").map(|(time, _)| Some(time)),
+        None => Some(None),
+    };
+    match (sku, location, units, as_of) {
+        (Some((sku, _)), Some((location, _)), Some((_, units)), Some(as_of)) => Ok(Row {
             sku,
             location,
             units,
+            as_of,
         }),
         _ => Err(faults),
     }
@@ -323,6 +347,13 @@ fn units(text: Option<&str>, counts: bool) -> Result<u32, Wrong> {
         why,
         format!("units are whole numbers from {least} to {UNITS_MAX}"),
     ))
+}
+
+fn as_of(text: Option<&str>) -> Result<String, Wrong> {
+    let time = super::explain::time(text.unwrap_or_default());
+    let help = "write when it was counted, such as 2026-11-20T09:00:00Z";
+    time.map(|time| time.to_string())
+        .map_err(|why| (why, help.to_owned()))
 }
 
 pub(super) fn fault(

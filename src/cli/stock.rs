@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use channelsync_contract::Timestamp;
 use serde_json::{Value, json};
 
 use super::client::query;
+use super::explain;
 use super::failure::{Exit, Failure};
 use super::import;
 use super::movements;
@@ -26,7 +28,13 @@ enum Command {
     /// Book goods that came in
     Receive(Line),
     /// Book what is physically there, committed units included; the difference is found or missing
-    Count(Line),
+    Count {
+        #[command(flatten)]
+        line: Line,
+        /// It was there at this time (RFC 3339, at most 7 days ago); what moved since counts on top
+        #[arg(long, value_name = "TIME", value_parser = explain::time)]
+        as_of: Option<Timestamp>,
+    },
     /// Book units found (+) or lost (-)
     Adjust {
         /// Which
@@ -88,7 +96,8 @@ enum Command {
         #[arg(long)]
         remove: bool,
     },
-    /// Book a CSV file with the header `sku,location,units`: all of it, and the same file only once
+    /// Book a CSV file with the header `sku,location,units`: all of it, and the same file only once;
+    /// counts may have a column `as_of`, as `count --as-of`
     Import {
         /// The file
         file: PathBuf,
@@ -143,7 +152,19 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
     match args.command {
         None => show(args.sku.as_deref(), session).await?,
         Some(Command::Receive(line)) => book("receive", line, session).await?,
-        Some(Command::Count(line)) => book("count", line, session).await?,
+        Some(Command::Count { line, as_of: None }) => book("count", line, session).await?,
+        Some(Command::Count {
+            line,
+            as_of: Some(as_of),
+        }) => {
+            let id = session.id(line.id);
+            let row = json!({
+                "sku": line.sku, "location": line.at, "units": line.units,
+                "as_of": as_of.to_string(),
+            });
+            let order = json!({ "kind": "count_as_of", "id": id, "rows": [row] });
+            session.order_once(&order, &id).await?;
+        }
         Some(Command::Adjust { sku, by, at, id }) => {
             let id = session.id(id);
             let order = json!({ "kind": "adjust", "id": id, "sku": sku, "location": at, "by": by });

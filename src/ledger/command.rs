@@ -72,6 +72,13 @@ pub enum Command {
     Receive(StockLine),
     /// Somebody counted what is physically there.
     Count(StockLine),
+    /// Somebody counted what was physically there at an earlier time: all or none.
+    CountAsOf {
+        /// Booked once per id.
+        id: String,
+        /// The counts; their own ids are not looked at.
+        lines: Vec<(StockLine, Timestamp)>,
+    },
     /// Units found (positive) or lost.
     Adjust {
         /// Booked once per id.

@@ -168,6 +168,11 @@ pub enum Fact {
     Renamed(Sku, Sku),
     /// A purchase order as it stands now.
     Purchase(Box<PurchaseFact>),
+    /// So many units of the entry's movements came to a location, or left it (below zero), at an
+    /// earlier time.
+    Passed(Sku, LocationId, i64, Timestamp),
+    /// A SKU was counted at a location as of an earlier time.
+    CountedAsOf(Sku, LocationId, Timestamp),
 }
 
 /// Who mapped a listing.

@@ -11,6 +11,7 @@ mod command;
 mod decide;
 mod entry;
 mod evolve;
+mod lately;
 mod order;
 mod pieces;
 mod purchase;
@@ -36,6 +37,7 @@ pub use entry::{
     PurchaseFact, Reading, Recheck,
 };
 pub use evolve::{Touched, evolve, touched};
+pub use lately::Lately;
 pub use order::{Held, Line, Order, OrderRef, PlaceIx};
 pub use pieces::{Piece, Stray};
 pub use purchase::{Purchase, PurchaseLine};

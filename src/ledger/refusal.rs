@@ -3,6 +3,7 @@
 use channelsync_contract::ids::{
     CallId, ChannelId, LineId, ListingId, LocationId, MerchantId, OrderId, Sku, SlotKey,
 };
+use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 /// Why a command is not carried out. Nothing was booked.
@@ -37,6 +38,36 @@ pub enum Refusal {
     /// A listing can only stand for SKUs that were booked.
     #[error("no stock was ever booked under SKU {0}")]
     UnknownSku(Sku),
+    /// A count of an earlier time waits until all that channels did before it is known.
+    #[error(
+        "orders of {channel} are known up to {known} or still being read, and the count is as of {as_of}"
+    )]
+    NotYetKnown {
+        /// Which channel is behind.
+        channel: ChannelId,
+        /// When was counted.
+        as_of: Timestamp,
+        /// Up to when its orders are known.
+        known: Timestamp,
+    },
+    /// A newer count stands.
+    #[error("SKU {sku} at {location} was counted as of {at}: the newer count stands")]
+    CountedSince {
+        /// What.
+        sku: Sku,
+        /// Where.
+        location: LocationId,
+        /// As of when.
+        at: Timestamp,
+    },
+    /// What moved since is no longer kept.
+    #[error("a count as of {as_of} is too old: what moved is kept since {from}")]
+    CountTooOld {
+        /// When was counted.
+        as_of: Timestamp,
+        /// Since when it is kept.
+        from: Timestamp,
+    },
     /// A SKU has another name now.
     #[error("SKU {0} is called {1} now")]
     Renamed(Sku, Sku),
@@ -98,4 +129,11 @@ pub enum Refusal {
     /// A slot has a call under way or waits for a reading.
     #[error("slot {0} is not free to be pushed")]
     SlotBusy(SlotKey),
+}
+
+impl Refusal {
+    /// Whether the same command may be carried out a little later.
+    pub fn is_for_now(&self) -> bool {
+        matches!(self, Self::NotYetKnown { .. })
+    }
 }

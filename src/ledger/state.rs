@@ -12,6 +12,7 @@ use super::balance::{Balance, Stock, Stocks};
 use super::channel::Channel;
 use super::command::ParkedBytes;
 use super::entry::Exception;
+use super::lately::Lately;
 use super::order::{Order, OrderRef, total};
 use super::purchase::Purchase;
 use super::push::Call;
@@ -80,6 +81,8 @@ pub struct Ledger {
     pub gtins: BTreeSet<(Gtin, SkuIx)>,
     /// Names that SKUs had, each with the entry that ended it.
     pub former: BTreeMap<SkuIx, Vec<(Sku, u64)>>,
+    /// What came to the shelves and left them in the last days.
+    pub lately: Lately,
     /// Purchase orders by id.
     pub purchases: BTreeMap<String, Purchase>,
     /// Channels, ever.

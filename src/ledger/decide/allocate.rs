@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
-use super::super::entry::{Bucket, Exception};
+use super::super::entry::{Bucket, Exception, Fact};
 use super::super::order::{Line, OrderRef, stock_units, total};
 use super::super::state::LocIx;
 use super::desk::{Desk, LineAt, Spot};
@@ -200,6 +200,10 @@ impl Desk<'_> {
         if !short.is_zero() {
             self.shift(sku, Spot::Adjustment, here, short);
             let (sku, location) = (self.sku_id(sku).clone(), self.ledger.location_id(location));
+            // They lay there all along: a count of an earlier time found them.
+            let (by, always) = (short.signed(), self.ledger.lately.from());
+            self.facts
+                .push(Fact::Passed(sku.clone(), location.clone(), by, always));
             self.note(Exception::Short {
                 sku,
                 location: location.clone(),

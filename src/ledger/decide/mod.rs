@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod allocate;
+mod as_of;
 mod catalog;
 mod desk;
 mod parcels;
@@ -82,6 +83,10 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
         })?,
         Command::Count(line) => once(&mut desk, &line.id, command, |desk| {
             stock::count(desk, line)
+        })?,
+        Command::CountAsOf { id, lines } => once(&mut desk, id, command, |desk| {
+            let mut lines = lines.iter();
+            lines.try_for_each(|(line, at)| as_of::count(desk, line, *at))
         })?,
         Command::Adjust {
             id,

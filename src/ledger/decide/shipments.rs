@@ -16,6 +16,7 @@ use super::super::entry::{Exception, Fact};
 use super::super::order::{Line, PlaceIx, total};
 use super::super::state::LocIx;
 use super::acknowledge;
+use super::as_of;
 use super::desk::{Desk, LineAt};
 
 /// Acts this close to an adopted reading may or may not be in it.
@@ -164,6 +165,7 @@ fn shipped_more(
     let known = line.left.clone();
     let channel = desk.channel_of(at.work);
     let mut from: Vec<(LocIx, Units)> = Vec::new();
+    let mut times: Vec<(LocIx, Units, Timestamp)> = Vec::new();
     let mut left = rise;
     for (place, now) in places.into_iter().flatten() {
         let more = now.minus_or_zero(at_place(&known, *place)).min(left);
@@ -173,6 +175,11 @@ fn shipped_more(
         left = left.minus(more);
         for (units, when) in newest(channel, desk.line(at), *place, more, report) {
             moved(desk, at, *place, 0_i64.saturating_sub(units.signed()), when);
+            times.extend(
+                channel
+                    .ours(*place)
+                    .and_then(|ours| Some((ours, units, when?))),
+            );
         }
         if let Some(location) = channel.ours(*place) {
             from.push((location, more));
@@ -180,6 +187,10 @@ fn shipped_more(
     }
     if !left.is_zero() {
         reread_all(desk, at);
+    }
+    // Of parcels that are ours in part it is not known which: they pass when they are heard of.
+    for (location, units, when) in times.into_iter().filter(|_| ours.is_zero()) {
+        as_of::passed(desk, at, location, (units, false), when);
     }
     desk.ship_units(at, rise.minus(ours), &from);
 }
@@ -271,7 +282,7 @@ fn restock(
     restocks.sort_by_key(|restock| restock.at);
     let mut known = desk.line(at).restocked;
     let mut history = Units::ZERO;
-    let mut places: Vec<(Option<LocIx>, Units)> = Vec::new();
+    let mut places: Vec<(Option<LocIx>, Units, Option<Timestamp>)> = Vec::new();
     for restock in restocks {
         let seen = known.min(restock.units);
         known = known.minus(seen);
@@ -282,7 +293,7 @@ fn restock(
             history = total([history, units].into_iter());
         } else if !units.is_zero() {
             let location = put_back(desk, at, restock, units);
-            places.push((location, units));
+            places.push((location, units, restock.at));
         }
     }
     let line = desk.line(at);
@@ -290,9 +301,12 @@ fn restock(
     let more = line.restocked.minus(now).minus_or_zero(excess);
     let mut back = now.minus_or_zero(booked).minus_or_zero(history);
     let first = desk.first_choice(at);
-    for (location, units) in places.into_iter().chain([(None, back)]) {
+    for (location, units, when) in places.into_iter().chain([(None, back, None)]) {
         let units = units.min(back);
         desk.give_back(at, location.unwrap_or(first), units);
+        if let (Some(location), Some(when)) = (location, when) {
+            as_of::passed(desk, at, location, (units, true), when);
+        }
         back = back.minus(units);
     }
     if !more.is_zero() {

@@ -35,18 +35,27 @@ pub(super) fn receive(desk: &mut Desk<'_>, line: &StockLine) -> Result<(), Refus
 pub(super) fn count(desk: &mut Desk<'_>, line: &StockLine) -> Result<(), Refusal> {
     let location = desk.location(&line.location)?;
     let sku = known_sku(desk, &line.sku)?;
+    desk.facts
+        .push(Fact::Counted(line.sku.clone(), line.location.clone()));
+    set_on_hand(desk, (sku, location), line.units)
+}
+
+/// Brings what is physically there to so many units.
+pub(super) fn set_on_hand(
+    desk: &mut Desk<'_>,
+    (sku, location): (SkuIx, LocIx),
+    units: Units,
+) -> Result<(), Refusal> {
     let balance = desk.balance(sku, location);
     let on_hand = balance.on_hand();
     let here = Spot::At(location, Bucket::Available);
-    desk.facts
-        .push(Fact::Counted(line.sku.clone(), line.location.clone()));
-    match line.units.checked_minus(on_hand) {
+    match units.checked_minus(on_hand) {
         Some(found) => {
             room(desk, sku, location, found)?;
             desk.shift(sku, Spot::Adjustment, here, found);
         }
         None => {
-            let missing = on_hand.minus(line.units);
+            let missing = on_hand.minus(units);
             let sellable = missing.min(balance.available.plus(balance.committed));
             desk.take(sku, location, sellable, Spot::Adjustment);
             let unsellable = Spot::At(location, Bucket::Unavailable);

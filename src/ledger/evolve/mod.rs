@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use super::balance::Stock;
 use super::channel::{Channel, Stream, Wanted};
 use super::entry::{Entry, Fact, MappedBy, Movement, Place};
+use super::lately;
 use super::order::OrderRef;
 use super::purchase::{Purchase, PurchaseLine};
 use super::push::SlotState;
@@ -62,6 +63,7 @@ pub fn evolve(ledger: &mut Ledger, entry: &Entry) -> Touched {
     // What comes in before what goes out: only the end of an entry must be free of negatives.
     for (sku, movement) in skus.iter().zip(&entry.movements) {
         move_units(ledger, *sku, &movement.to, movement, 1);
+        lately::note(ledger, *sku, movement);
         touched.touch_sku(ledger, *sku);
     }
     for (sku, movement) in skus.iter().zip(&entry.movements) {
@@ -195,7 +197,21 @@ fn learn(
             let stock = stock_entry(ledger.skus.at_mut(sku.0), location);
             stock.counted = true;
             stock.seq = seq;
+            ledger.lately.counted((sku, location), None, at);
             touched.touch_sku(ledger, sku);
+        }
+        Fact::CountedAsOf(sku, location, as_of) => {
+            let sku = named.sku(ledger, sku);
+            let location = known_location(ledger, location);
+            let stock = stock_entry(ledger.skus.at_mut(sku.0), location);
+            stock.counted = true;
+            stock.seq = seq;
+            ledger.lately.counted((sku, location), Some(*as_of), at);
+            touched.touch_sku(ledger, sku);
+        }
+        Fact::Passed(sku, location, by, when) => {
+            let place = (named.sku(ledger, sku), known_location(ledger, location));
+            ledger.lately.earlier(place, *by, (*when, at));
         }
         Fact::Listing(channel, report) => {
             let channel = channel_number(ledger, channel);

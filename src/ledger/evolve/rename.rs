@@ -80,6 +80,7 @@ fn merge(ledger: &mut Ledger, from: SkuIx, into: SkuIx) {
     let gtins = std::mem::take(&mut ledger.gtins).into_iter();
     let moved = |(gtin, sku)| (gtin, if sku == from { into } else { sku });
     ledger.gtins = gtins.map(moved).collect();
+    ledger.lately.merge(from, into);
     for purchase in ledger.purchases.values_mut() {
         purchase.merge(from, into);
     }

@@ -1,10 +1,14 @@
 //! What people at our desk say: settings, mappings, stock, parcels.
 
+use std::time::Duration;
+
 use channelsync_contract::ids::{ChannelId, Gtin, LineId, ListingId, LocationId, OrderId, Sku};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
-use super::super::command::{Command, MapRow, PurchaseOrder, ShipLine, StockLine, StockMove};
+use super::super::command::{
+    Command, Happened, MapRow, Polled, PurchaseOrder, ShipLine, Source, StockLine, StockMove,
+};
 use super::super::setup::Counting;
 use super::language::{Told, Words, number};
 use super::world::{START, World};
@@ -29,6 +33,7 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
         "reapply" | "gtin" | "ungtin" | "rename" | "buy" | "came" | "drop-po" => {
             of_skus(world, words)
         }
+        "countat" | "polled" => counted_then(world, words),
         "receive" => Command::Receive(stock_line(world, words, words.word(1), words.number(2))),
         "count" => Command::Count(stock_line(world, words, words.word(1), words.number(2))),
         "adjust" => {
@@ -115,6 +120,29 @@ fn of_skus(world: &World, words: &Words<'_>) -> Command {
         },
         _ => Command::PurchaseCancelled(words.word(1).to_owned()),
     }
+}
+
+fn counted_then(world: &mut World, words: &Words<'_>) -> Command {
+    if words.word(0) == "polled" {
+        return Command::Report(Happened {
+            channel: ChannelId::new(words.word(1)),
+            source: Source::Fetch,
+            began: world.now,
+            changes: Vec::new(),
+            polled: Some(Polled {
+                stream: "orders".to_owned(),
+                to: world.now,
+                newest: None,
+                book: true,
+            }),
+        });
+    }
+    let line = stock_line(world, words, words.word(1), words.number(2));
+    let since = number(words.option("since").unwrap());
+    let as_of = START.plus(Duration::from_secs(since));
+    let id = line.id.clone();
+    let lines = vec![(line, as_of)];
+    Command::CountAsOf { id, lines }
 }
 
 fn purchased(words: &Words<'_>) -> Vec<(Sku, Units)> {

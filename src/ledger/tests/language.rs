@@ -6,6 +6,7 @@
 //! hold MUG 2   unhold MUG 1   write-off MUG 1   send MUG 3 to=east   arrive MUG 2 at=east   miss MUG 1 at=east
 //! list us MUG [sku=TEXT] [barcode=GTIN]   gtin MUG GTIN   ungtin MUG GTIN
 //! map KIT MUG=1 CUP=2           map KIT (by itself again)         reapply [KIT]
+//! countat MUG 8 since=SECS      as of so many seconds after the start        polled us
 //! rename OLD NEW [merge]        buy P1 MUG 10   came P1 [MUG 4]   drop-po P1    purchase orders
 //! order A1 MUG 3 MUG#2 1 [place=L1] [on=us] [test] [quiet]        a buyer orders
 //! edit A1 MUG 5   cancel A1 [MUG 2]   drop A1 MUG   route A1 MUG L1:2 L2
@@ -148,8 +149,10 @@ pub(super) type Told = Result<Option<Draft>, Refusal>;
 fn command(world: &mut World, words: &Words<'_>) -> Told {
     match words.word(0) {
         "channel" | "list" | "map" | "reapply" | "gtin" | "ungtin" | "rename" | "buy" | "came"
-        | "drop-po" | "receive" | "count" | "adjust" | "import" | "ship" | "hold" | "unhold"
-        | "write-off" | "send" | "arrive" | "miss" => at_desk::command(world, words),
+        | "drop-po" | "receive" | "count" | "countat" | "polled" | "adjust" | "import" | "ship"
+        | "hold" | "unhold" | "write-off" | "send" | "arrive" | "miss" => {
+            at_desk::command(world, words)
+        }
         "push" | "pushed" | "doubt" | "shown" | "reread" | "release" => {
             at_slots::command(world, words)
         }

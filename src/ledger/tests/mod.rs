@@ -8,6 +8,7 @@
     reason = "a test that overflows fails, which is what it is for"
 )]
 
+mod as_of;
 mod at_channel;
 mod at_desk;
 mod at_parcels;

@@ -21,7 +21,8 @@ use channelsync::daemon::{open_key, vault};
 use channelsync::edge::{Edge, serve};
 use channelsync::inbox::{Feed, Park};
 use channelsync::ledger::{
-    Change, Command, Happened, Ledger, ListingReport, OrderReport, ParkedBytes, ReportLine, Source,
+    Change, Command, Happened, Ledger, ListingReport, OrderReport, ParkedBytes, Polled, ReportLine,
+    Source,
 };
 use channelsync::ports::{SeededRng, SystemClock, TokioSpawn};
 use channelsync::settings::{self, Config};
@@ -308,6 +309,23 @@ impl Daemon {
             began: now,
             changes: vec![Change::Order(Box::new(report))],
             polled: None,
+        }))
+        .await;
+    }
+
+    /// All orders of a channel are known up to now.
+    pub(crate) async fn polled(&self, channel: &str) {
+        self.book(Command::Report(Happened {
+            channel: channel.into(),
+            source: Source::Fetch,
+            began: self.now(),
+            changes: Vec::new(),
+            polled: Some(Polled {
+                stream: "orders".to_owned(),
+                to: self.now(),
+                newest: None,
+                book: true,
+            }),
         }))
         .await;
     }

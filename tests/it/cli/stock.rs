@@ -96,3 +96,32 @@ async fn a_late_purchase_order_names_the_orders_that_wait_for_it() {
         "{states}"
     );
 }
+
+#[tokio::test]
+async fn a_count_of_an_earlier_time_is_tried_again_until_the_channels_are_known_so_far() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock receive MUG-RED 9 --at main").await;
+    let line = "stock count MUG-RED 7 --at main --id c1 --as-of 2026-01-05T09:00:00Z";
+    let (exit, _, err) = daemon.run(line).await;
+    assert_eq!(exit, Exit::TryAgain, "{err}");
+    assert!(err.contains("orders of shopify-"), "{err}");
+    let file = daemon.dir().join("counts.csv");
+    let header = "sku,location,units,as_of";
+    std::fs::write(&file, format!("{header}\nMUG-RED,main,7,2026-01-05\n")).unwrap();
+    let import = format!("stock import {} --counts", file.display());
+    let (exit, _, err) = daemon.run(&import).await;
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.contains("line 2, column as_of"), "{err}");
+    let row = "MUG-RED,main,7,2026-01-05T10:00:00+01:00";
+    std::fs::write(&file, format!("{header}\n{row}\n")).unwrap();
+    let (exit, _, err) = daemon.run(&import).await;
+    assert_eq!(exit, Exit::TryAgain, "{err}");
+    for channel in ["shopify-us", "shopify-eu"] {
+        daemon.polled(channel).await;
+    }
+    assert_eq!(daemon.ok(&import).await, "1 row booked\n");
+    let stock = daemon.ok("stock MUG-RED --json").await;
+    let stock: serde_json::Value = serde_json::from_str(&stock).unwrap();
+    // Nine were received after the count found seven.
+    assert_eq!(stock[0]["locations"][0]["on_hand"], 16);
+}

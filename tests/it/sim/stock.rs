@@ -1,7 +1,11 @@
 //! What people do with stock, and what the shop shows of it.
 
-use channelsync::ledger::{Command, Fact, PurchaseOrder, StockLine, StockMove};
-use channelsync_contract::{LocationId, Sku, Timestamp, Units};
+use std::time::Duration;
+
+use channelsync::bookkeeper::{BookError, Origin};
+use channelsync::ledger::{Command, Fact, PurchaseOrder, Refusal, StockLine, StockMove};
+use channelsync_contract::{Clock, LocationId, Sku, Timestamp, Units};
+use channelsync_sandbox::Action;
 
 use super::plan::Plan;
 use super::pushes::{count, one_shop};
@@ -138,5 +142,61 @@ fn what_a_supplier_owes_is_for_sale_once_it_came_and_not_before() {
             scene.rest().await;
             assert_eq!(shown(scene, 0), [expected], "{id}");
         }
+    });
+}
+
+fn parcel(order: u64) -> Action {
+    let (fulfillment_order, lines) = (None, Vec::new());
+    let tracking = Default::default();
+    Action::Ship {
+        order,
+        fulfillment_order,
+        lines,
+        tracking,
+    }
+}
+
+/// The webhook of the first parcel is lost, so its order is heard of by a poll.
+#[test]
+fn a_count_of_an_earlier_time_waits_for_the_shop_and_leaves_what_left_since() {
+    let mut plan = one_shop(1);
+    plan.shops.add("webhooks-lost=1").unwrap();
+    plan.poll_secs = 30;
+    scene(plan, async |scene| {
+        scene.begin().await;
+        count(scene, "opening", 0..1, 10).await;
+        scene.rest().await;
+        let (early, late) = (scene.buy("north", 0, 2), scene.buy("north", 0, 3));
+        scene.sleep(Duration::from_secs(10)).await;
+        scene.act("north", parcel(early));
+        scene.sleep(Duration::from_secs(2)).await;
+        let as_of = scene.machine.clock.now();
+        let line = StockLine {
+            id: String::new(),
+            sku: sku(scene, 0),
+            location: LocationId::new("place-1"),
+            units: Units(7),
+        };
+        let (id, lines) = ("at-noon".to_owned(), vec![(line, as_of)]);
+        let counted = Command::CountAsOf { id, lines };
+        let book = scene.machine.book().unwrap();
+        let origin = || Origin::new("scene", "scene");
+        let refused = book.book(counted.clone(), origin()).await;
+        let is_early = matches!(
+            refused,
+            Err(BookError::Refused(Refusal::NotYetKnown { .. }))
+        );
+        assert!(is_early, "{refused:?}");
+        scene.sleep(Duration::from_secs(2)).await;
+        scene.act("north", parcel(late));
+        scene.sleep(Duration::from_secs(120)).await;
+        scene.book(counted.clone()).await;
+        scene.rest().await;
+        // One of the eight that the book had at noon was missing, and three left since.
+        assert_eq!(shown(scene, 0), [4]);
+        scene.book(counted).await;
+        scene.rest().await;
+        assert_eq!(shown(scene, 0), [4]);
+        scene.audited().await;
     });
 }

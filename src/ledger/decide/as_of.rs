@@ -1,0 +1,122 @@
+//! Counts of what was there at an earlier time, and what passed before it and is heard of after it.
+//!
+//! In: units counted at an instant. Out: what must be there now: those units, with what came since and
+//! without what left since. What a channel tells late of the time before is in the count already.
+
+use channelsync_contract::time::Timestamp;
+use channelsync_contract::units::Units;
+
+use super::super::command::StockLine;
+use super::super::entry::{Bucket, Exception, Fact};
+use super::super::order::stock_units;
+use super::super::refusal::Refusal;
+use super::super::state::LocIx;
+use super::desk::{Desk, LineAt, Spot};
+use super::stock::{known_sku, set_on_hand};
+
+/// Books a count as of a time. What every channel of the location did until then must be known.
+pub(super) fn count(
+    desk: &mut Desk<'_>,
+    line: &StockLine,
+    as_of: Timestamp,
+) -> Result<(), Refusal> {
+    let location = desk.location(&line.location)?;
+    let sku = known_sku(desk, &line.sku)?;
+    let lately = &desk.ledger.lately;
+    if as_of > desk.at {
+        let why = format!("{as_of} is not over yet: nobody can have counted then");
+        return Err(Refusal::Senseless(why));
+    }
+    if as_of < lately.from() {
+        let from = lately.from();
+        return Err(Refusal::CountTooOld { as_of, from });
+    }
+    if let Some(at) = lately.counted_after(sku, location, as_of) {
+        return Err(Refusal::CountedSince {
+            sku: line.sku.clone(),
+            location: line.location.clone(),
+            at,
+        });
+    }
+    covered(desk, location, as_of)?;
+    let since = lately.since(sku, location, as_of);
+    let now = line.units.signed().saturating_add(since);
+    let too_many = || Refusal::Senseless(format!("{now} units are too many"));
+    let target = Units::from_signed(now.max(0)).ok_or_else(too_many)?;
+    if let Some(short) = Units::from_signed(0_i64.saturating_sub(now)).filter(|it| !it.is_zero()) {
+        desk.note(Exception::Short {
+            sku: line.sku.clone(),
+            location: line.location.clone(),
+            units: short,
+        });
+    }
+    let before = desk.balance(sku, location).on_hand().signed();
+    set_on_hand(desk, (sku, location), target)?;
+    let (sku, place) = (line.sku.clone(), line.location.clone());
+    let by = target.signed().saturating_sub(before);
+    if by != 0 {
+        desk.facts
+            .push(Fact::Passed(sku.clone(), place.clone(), by, as_of));
+    }
+    desk.facts.push(Fact::CountedAsOf(sku, place, as_of));
+    Ok(())
+}
+
+/// Whether all is known that channels of a location did until a time.
+fn covered(desk: &Desk<'_>, location: LocIx, as_of: Timestamp) -> Result<(), Refusal> {
+    for channel in &desk.ledger.channels {
+        let serves = channel.places_served().any(|(ours, _)| ours == location);
+        if channel.setup.is_none() || !serves {
+            continue;
+        }
+        let known = channel.complete_to();
+        let is_behind = known.is_none_or(|known| known < as_of);
+        if is_behind || channel.wanted.values().any(|one| one.since <= desk.at) {
+            return Err(Refusal::NotYetKnown {
+                channel: channel.id.clone(),
+                as_of,
+                known: known.unwrap_or_default(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Listing units of a line left a location (below zero) or came to it at a time that the channel
+/// tells.
+///
+/// Where a count of a later time was booked before this was heard of, it found them so: what it
+/// booked as missing or found is booked back, and nothing changes on the shelf.
+pub(super) fn passed(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    location: LocIx,
+    (units, came): (Units, bool),
+    when: Timestamp,
+) {
+    let here = Spot::At(location, Bucket::Available);
+    for part in desk.parts(at) {
+        let units = stock_units(units, part.per);
+        let counted = desk.ledger.lately.as_of(part.sku, location);
+        if units.is_zero() {
+            continue;
+        }
+        if counted.is_some_and(|counted| when <= counted) {
+            let (from, to) = if came {
+                (here, Spot::Adjustment)
+            } else {
+                (Spot::Adjustment, here)
+            };
+            desk.shift(part.sku, from, to, units);
+        } else if when < desk.at {
+            let by = if came {
+                units.signed()
+            } else {
+                0_i64.saturating_sub(units.signed())
+            };
+            let (sku, place) = (desk.sku_id(part.sku), desk.ledger.location_id(location));
+            let fact = Fact::Passed(sku.clone(), place.clone(), by, when);
+            desk.facts.push(fact);
+        }
+    }
+}
