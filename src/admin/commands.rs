@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::answer::Problem;
 use crate::ledger::{
-    Command, MapRow, PurchaseOrder, ShipLine, ShipmentAct, ShipmentAt, StockLine, StockMove,
+    Command, MapRow, PurchaseOrder, Scope, ShipLine, ShipmentAct, ShipmentAt, StockLine, StockMove,
     Tracking,
 };
 
@@ -102,6 +102,10 @@ pub(super) enum Ordered {
     PurchaseCancelled { id: String },
     /// Bytes were dealt with.
     Unpark { id: String },
+    /// Nothing of it is to be sold.
+    Freeze { scope: Scope, reason: String },
+    /// It may be sold again.
+    Unfreeze { scope: Scope },
     /// A slot may be pushed again.
     Release {
         channel: ChannelId,
@@ -160,6 +164,11 @@ impl Ordered {
     /// The id that makes the command happen once, where it has one.
     pub(super) fn id(&self) -> &str {
         match self {
+            Self::Freeze { scope, .. } | Self::Unfreeze { scope } => match scope {
+                Scope::All => "all",
+                Scope::Channel(channel) => channel.as_str(),
+                Scope::Sku(sku) => sku.as_str(),
+            },
             Self::Receive(stock) | Self::Count(stock) | Self::Move { stock, .. } => &stock.id,
             Self::Adjust { id, .. }
             | Self::Import { id, .. }
@@ -274,6 +283,8 @@ impl Ordered {
             },
             Self::PurchaseCancelled { id } => Command::PurchaseCancelled(id),
             Self::Unpark { id } => Command::Unpark(id),
+            Self::Freeze { scope, reason } => Command::Freeze { scope, reason },
+            Self::Unfreeze { scope } => Command::Unfreeze(scope),
             Self::Release {
                 channel,
                 item,

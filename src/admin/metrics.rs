@@ -153,14 +153,16 @@ fn families(admin: &Admin) -> Vec<Family> {
 }
 
 fn merchant_families(admin: &Admin) -> Vec<Family> {
-    let (mut entries, mut unwritable, mut parked) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut entries, mut unwritable) = (Vec::new(), Vec::new());
+    let (mut parked, mut frozen) = (Vec::new(), Vec::new());
     for (merchant, row) in &admin.merchants {
         let published = row.book.published();
         let labels = vec![("merchant", merchant.clone())];
         entries.push((labels.clone(), published.head.seq));
         let is_unwritable = u64::from(published.unwritable.is_some());
         unwritable.push((labels.clone(), is_unwritable));
-        parked.push((labels, count(published.parked)));
+        parked.push((labels.clone(), count(published.parked)));
+        frozen.push((labels, count(published.frozen)));
     }
     let refused = u64::from(admin.settings.refused.is_some());
     vec![
@@ -183,6 +185,11 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
             name: "parked",
             help: "deliveries set aside for a person",
             rows: Rows::Gauges(parked),
+        },
+        Family {
+            name: "frozen",
+            help: "SKUs and channels that a person stopped from being sold",
+            rows: Rows::Gauges(frozen),
         },
     ]
 }

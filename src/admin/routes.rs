@@ -44,6 +44,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/slots", get(slots))
         .route("/v1/{merchant}/parked", get(parked))
         .route("/v1/{merchant}/exceptions", get(exceptions))
+        .route("/v1/{merchant}/frozen", get(frozen))
         .route("/v1/{merchant}/explain", get(explained))
         .route("/v1/{merchant}/commands", post(command))
         .route("/v1/{merchant}/stock/history", post(movements::page))
@@ -193,6 +194,13 @@ async fn parked((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
 async fn exceptions(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Answer {
     let rows = admin.merchant(&id)?.book.read(views::exceptions).await?;
     Ok(Json(json!({ "rows": rows, "next": null })))
+}
+
+async fn frozen((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let (cut, merchant) = (admin.cut(&wanted), id.clone());
+    let book = &admin.merchant(&id)?.book;
+    let page = book.read(move |ledger| views::frozen(ledger, &merchant, cut));
+    Ok(Json(page.await?.json()))
 }
 
 async fn explained((State(admin), Path(id), Query(wanted)): Asked) -> Answer {

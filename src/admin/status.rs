@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::answer::Json;
 use super::state::{Admin, AdminChannel, AdminMerchant};
+use super::views;
 use crate::bookkeeper::ChannelCounts;
 
 pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Json {
@@ -67,6 +68,8 @@ fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
             let counts = counts.and_then(|place| published.channels.get(place).copied());
             channel_status(name, channel, counts.unwrap_or_default())
         });
+    let freezes = published.freezes.iter();
+    let freezes = freezes.map(|(scope, frozen)| views::freeze(id, scope, frozen));
     json!({
         "merchant": id,
         "entry": published.head.seq,
@@ -74,6 +77,8 @@ fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
         "unwritable": published.unwritable,
         "parked": published.parked,
         "exception_entry": published.exception,
+        "frozen": published.frozen,
+        "freezes": freezes.collect::<Vec<_>>(),
         "parked_bytes": merchant.parked.total_bytes(),
         "channels": channels.collect::<Vec<_>>(),
     })

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::ats::number;
 use crate::catalog::{Mapping, Parts, SkuIx};
-use crate::ledger::{Channel, Exception, Ledger, Line, LocIx, ReportState, SlotState};
+use crate::ledger::{
+    Channel, Exception, Frozen, Ledger, Line, LocIx, ReportState, Scope, SlotState,
+};
 
 /// A page of rows and where the next begins.
 pub(super) struct Page {
@@ -306,4 +308,31 @@ pub(super) fn parked(ledger: &Ledger, merchant: &str, most: usize) -> Vec<Value>
 pub(super) fn exceptions(ledger: &Ledger) -> Vec<Value> {
     let row = |(entry, exception): &(u64, Exception)| json!({ "entry": entry, "what": exception });
     ledger.exceptions.iter().rev().map(row).collect()
+}
+
+pub(super) fn frozen(ledger: &Ledger, merchant: &str, cut: Cut) -> Page {
+    let from = usize::try_from(cut.from).unwrap_or(usize::MAX);
+    let here = ledger.frozen.iter().skip(from).take(cut.most);
+    let rows: Vec<Value> = here
+        .map(|(scope, row)| freeze(merchant, scope, row))
+        .collect();
+    let next = from.saturating_add(rows.len());
+    Page {
+        rows,
+        next: (next < ledger.frozen.len()).then(|| u32::try_from(next).unwrap_or(u32::MAX)),
+    }
+}
+
+/// A freeze with its reason and the command that undoes it.
+pub(super) fn freeze(merchant: &str, scope: &Scope, frozen: &Frozen) -> Value {
+    let what = match scope {
+        Scope::All => "--all".to_owned(),
+        Scope::Channel(channel) => format!("--channel {channel}"),
+        Scope::Sku(sku) => sku.to_string(),
+    };
+    json!({
+        "scope": scope, "what": scope.to_string(), "reason": frozen.reason, "entry": frozen.seq,
+        "since": frozen.at.to_string(),
+        "undo": format!("channelsync unfreeze --merchant {merchant} {what}"),
+    })
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::number::{NoNumber, SlotNumber, number};
 use super::rules::Effective;
 use crate::catalog::{Parts, SkuIx};
-use crate::ledger::{Ledger, PushState, SlotState};
+use crate::ledger::{Ledger, PushState, Scope, SlotState};
 
 /// Everything behind the number of one listing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,16 +26,29 @@ pub struct Explained {
     pub rules_by_entry: u64,
     /// Why there is no number, if there is none.
     pub no_number: Option<String>,
+    /// What stops it from being sold, if anything does.
+    pub frozen: Option<ExplainedFreeze>,
     /// Whole listings by location, first choice first.
     pub pools: Vec<(LocationId, i64)>,
     /// Their sum, or minus the shortfall.
     pub pool: i64,
-    /// After share, cap and minimum.
+    /// After share, cap and minimum; 0 of what is frozen.
     pub target: i64,
     /// Own open units of unknown place.
     pub own_unplaced: Units,
     /// The slots.
     pub slots: Vec<ExplainedSlot>,
+}
+
+/// A freeze that holds for the listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExplainedFreeze {
+    /// How far it goes.
+    pub scope: Scope,
+    /// Why.
+    pub reason: String,
+    /// Entry that froze it.
+    pub entry: u64,
 }
 
 /// One SKU of the listing.
@@ -121,6 +134,7 @@ pub fn explain(ledger: &Ledger, channel: &str, listing: &str) -> Option<Explaine
         parts: explain_parts(ledger, &parts),
         rules_by_entry: ledger.setup_seq,
         no_number: None,
+        frozen: explain_freeze(ledger, &known.id, &parts),
         pools: Vec::new(),
         pool: 0,
         target: 0,
@@ -152,6 +166,15 @@ pub fn explain(ledger: &Ledger, channel: &str, listing: &str) -> Option<Explaine
 
 fn reason(why: &NoNumber) -> String {
     why.to_string()
+}
+
+fn explain_freeze(ledger: &Ledger, channel: &ChannelId, parts: &Parts) -> Option<ExplainedFreeze> {
+    let (scope, frozen) = ledger.freeze_of(channel, parts.iter().map(|part| part.sku))?;
+    Some(ExplainedFreeze {
+        scope: scope.clone(),
+        reason: frozen.reason.clone(),
+        entry: frozen.seq,
+    })
 }
 
 fn explain_parts(ledger: &Ledger, parts: &Parts) -> Vec<ExplainedPart> {

@@ -14,7 +14,9 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use explain::{CommittedTo, Explained, ExplainedPart, ExplainedSlot, ExplainedStock, explain};
+pub use explain::{
+    CommittedTo, Explained, ExplainedFreeze, ExplainedPart, ExplainedSlot, ExplainedStock, explain,
+};
 pub use number::{ItemNumber, NoNumber, SlotNumber, number};
 pub use own::Own;
 pub use pool::{LocationPool, Pool};

@@ -41,7 +41,7 @@ pub struct ItemNumber {
     pub rules: Vec<Effective>,
     /// What is there.
     pub pool: Pool,
-    /// After share, cap and minimum.
+    /// After share, cap and minimum; 0 of what is frozen.
     pub target: i64,
     /// Own open units.
     pub own: Own,
@@ -91,7 +91,14 @@ pub fn number(ledger: &Ledger, channel: u16, item: u32) -> Result<ItemNumber, No
     let locations: Vec<_> = serves.iter().map(|(location, _)| *location).collect();
     let split = rules.iter().all(|rule| rule.split_kits.value);
     let pool = pool(ledger, &withheld, &locations, split);
-    let target = target(pool.total, &rules);
+    let is_frozen = ledger
+        .freeze_of(&known.id, parts.iter().map(|part| part.sku))
+        .is_some();
+    let target = if is_frozen {
+        0
+    } else {
+        target(pool.total, &rules)
+    };
     let own = own(ledger, channel, id, parts);
     let places: Vec<Option<PlaceIx>> = serves.iter().map(|(_, place)| *place).collect();
     let parts = spread(setup, &pool, target, &own, &places);

@@ -10,7 +10,8 @@ use channelsync_contract::units::Units;
 use super::{ItemNumber, Level, NoNumber, effective, explain, number};
 use crate::ledger::{
     Change, ChannelSetup, Command, Counting, Entry, Happened, Ledger, ListingReport, LocationPair,
-    MapRow, OrderReport, ReportLine, ReportRoute, Rules, Setup, Source, StockLine, decide, evolve,
+    MapRow, OrderReport, ReportLine, ReportRoute, Rules, Scope, Setup, Source, StockLine, decide,
+    evolve,
 };
 
 const CHANNEL: &str = "shop";
@@ -331,6 +332,50 @@ proptest::proptest! {
         proptest::prop_assert_eq!(shown, pool * share / 100);
         proptest::prop_assert!(shown <= together);
     }
+}
+
+#[test]
+fn what_is_frozen_shows_none_and_says_why() {
+    let mut world = World::new(&["main"], Rules::default(), Counting::Gross);
+    world.count("MUG", "main", 10);
+    world.count("BOX", "main", 9);
+    world.list("L", "MUG", &[]);
+    world.list("KIT", "none", &[("BOX", 1), ("MUG", 1)]);
+    world.order("L", 4, Some("main"));
+    assert_eq!(world.writes("L"), [10], "4 own units, 6 for sale");
+    for scope in [
+        Scope::Sku(Sku::new("MUG")),
+        Scope::Channel(ChannelId::new(CHANNEL)),
+        Scope::All,
+    ] {
+        let reason = format!("recall of {scope}");
+        world.book(&Command::Freeze {
+            scope: scope.clone(),
+            reason: reason.clone(),
+        });
+        assert_eq!(world.writes("L"), [4], "{scope}: own units alone");
+        assert_eq!(world.writes("KIT"), [0], "{scope}: a kit needs every part");
+        let frozen = explain(&world.ledger, CHANNEL, "KIT").unwrap().frozen;
+        let frozen = frozen.unwrap();
+        assert_eq!((frozen.scope, frozen.reason), (scope.clone(), reason));
+        assert_eq!(frozen.entry, world.ledger.seq);
+        world.book(&Command::Unfreeze(scope));
+        assert_eq!(world.writes("L"), [10]);
+        assert_eq!(world.writes("KIT"), [6]);
+    }
+    let explained = explain(&world.ledger, CHANNEL, "L").unwrap();
+    assert_eq!(explained.frozen, None);
+    let scope = Scope::Sku(Sku::new("MUG"));
+    let reason = "recall".to_owned();
+    world.book(&Command::Freeze { scope, reason });
+    world.book(&Command::Rename {
+        old: Sku::new("MUG"),
+        new: Sku::new("CUP"),
+        merge: false,
+    });
+    assert_eq!(world.writes("L"), [4], "under its new name too");
+    world.book(&Command::Unfreeze(Scope::Sku(Sku::new("CUP"))));
+    assert_eq!(world.writes("L"), [10]);
 }
 
 /// R47

@@ -1,9 +1,9 @@
 //! Items whose number may differ from what their channel shows.
 //!
 //! A set with an order of arrival per channel. A thousand changes of one item are one mark, so they
-//! cost one push.
+//! cost one push. What is frozen does not wait in line.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::ledger::{Ledger, Touched};
 
@@ -15,6 +15,8 @@ pub struct Dirty {
 
 #[derive(Debug, Default)]
 struct Marks {
+    /// Taken before the others. What waits among them already is looked at twice.
+    first: BTreeSet<u32>,
     queue: VecDeque<u32>,
     /// Whether an item is in the queue, by its number.
     known: Vec<bool>,
@@ -41,9 +43,11 @@ impl Dirty {
     }
 
     /// Marks an item.
-    pub fn mark(&mut self, channel: u16, item: u32) {
+    pub fn mark(&mut self, ledger: &Ledger, channel: u16, item: u32) {
         let marks = self.of(channel);
-        if !std::mem::replace(marks.known(item), true) {
+        if ledger.is_frozen(channel, item) {
+            marks.first.insert(item);
+        } else if !std::mem::replace(marks.known(item), true) {
             marks.queue.push_back(item);
         }
     }
@@ -54,32 +58,35 @@ impl Dirty {
             self.mark_all(ledger);
         }
         for (channel, item) in &touched.items {
-            self.mark(*channel, *item);
+            self.mark(ledger, *channel, *item);
         }
     }
 
     /// Marks every item of every channel.
     pub fn mark_all(&mut self, ledger: &Ledger) {
         for (number, channel) in (0_u16..).zip(&ledger.channels) {
-            (0..channel.items.len()).for_each(|item| self.mark(number, item));
+            (0..channel.items.len()).for_each(|item| self.mark(ledger, number, item));
         }
     }
 
-    /// Takes up to `most` items off a channel's marks, oldest first.
+    /// Takes up to `most` items off a channel's marks: what is frozen, then oldest first.
     pub fn take(&mut self, channel: u16, most: usize) -> Vec<u32> {
         let marks = self.of(channel);
-        let most = most.min(marks.queue.len());
-        let taken: Vec<u32> = marks.queue.drain(..most).collect();
-        for item in &taken {
+        let pop = || marks.first.pop_first();
+        let mut taken: Vec<u32> = std::iter::from_fn(pop).take(most).collect();
+        let rest = most.saturating_sub(taken.len()).min(marks.queue.len());
+        let rest: Vec<u32> = marks.queue.drain(..rest).collect();
+        for item in &rest {
             *marks.known(*item) = false;
         }
+        taken.extend(rest);
         taken
     }
 
     /// How many items of a channel are marked.
     pub fn count(&self, channel: u16) -> usize {
-        self.channels
-            .get(usize::from(channel))
-            .map_or(0, |marks| marks.queue.len())
+        self.channels.get(usize::from(channel)).map_or(0, |marks| {
+            marks.first.len().saturating_add(marks.queue.len())
+        })
     }
 }

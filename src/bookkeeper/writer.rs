@@ -12,11 +12,14 @@ use super::dirty::Dirty;
 use super::handle::{BookError, Booked, Handle, Origin};
 use super::history::{Recorded, recorded};
 use super::pen::Pen;
-use crate::ledger::{Command, Entry, Ledger, decide, evolve};
+use crate::ledger::{Command, Entry, Frozen, Ledger, Scope, decide, evolve};
 use crate::store::{Head, Journal, JournalError};
 
 /// A group is closed when its entries hold this many movements and facts.
 const GROUP_FACTS_MAX: usize = 20_000;
+
+/// Freezes that are published with their reasons.
+const FREEZES_TOLD_MAX: usize = 20;
 
 /// Changes of records that are handed over together while there is other work.
 const RECORDS_TOGETHER: usize = 400;
@@ -67,6 +70,10 @@ pub struct Published {
     pub parked: usize,
     /// Entry of the newest exception.
     pub exception: Option<u64>,
+    /// How many freezes there are.
+    pub frozen: usize,
+    /// The widest of them, as many as are told in one go.
+    pub freezes: Vec<(Scope, Frozen)>,
 }
 
 /// Work that is left for a channel.
@@ -359,6 +366,7 @@ impl Writer {
             }
         }
         let names = self.ledger.channels.iter();
+        let freezes = self.ledger.frozen.iter().take(FREEZES_TOLD_MAX);
         Published {
             head: Head::default(),
             unwritable: None,
@@ -366,6 +374,10 @@ impl Writer {
             channels: counts,
             parked: self.ledger.parked.len(),
             exception: self.ledger.exceptions.back().map(|(entry, _)| *entry),
+            frozen: self.ledger.frozen.len(),
+            freezes: freezes
+                .map(|(scope, frozen)| (scope.clone(), frozen.clone()))
+                .collect(),
         }
     }
 }

@@ -19,6 +19,17 @@ pub(super) fn account(explained: &Value) -> String {
     for part in parts {
         stock(&mut text, part);
     }
+    let frozen = &explained["frozen"];
+    if frozen.is_object() {
+        let (reason, by) = (cell(&frozen["reason"]), entry(&frozen["entry"]));
+        let help = "`channelsync freeze` says how to undo it";
+        write(
+            &mut text,
+            0,
+            "frozen, so none is shown",
+            format!("{reason}, {by}; {help}"),
+        );
+    }
     if let Some(why) = explained["no_number"].as_str() {
         write(
             &mut text,

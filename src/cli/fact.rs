@@ -25,12 +25,7 @@ pub(super) fn fact(fact: &Fact) -> String {
         ),
         Fact::ListingGone(channel, listing) => format!("{channel} no longer lists {listing}"),
         Fact::Mapped(channel, listing, parts, by) => {
-            let by = match by {
-                MappedBy::Sku => "by SKU",
-                MappedBy::Barcode => "by barcode",
-                MappedBy::Person => "by a person",
-            };
-            let parts = parts_text(parts);
+            let (parts, by) = (parts_text(parts), mapped_by(*by));
             format!("listing {listing} on {channel} stands for {parts}, {by}")
         }
         Fact::Unmapped(channel, listing, why) => {
@@ -73,6 +68,8 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("restored from a backup that ends at {last}: every channel is held")
         }
         Fact::CaughtUp(channel) => format!("{channel} was looked at whole and may be written"),
+        Fact::Frozen(scope, reason) => format!("{scope} is frozen: {reason}"),
+        Fact::Unfrozen(scope) => format!("{scope} may be sold again"),
         Fact::Unparked(id) => format!("{id} is no longer parked"),
         Fact::Erased(id) => format!("{id} was erased"),
         Fact::Exception(known) => exception(known),
@@ -83,6 +80,14 @@ pub(super) fn fact(fact: &Fact) -> String {
         | Fact::Moved(..)
         | Fact::Reread(..)
         | Fact::Released(..) => push(fact),
+    }
+}
+
+fn mapped_by(by: MappedBy) -> &'static str {
+    match by {
+        MappedBy::Sku => "by SKU",
+        MappedBy::Barcode => "by barcode",
+        MappedBy::Person => "by a person",
     }
 }
 

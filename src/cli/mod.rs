@@ -29,6 +29,7 @@ mod explain;
 mod account;
 mod purchases;
 mod reconcile;
+mod freeze;
 mod journal;
 mod fact;
 mod verify;
@@ -126,6 +127,10 @@ enum Command {
     Explain(explain::Args),
     /// Have a channel polled, scanned or read back now, or let it go on after a pause
     Reconcile(reconcile::Args),
+    /// Stop a SKU, a channel or everything from being sold, at once; alone it lists what is frozen
+    Freeze(freeze::Args),
+    /// Let it be sold again
+    Unfreeze(freeze::Undo),
     /// Read the journal's files, with or without a daemon
     Journal(journal::Args),
     /// Prove the journal's files: hash chain, sums, snapshot, parked bytes
@@ -235,6 +240,8 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Parked(args) => parked::run(args, session).await,
         Command::Explain(args) => explain::run(&args, session).await,
         Command::Reconcile(args) => reconcile::run(&args, session).await,
+        Command::Freeze(args) => freeze::run(args, session).await,
+        Command::Unfreeze(args) => freeze::undo(args, session).await,
         Command::Journal(args) => journal::run(&args, session),
         Command::Verify => verify::run(session),
         Command::Backup(args) => backup::run(&args, session).await,

@@ -166,6 +166,12 @@ fn remarks(merchant: &Value) -> Vec<Remark> {
         let help = format!("channelsync parked --merchant {id}");
         remarks.push(remark(format!("{things} set aside"), help));
     }
+    for freeze in elements(&merchant["freezes"]) {
+        remarks.push(remark(frozen(freeze), cell(&freeze["undo"])));
+    }
+    if let Some((what, help)) = more_frozen(merchant) {
+        remarks.push(remark(what, help));
+    }
     if let Some(entry) = merchant["exception_entry"].as_u64() {
         remarks.push(Remark {
             person: false,
@@ -258,6 +264,21 @@ fn probed(merchant: &str, channel: &Value) -> Vec<(bool, String, Option<String>)
     }
     told.extend(warnings.into_iter().map(|warning| (false, warning, None)));
     told
+}
+
+/// A freeze of the status, in words.
+pub(super) fn frozen(freeze: &Value) -> String {
+    let [what, since, reason] = ["what", "since", "reason"].map(|key| cell(&freeze[key]));
+    format!("{what} is frozen since {since}: {reason}")
+}
+
+/// Freezes beyond those that the status tells one by one, and the command that lists all.
+pub(super) fn more_frozen(merchant: &Value) -> Option<(String, String)> {
+    let told = u64::try_from(elements(&merchant["freezes"]).len()).unwrap_or(u64::MAX);
+    let more = merchant["frozen"].as_u64()?.checked_sub(told)?;
+    let id = cell(&merchant["merchant"]);
+    let help = format!("channelsync freeze --merchant {id}");
+    (more > 0).then(|| (format!("{more} more are frozen"), help))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::{Money, Units};
 use serde::{Deserialize, Serialize};
 
+use super::freeze::Scope;
 use super::push::Row;
 use super::setup::Setup;
 use super::shipment::{ShipmentAct, ShipmentAt, Tracking};
@@ -176,6 +177,15 @@ pub enum Command {
         /// Which.
         slot: SlotKey,
     },
+    /// Nothing of it is to be sold until somebody lets it go.
+    Freeze {
+        /// What.
+        scope: Scope,
+        /// Why.
+        reason: String,
+    },
+    /// It may be sold again.
+    Unfreeze(Scope),
     /// Bytes were set aside.
     Park(Box<ParkedBytes>),
     /// A person dealt with parked bytes.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::command::{ListingReport, ParkedBytes, RowOutcome, Source};
+use super::freeze::Scope;
 use super::push::Row;
 use super::setup::Setup;
 use super::shipment::Shipment;
@@ -153,6 +154,10 @@ pub enum Fact {
     Restored(Timestamp),
     /// A restored channel was looked at whole and may be written again.
     CaughtUp(ChannelId),
+    /// Nothing of it is to be sold, and why.
+    Frozen(Scope, String),
+    /// It may be sold again.
+    Unfrozen(Scope),
     /// Something set aside for a person.
     Parked(Box<ParkedBytes>),
     /// It was dealt with.

@@ -11,6 +11,7 @@ mod command;
 mod decide;
 mod entry;
 mod evolve;
+mod freeze;
 mod lately;
 mod order;
 mod pieces;
@@ -37,6 +38,7 @@ pub use entry::{
     PurchaseFact, Reading, Recheck,
 };
 pub use evolve::{Touched, evolve, touched};
+pub use freeze::{Frozen, Scope};
 pub use lately::Lately;
 pub use order::{Held, Line, Order, OrderRef, PlaceIx};
 pub use pieces::{Piece, Stray};

@@ -12,6 +12,7 @@ use super::balance::{Balance, Stock, Stocks};
 use super::channel::Channel;
 use super::command::ParkedBytes;
 use super::entry::Exception;
+use super::freeze::{Frozen, Scope};
 use super::lately::Lately;
 use super::order::{Order, OrderRef, total};
 use super::purchase::Purchase;
@@ -93,6 +94,8 @@ pub struct Ledger {
     pub done: BTreeMap<String, u64>,
     /// Bytes set aside.
     pub parked: BTreeMap<String, ParkedBytes>,
+    /// What must not be sold.
+    pub frozen: BTreeMap<Scope, Frozen>,
     /// The newest exceptions with their entry.
     pub exceptions: VecDeque<(u64, Exception)>,
 }

@@ -269,7 +269,7 @@ impl Dispatcher {
             let items = dirty.take(number, rows_max);
             let planned = plan(ledger, number, &items, batch_max);
             for item in planned.later {
-                dirty.mark(number, item);
+                dirty.mark(ledger, number, item);
             }
             let rows: Vec<Row> = planned.now.into_iter().map(|planned| planned.row).collect();
             if rows.is_empty() {

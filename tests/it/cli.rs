@@ -416,3 +416,49 @@ async fn a_snapshot_that_differs_or_is_damaged_is_found() {
         "{out}"
     );
 }
+
+#[tokio::test]
+async fn a_freeze_is_told_with_reason_and_undo_until_it_ends() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock count MUG-RED 10 --at main").await;
+    daemon.list_mugs().await;
+    for (what, named) in [
+        ("MUG-RED", "SKU MUG-RED"),
+        ("--channel shopify-us", "channel shopify-us"),
+        ("--all", "everything"),
+    ] {
+        let line = format!("freeze {what} --reason recall");
+        let said = daemon.ok(&line).await;
+        assert!(said.starts_with(&format!("{named} is frozen; ")), "{said}");
+        let again = daemon.ok(&line).await;
+        assert_eq!(again, "it is frozen like that already\n", "{what}");
+        let undo = format!("unfreeze --merchant acme {what}");
+        let (exit, doctor, _) = daemon.run("doctor").await;
+        assert_eq!(exit, Exit::Found);
+        for told in [daemon.ok("status").await, daemon.ok("freeze").await, doctor] {
+            for word in [named, "recall", &format!("channelsync {undo}")] {
+                assert!(told.contains(word), "{word} in {told}");
+            }
+        }
+        let explained = daemon.ok("explain 101 --channel shopify-us").await;
+        assert!(explained.contains("frozen, so none is shown: recall"));
+        let ended = daemon.ok(&undo).await;
+        assert_eq!(ended, format!("the freeze of {named} has ended\n"));
+        assert_eq!(daemon.ok(&undo).await, "it is not frozen\n");
+        assert_eq!(daemon.ok("freeze").await, "nothing is frozen\n");
+    }
+    for line in [
+        "freeze --all",
+        "freeze --reason recall",
+        "freeze NONE --reason recall",
+        "freeze --channel none --reason recall",
+        "unfreeze",
+        "unfreeze NONE",
+    ] {
+        let (exit, _, err) = daemon.run(line).await;
+        assert!(
+            exit == Exit::Usage && err.contains("\nhelp: "),
+            "{line}: {err}"
+        );
+    }
+}

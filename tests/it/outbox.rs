@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use channelsync::board::Board;
-use channelsync::bookkeeper::{Handle, Writer, WriterLimits, encode};
+use channelsync::bookkeeper::{Dirty, Handle, Writer, WriterLimits, encode};
 use channelsync::ledger::{
-    ChannelSetup, Counting, Entry, Fact, Ledger, ListingReport, LocationPair, MappedBy, Reading,
-    Rules, Setup, evolve,
+    ChannelSetup, Command, Counting, Entry, Fact, Ledger, ListingReport, LocationPair, MappedBy,
+    Reading, Refusal, Rules, Scope, Setup, StockLine, decide, evolve,
 };
 use channelsync::outbox::{self, Dispatcher};
 use channelsync::ports::SeededRng;
@@ -199,4 +199,82 @@ fn a_call_in_doubt_is_never_under_way_twice() {
     a is Free and holds 0
     b is Free and holds 0
     ");
+}
+
+/// What the next call after a command would write.
+fn next_call(ledger: &mut Ledger, command: &Command) -> Result<Vec<String>, Refusal> {
+    let at = ledger.at;
+    let draft = decide(ledger, command, at)?;
+    let entry = Entry {
+        seq: ledger.seq + 1,
+        at,
+        actor: "test".to_owned(),
+        cause: "test".to_owned(),
+        movements: draft.movements,
+        facts: draft.facts,
+    };
+    let (mut dirty, touched) = (Dirty::default(), evolve(ledger, &entry));
+    dirty.mark_touched(ledger, &touched);
+    let planned = outbox::plan(ledger, 0, &dirty.take(0, 10), 10);
+    let rows = planned.now.into_iter();
+    Ok(rows
+        .map(|planned| format!("{}={}", planned.row.slot, planned.row.quantity))
+        .collect())
+}
+
+/// R44
+#[test]
+fn the_next_call_after_a_freeze_writes_zero_and_one_after_its_end_the_number() {
+    let mut ledger = Ledger::default();
+    evolve(&mut ledger, &opening(Timestamp(0)));
+    for item in ["a", "b"] {
+        let count = Command::Count(StockLine {
+            id: format!("count-{item}"),
+            sku: Sku::new(item),
+            location: LocationId::new("main"),
+            units: Units(7),
+        });
+        let rows = next_call(&mut ledger, &count);
+        assert_eq!(rows, Ok(Vec::new()), "the channel shows 7 already");
+    }
+    let one = Scope::Sku(Sku::new("a"));
+    let shop = Scope::Channel(ChannelId::new("shop"));
+    for (scope, zeros) in [
+        (one.clone(), vec!["a=0"]),
+        (shop, vec!["a=0", "b=0"]),
+        (Scope::All, vec!["a=0", "b=0"]),
+    ] {
+        let freeze = Command::Freeze {
+            scope: scope.clone(),
+            reason: "recall".to_owned(),
+        };
+        let zeros: Vec<String> = zeros.into_iter().map(str::to_owned).collect();
+        assert_eq!(next_call(&mut ledger, &freeze), Ok(zeros), "{scope}");
+        let again = decide(&ledger, &freeze, ledger.at).unwrap();
+        assert!(again.is_empty(), "{scope} is frozen already");
+        let unfreeze = Command::Unfreeze(scope.clone());
+        assert_eq!(next_call(&mut ledger, &unfreeze), Ok(Vec::new()), "7 again");
+        let again = decide(&ledger, &unfreeze, ledger.at).unwrap();
+        assert!(again.is_empty(), "{scope} is not frozen");
+    }
+    let unknown = Scope::Sku(Sku::new("c"));
+    for (scope, reason, refusal) in [
+        (unknown, "recall", Refusal::UnknownSku(Sku::new("c"))),
+        (
+            Scope::Channel(ChannelId::new("shoq")),
+            "recall",
+            Refusal::UnknownChannel(ChannelId::new("shoq")),
+        ),
+        (
+            one,
+            "",
+            Refusal::Senseless(
+                "a reason is 1 to 255 printable bytes without spaces around them".to_owned(),
+            ),
+        ),
+    ] {
+        let reason = reason.to_owned();
+        let freeze = Command::Freeze { scope, reason };
+        assert_eq!(next_call(&mut ledger, &freeze), Err(refusal));
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use channelsync_contract::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::status;
 use super::super::table::{cell, count, elements};
 use super::time;
 
@@ -55,6 +56,7 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("paused", paused),
     ("coverage", coverage),
     ("restored", restored),
+    ("frozen", frozen),
     ("permissions", permissions),
     ("token", token),
     ("subscriptions", subscriptions),
@@ -233,6 +235,18 @@ fn subscriptions(seen: &Seen<'_>) -> Vec<Finding> {
         );
         Some((what, remedy))
     })
+}
+
+fn frozen(seen: &Seen<'_>) -> Vec<Finding> {
+    let told = elements(&seen.merchant["freezes"]).iter();
+    let each = told.map(|freeze| (status::frozen(freeze), cell(&freeze["undo"])));
+    let all = each.chain(status::more_frozen(seen.merchant));
+    let finding = |(what, remedy)| Finding {
+        of: seen.id(),
+        what,
+        remedy,
+    };
+    all.map(finding).collect()
 }
 
 /// Activities whose last try failed, once that has lasted.

@@ -8,6 +8,7 @@ mod allocate;
 mod as_of;
 mod catalog;
 mod desk;
+mod freeze;
 mod parcels;
 mod purchase;
 mod push;
@@ -160,6 +161,8 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
         Command::Restore => desk.facts.push(Fact::Restored(ledger.at)),
         Command::CatchUp(channel) => push::catch_up(&mut desk, channel)?,
         Command::Release { channel, slot } => push::release(&mut desk, channel, slot)?,
+        Command::Freeze { scope, reason } => freeze::freeze(&mut desk, scope, reason)?,
+        Command::Unfreeze(scope) => freeze::unfreeze(&mut desk, scope)?,
         Command::Park(bytes) => {
             if !ledger.parked.contains_key(&bytes.id) {
                 desk.facts.push(Fact::Parked(bytes.clone()));

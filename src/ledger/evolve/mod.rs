@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use super::balance::Stock;
 use super::channel::{Channel, Stream, Wanted};
 use super::entry::{Entry, Fact, MappedBy, Movement, Place};
+use super::freeze::{Frozen, Scope};
 use super::lately;
 use super::order::OrderRef;
 use super::purchase::{Purchase, PurchaseLine};
@@ -133,6 +134,22 @@ impl Touched {
     fn touch_sku(&mut self, ledger: &Ledger, sku: SkuIx) {
         let sold = ledger.sku(sku).listings.iter();
         self.items.extend(sold.map(|own| (own.channel, own.item)));
+    }
+
+    fn touch_scope(&mut self, ledger: &Ledger, scope: &Scope) {
+        match scope {
+            Scope::All => self.all = true,
+            Scope::Channel(channel) => {
+                let number = channel_number(ledger, channel);
+                let items = 0..ledger.channel(number).items.len();
+                self.items.extend(items.map(|item| (number, item)));
+            }
+            Scope::Sku(sku) => {
+                if let Some(sku) = ledger.sku_ix(sku.as_str()) {
+                    self.touch_sku(ledger, sku);
+                }
+            }
+        }
     }
 }
 
@@ -316,6 +333,16 @@ fn learn(
         }
         Fact::Restored(_) => push::restored(ledger, at, touched),
         Fact::CaughtUp(channel) => of(ledger, channel).restored = None,
+        Fact::Frozen(scope, reason) => {
+            let reason = reason.clone();
+            let frozen = Frozen { reason, seq, at };
+            ledger.frozen.insert(scope.clone(), frozen);
+            touched.touch_scope(ledger, scope);
+        }
+        Fact::Unfrozen(scope) => {
+            ledger.frozen.remove(scope);
+            touched.touch_scope(ledger, scope);
+        }
         Fact::Parked(bytes) => {
             ledger.parked.insert(bytes.id.clone(), (**bytes).clone());
         }

@@ -2,6 +2,7 @@
 
 use channelsync_contract::ids::Sku;
 
+use super::super::freeze::Scope;
 use super::super::order::Line;
 use super::super::state::Ledger;
 use super::{Touched, stock_entry};
@@ -24,6 +25,10 @@ pub(super) fn rename(ledger: &mut Ledger, old: &Sku, new: &Sku, touched: &mut To
             into
         }
     };
+    if let Some(frozen) = ledger.frozen.remove(&Scope::Sku(old.clone())) {
+        let scope = Scope::Sku(new.clone());
+        ledger.frozen.entry(scope).or_insert(frozen);
+    }
     let mut names = ledger.former.remove(&from).unwrap_or_default();
     names.extend(ledger.former.remove(&into).unwrap_or_default());
     names.push((old.clone(), ledger.seq));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use channelsync::ats::number;
 use channelsync::bookkeeper;
-use channelsync::ledger::{Channel, Ledger, Order, SlotState, verify};
+use channelsync::ledger::{Channel, Ledger, Order, Scope, SlotState, verify};
 use channelsync::store::Journal;
 use channelsync_contract::ChannelLocationId;
 use channelsync_sandbox::{LevelTruth, OrderTruth, Truth, TruthPage};
@@ -190,11 +190,14 @@ fn for_sale(ledger: &Ledger, channel: u16, truth: &Truth, found: &mut Vec<String
             continue;
         };
         let sku_ix = channelsync::catalog::SkuIx(number);
-        let left: i64 = row
-            .stocks
-            .iter()
-            .map(|stock| stock.balance.available.signed())
-            .sum();
+        let is_frozen = |scope| ledger.frozen.contains_key(&scope);
+        let stocks = row.stocks.iter();
+        let left: i64 = if is_frozen(Scope::All) || is_frozen(Scope::Sku(sku.clone())) {
+            0
+        } else {
+            let available = stocks.map(|stock| stock.balance.available.signed());
+            available.sum()
+        };
         let lines = known.orders.iter().flat_map(|(_, _, order)| &order.lines);
         let owed: i64 = lines.map(|line| line.backordered(sku_ix).signed()).sum();
         if *shown != left - owed {

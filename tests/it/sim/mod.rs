@@ -15,6 +15,7 @@ mod plan;
 mod pushes;
 mod restored;
 mod run;
+mod safety;
 mod scene;
 mod setup;
 mod stock;

@@ -54,6 +54,11 @@ fn what_the_daemon_tells_of_itself_is_found() {
     assert_snapshot!(found(|merchant, seen| {
         merchant["unwritable"] = json!("disk is full");
         merchant["parked_bytes"] = json!(900);
+        merchant["frozen"] = json!(9);
+        merchant["freezes"] = json!([{
+            "what": "SKU MUG", "reason": "recall", "since": "2026-11-20T08:00:00Z",
+            "undo": "channelsync unfreeze MUG",
+        }]);
         let channel = &mut merchant["channels"][0];
         channel["paused"] = json!("the app was uninstalled");
         channel["orders_complete_to"] = json!("2026-11-20T08:00:00Z");
@@ -73,6 +78,8 @@ fn what_the_daemon_tells_of_itself_is_found() {
     paused | acme/shopify-us | paused: the app was uninstalled | mend it, then: channelsync reconcile --merchant acme shopify-us --resume
     coverage | acme/shopify-us | orders are known to 2026-11-20T08:00:00Z only (status 503) | channelsync reconcile --merchant acme shopify-us
     restored | acme/shopify-us | held since the restore at 2026-11-20T08:00:00Z: slots to read 12, orders to fetch 0 | it ends by itself once orders and slots were read; mend what stops that
+    frozen | acme | SKU MUG is frozen since 2026-11-20T08:00:00Z: recall | channelsync unfreeze MUG
+    frozen | acme | 8 more are frozen | channelsync freeze --merchant acme
     permissions | acme/shopify-us | write_inventory (quantities); answered by 2026-07 | mend it on shopify-us, then: channelsync check --online --merchant acme
     token | acme/shopify-us | the token ends in 3599 s and was not renewed; then nothing is pushed | channelsync credentials test acme/shopify-us
     subscriptions | acme/shopify-us | 2 subscriptions were gone and made anew since the start; the time between was polled | see why shopify-us could not deliver: proxy, certificate, or answers that took too long
