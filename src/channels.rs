@@ -7,7 +7,7 @@ use channelsync_contract::transport::{Account, Patience};
 use channelsync_contract::{Connector, Counting, Transport};
 
 use crate::ledger::{self, ChannelSetup, Rules, Setup};
-use crate::settings::{Channel, ConnectorSettings, Credentials, Merchant, Mode, RuleSet};
+use crate::settings::{Channel, ConnectorSettings, Credentials, Merchant, Mode, Returns, RuleSet};
 
 /// What transport must know of a channel's account.
 pub fn account(channel: &Channel) -> Account {
@@ -92,6 +92,10 @@ fn channel_setup(channel: &Channel, counting: &BTreeMap<&str, (Counting, bool)>)
         book_from: channel.book_from,
         locations: pairs.collect(),
         backorder_priority: channel.backorder_priority,
+        returns: match channel.returns {
+            Returns::Channel => ledger::Returns::Channel,
+            Returns::Manual => ledger::Returns::Manual,
+        },
         rules: rules(&channel.rules),
         sku_rules: channel
             .sku_rules

@@ -108,6 +108,7 @@ fn setup(channels: std::ops::Range<u16>) -> Setup {
                     theirs: Some(place(number)),
                 }],
                 backorder_priority: 0,
+                returns: Default::default(),
                 rules: Rules::default(),
                 sku_rules: Default::default(),
                 listing_rules: Default::default(),

@@ -25,6 +25,8 @@ pub struct Counters {
     pub orders_edited: u64,
     /// Fulfillments made, by anyone.
     pub fulfillments: u64,
+    /// Dispositions of units that were to come back.
+    pub dispositions: u64,
     /// Fulfillment orders moved to another location.
     pub fulfillment_orders_moved: u64,
     /// Fulfillment orders split.
@@ -143,6 +145,18 @@ pub struct LineTruth {
     pub open_at: Vec<(u64, i64)>,
     /// Shipped units of which a refund or a disposition says what became.
     pub back: Vec<BackTruth>,
+}
+
+impl LineTruth {
+    /// Shipped units that are there again: on sale, or at a location to be looked at.
+    pub fn came_back(&self) -> i64 {
+        let is_there = |one: &&BackTruth| match one.disposal {
+            Disposal::Restocked => true,
+            Disposal::ProcessingRequired => one.location.is_some(),
+            Disposal::NotRestocked | Disposal::Missing => false,
+        };
+        self.back.iter().filter(is_there).map(|one| one.units).sum()
+    }
 }
 
 /// What became of shipped units.

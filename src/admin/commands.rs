@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::answer::Problem;
 use crate::ledger::{
-    Command, MapRow, PurchaseOrder, Scope, ShipLine, ShipmentAct, ShipmentAt, StockLine, StockMove,
-    Tracking,
+    Command, Fate, MapRow, PurchaseOrder, Scope, ShipLine, ShipmentAct, ShipmentAt, StockLine,
+    StockMove, Tracking,
 };
 
 /// Rows of an import in one entry.
@@ -61,6 +61,16 @@ pub(super) enum Ordered {
         shipment: String,
         #[serde(flatten)]
         act: OrderedAct,
+    },
+    /// Units of an order came back and were looked at.
+    TakeBack {
+        id: String,
+        channel: ChannelId,
+        order: OrderId,
+        #[serde(default)]
+        lines: Vec<(LineId, Units)>,
+        fate: Fate,
+        location: Option<LocationId>,
     },
     /// An order is held back, or let go without a reason.
     Hold {
@@ -174,6 +184,7 @@ impl Ordered {
             | Self::Import { id, .. }
             | Self::CountAsOf { id, .. }
             | Self::Ship { id, .. }
+            | Self::TakeBack { id, .. }
             | Self::Unpark { id } => id,
             Self::Map { rows } => rows.first().map_or("", |row| row.listing.as_str()),
             Self::Reapply { .. } => "reapply",
@@ -221,18 +232,29 @@ impl Ordered {
                 lines,
                 from,
                 tracking,
-            } => {
-                let line = |(line, units)| ShipLine { line, units };
-                let lines = lines.into_iter().map(line).collect();
-                Command::Ship {
-                    id,
-                    channel,
-                    order,
-                    lines,
-                    from,
-                    tracking,
-                }
-            }
+            } => Command::Ship {
+                id,
+                channel,
+                order,
+                lines: ship_lines(lines),
+                from,
+                tracking,
+            },
+            Self::TakeBack {
+                id,
+                channel,
+                order,
+                lines,
+                fate,
+                location,
+            } => Command::TakeBack {
+                id,
+                channel,
+                order,
+                lines: ship_lines(lines),
+                fate,
+                location,
+            },
             Self::Shipment {
                 channel,
                 order,
@@ -328,6 +350,11 @@ pub(super) fn map_rows(rows: Vec<MapOrder>) -> Result<Vec<MapRow>, Problem> {
 fn day(text: &str) -> Result<Timestamp, Problem> {
     let help = "a day begins like 2026-12-24T00:00:00Z";
     Timestamp::parse(text).ok_or_else(|| Problem::bad(format!("{text} is no day"), help))
+}
+
+fn ship_lines(lines: Vec<(LineId, Units)>) -> Vec<ShipLine> {
+    let line = |(line, units)| ShipLine { line, units };
+    lines.into_iter().map(line).collect()
 }
 
 fn barcode(text: &str) -> Result<Gtin, Problem> {

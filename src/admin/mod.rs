@@ -13,6 +13,7 @@ mod purchases;
 mod status;
 mod views;
 mod order;
+mod returns;
 mod commands;
 mod routes;
 

@@ -41,6 +41,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/orders", get(orders))
         .route("/v1/{merchant}/orders/{channel}/{order}", get(order))
         .route("/v1/{merchant}/to-ship", get(to_ship))
+        .route("/v1/{merchant}/returns", get(returns))
         .route("/v1/{merchant}/slots", get(slots))
         .route("/v1/{merchant}/parked", get(parked))
         .route("/v1/{merchant}/exceptions", get(exceptions))
@@ -141,6 +142,19 @@ async fn to_ship((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
     let read = admin.merchant(&id)?.book.read(move |ledger| {
         let known = ledger.channel_named(&channel);
         known.map(|known| views::to_ship(ledger, known, cut))
+    });
+    let page = read
+        .await?
+        .ok_or_else(|| Problem::absent("channel", &name, HELP_CHANNEL))?;
+    Ok(Json(page.json()))
+}
+
+async fn returns((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let (cut, channel) = (admin.cut(&wanted), wanted.channel()?);
+    let name = channel.clone();
+    let read = admin.merchant(&id)?.book.read(move |ledger| {
+        let known = ledger.channel_named(&channel);
+        known.map(|known| super::returns::returns(known, cut))
     });
     let page = read
         .await?

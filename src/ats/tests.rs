@@ -35,6 +35,7 @@ impl World {
             book_from: Timestamp(0),
             locations: pairs.collect(),
             backorder_priority: 0,
+            returns: Default::default(),
             rules,
             sku_rules: BTreeMap::new(),
             listing_rules: BTreeMap::new(),

@@ -61,7 +61,7 @@ fn order_record(channel: &Channel, number: u32, order: &Order) -> Change {
         ordered: line.ordered,
         fulfilled: line.fulfilled,
         shipped_by_us: line.shipped,
-        restocked: line.restocked,
+        restocked: line.restocked(),
         price: line.price.as_ref(),
         entry: line.seq,
     });

@@ -119,6 +119,7 @@ mod tests {
             book_from: Timestamp(0),
             locations: Vec::new(),
             backorder_priority: 0,
+            returns: Default::default(),
             rules: Rules::default(),
             sku_rules: Default::default(),
             listing_rules: Default::default(),

@@ -118,7 +118,7 @@ pub(super) async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeE
             .flat_map(|order| &order.lines)
         {
             if line.counted {
-                *shipped.entry(line.sku.clone()).or_default() += line.fulfilled - line.returned;
+                *shipped.entry(line.sku.clone()).or_default() += line.fulfilled - line.came_back();
             }
         }
         let counters = &truth.counters;
@@ -202,6 +202,7 @@ fn difference(order: &OrderTruth, row: &Value) -> Option<String> {
             ("ordered", line.ordered),
             ("open", line.open),
             ("fulfilled", line.fulfilled),
+            ("restocked", line.returned),
         ] {
             let booked = units(&known[what]);
             if booked != true_units {

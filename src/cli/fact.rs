@@ -1,10 +1,10 @@
 //! Facts of the journal in words.
 
-use channelsync_contract::{Sku, SlotKey, Units};
+use channelsync_contract::{ChannelLocationId, Sku, SlotKey, Units};
 
 use crate::ledger::{
-    Exception, Fact, LineFact, MappedBy, OrderFact, PurchaseFact, Reading, ReportState, RowOutcome,
-    Shipment,
+    Back, BackAt, Exception, Fact, LineFact, MappedBy, OrderFact, PurchaseFact, Reading,
+    ReportState, RowOutcome, Shipment,
 };
 
 /// A fact in a line.
@@ -202,14 +202,44 @@ fn line(line: &LineFact) -> String {
         (line.history, "before the books"),
         (line.shipped, "shipped by us"),
         (line.acknowledged, "acknowledged"),
-        (line.restocked, "restocked"),
     ] {
         if units > Units::ZERO {
             text.push_str(&format!(", {what} {units}"));
         }
     }
+    if let Some(back) = &line.back {
+        back.told
+            .iter()
+            .for_each(|told| text.push_str(&told_text(told)));
+        if !back.received.is_zero() {
+            text.push_str(&format!(", received back {}", back.received));
+        }
+    }
     for (sku, location, units) in &line.held {
         text.push_str(&format!(", holds {units} {sku} at {location}"));
+    }
+    text
+}
+
+fn told_text(back: &Back<ChannelLocationId>) -> String {
+    let what = if back.inspect {
+        "came back to be looked at"
+    } else {
+        "restocked"
+    };
+    let place = match &back.at {
+        BackAt::Unsaid => String::new(),
+        BackAt::Place(place) => format!(" at {place}"),
+        BackAt::Elsewhere => " at no place of ours".to_owned(),
+    };
+    let mut text = format!(", {what} {}{place}", back.units);
+    for (units, what) in [
+        (back.history, "before the books"),
+        (back.awaited, "left to a receipt"),
+    ] {
+        if !units.is_zero() {
+            text.push_str(&format!(" ({units} {what})"));
+        }
     }
     text
 }
@@ -271,6 +301,19 @@ pub(super) fn exception(exception: &Exception) -> String {
         } => format!(
             "withheld: {units} {sku} at {location}, cancelled in order {order} unstocked; \
              `stock free` or `stock write-off` ends it"
+        ),
+        Exception::ToInspect {
+            order,
+            sku,
+            location,
+            units,
+        } => format!(
+            "to be looked at: {units} {sku} at {location}, returned in order {order}; \
+             `stock free` or `stock write-off` ends it"
+        ),
+        Exception::BackElsewhere { order, line, units } => format!(
+            "line {line} of order {order}: {units} came back at no location of ours; \
+             `stock returns receive` books where they are"
         ),
         Exception::RestockExcess { order, line, units } => {
             format!("line {line} of order {order}: {units} more put back than shipped")

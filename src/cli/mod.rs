@@ -35,6 +35,7 @@ mod fact;
 mod verify;
 mod backup;
 mod restore;
+mod returns;
 mod doctor;
 mod init;
 mod manual;

@@ -130,7 +130,8 @@ pub(super) fn start_traffic(
     orders_per_second: f64,
 ) -> Arc<Traffic> {
     let gap = Duration::from_secs(1).div_f64(orders_per_second);
-    let traffic = Arc::new(Traffic::new(doubles.sandbox.clone(), gap));
+    let traffic = Traffic::new(doubles.sandbox.clone(), gap).with_returns();
+    let traffic = Arc::new(traffic);
     let acting = traffic.clone();
     world
         .spawn

@@ -36,10 +36,10 @@ pub(super) struct Args {
 #[derive(clap::Args, Debug)]
 pub(super) struct OrderArgs {
     /// The channel's id of the order, or its name such as `#1001`
-    order: String,
+    pub(super) order: String,
     /// Where the order is, if several channels have one of that name
     #[arg(long, value_name = "CHANNEL")]
-    channel: Option<String>,
+    pub(super) channel: Option<String>,
 }
 
 #[derive(clap::Args, Debug)]
@@ -172,7 +172,10 @@ pub(super) fn tracking(number: Option<&str>, company: Option<&str>) -> Option<Va
 }
 
 /// The channel and id of the one order that is meant.
-async fn find(args: &OrderArgs, session: &Session<'_, '_>) -> Result<(String, Value), Failure> {
+pub(super) async fn find(
+    args: &OrderArgs,
+    session: &Session<'_, '_>,
+) -> Result<(String, Value), Failure> {
     let client = session.client();
     let mut found = Vec::new();
     for channel in session.channels(args.channel.as_deref())? {
@@ -206,7 +209,7 @@ fn ambiguous(order: &str, found: &[(String, Value)]) -> Failure {
 }
 
 /// `LINE=UNITS`.
-fn line(text: &str) -> Result<(String, u32), String> {
+pub(super) fn line(text: &str) -> Result<(String, u32), String> {
     let (line, units) = text.rsplit_once('=').ok_or("it is LINE=UNITS")?;
     match units.parse() {
         Ok(units) if units > 0 && !line.is_empty() => Ok((line.to_owned(), units)),

@@ -11,6 +11,7 @@ use super::failure::{Exit, Failure};
 use super::import;
 use super::movements;
 use super::purchases;
+use super::returns;
 use super::session::{List, Session};
 use super::table::{Column, cell, elements};
 
@@ -85,6 +86,8 @@ enum Command {
         #[command(subcommand)]
         command: purchases::Command,
     },
+    /// Look at what came back, and book what became of it
+    Returns(returns::Args),
     /// Tell the barcodes of a SKU (GTIN: 8, 12, 13 or 14 digits); listings that carry one map by it
     Gtin {
         /// Which
@@ -182,6 +185,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
             session.order_and_tell(&order).await?;
         }
         Some(Command::Po { command }) => purchases::run(command, session).await?,
+        Some(Command::Returns(args)) => returns::run(args, session).await?,
         Some(Command::Gtin { sku, gtins, remove }) => {
             let order = json!({ "kind": "barcodes", "sku": sku, "gtins": gtins, "has": !remove });
             session.order_and_tell(&order).await?;

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 
 use super::merchant::connect;
 use super::{Connected, Daemon, MerchantRunning, StartError, Tasks, World, hooks};
-use crate::settings::{Channel, Config, Limits, Log, Merchant, RuleSet};
+use crate::settings::{Channel, Config, Limits, Log, Merchant, Returns, RuleSet};
 
 /// What became of new settings that were taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -187,6 +187,7 @@ fn for_tasks(channel: &Channel) -> Channel {
         sku_rules: BTreeMap::new(),
         listing_rules: BTreeMap::new(),
         backorder_priority: 0,
+        returns: Returns::Channel,
         ..channel.clone()
     }
 }

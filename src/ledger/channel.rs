@@ -41,6 +41,8 @@ pub struct Channel {
     pub reports: BTreeSet<u32>,
     /// Those of them with a parcel whose report waits for a person.
     pub refused_reports: BTreeSet<u32>,
+    /// Orders of which something that came back waits to be received.
+    pub awaiting: BTreeSet<u32>,
     /// Orders to be read.
     pub wanted: BTreeMap<OrderId, Wanted>,
     /// How far each stream of changes was read.
@@ -117,6 +119,7 @@ impl Channel {
             parked: BTreeMap::new(),
             reports: BTreeSet::new(),
             refused_reports: BTreeSet::new(),
+            awaiting: BTreeSet::new(),
             wanted: BTreeMap::new(),
             streams: BTreeMap::new(),
             restored: None,

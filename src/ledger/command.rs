@@ -9,6 +9,8 @@ use channelsync_contract::units::{Money, Units};
 use serde::{Deserialize, Serialize};
 
 use super::freeze::Scope;
+use super::order::Fate;
+use super::purchase::PurchaseOrder;
 use super::push::Row;
 use super::setup::Setup;
 use super::shipment::{ShipmentAct, ShipmentAt, Tracking};
@@ -128,6 +130,21 @@ pub enum Command {
         /// Why; none lets it go.
         reason: Option<String>,
     },
+    /// Units of an order came back and were looked at.
+    TakeBack {
+        /// Booked once per id.
+        id: String,
+        /// The channel.
+        channel: ChannelId,
+        /// The order.
+        order: OrderId,
+        /// What came back; empty means everything that is awaited.
+        lines: Vec<ShipLine>,
+        /// What became of it.
+        fate: Fate,
+        /// Where it is; none where the channel's word tells.
+        location: Option<LocationId>,
+    },
     /// A call is about to be sent.
     Push {
         /// Its id.
@@ -192,21 +209,6 @@ pub enum Command {
     Unpark(String),
     /// Parked bytes must be forgotten; those that are not there already are.
     Erase(Vec<String>),
-}
-
-/// Goods ordered from a supplier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PurchaseOrder {
-    /// What people call it.
-    pub id: String,
-    /// From whom.
-    pub supplier: String,
-    /// The beginning of the day by whose end they should be there.
-    pub expected: Timestamp,
-    /// Where to.
-    pub location: LocationId,
-    /// What.
-    pub lines: Vec<(Sku, Units)>,
 }
 
 /// What a person says a listing stands for.
@@ -384,8 +386,12 @@ pub enum PutBack {
     Released,
     /// Shipped units, put back into stock.
     Returned,
+    /// Shipped units that are back and must be looked at before they can be sold again.
+    Inspect,
     /// Unshipped or shipped units that were not put back into stock.
     Withheld,
+    /// Shipped units whose return is over and that no stock has.
+    Lost,
 }
 
 /// Units of a line that came back or were never shipped.

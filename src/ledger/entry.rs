@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use super::command::{ListingReport, ParkedBytes, RowOutcome, Source};
 use super::freeze::Scope;
+use super::order::CameBack;
 use super::push::Row;
 use super::setup::Setup;
 use super::shipment::Shipment;
@@ -269,9 +270,9 @@ pub struct LineFact {
     /// Of the channel's figure, what is ours.
     #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
     pub acknowledged: Units,
-    /// Put back into stock after shipping.
-    #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
-    pub restocked: Units,
+    /// What came back after shipping; none where nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<Box<CameBack<ChannelLocationId>>>,
     /// Never shipped and not put back: out of sale until a person looks.
     #[serde(default, skip_serializing_if = "Units::is_zero_ref")]
     pub withheld: Units,
@@ -351,6 +352,27 @@ pub enum Exception {
         sku: Sku,
         /// Where.
         location: LocationId,
+        /// How many.
+        units: Units,
+    },
+    /// Units came back that must be looked at: they are out of sale.
+    ToInspect {
+        /// Which order.
+        order: OrderId,
+        /// What.
+        sku: Sku,
+        /// Where.
+        location: LocationId,
+        /// How many.
+        units: Units,
+    },
+    /// A channel put units back at a place that is none of ours, or did not say where: they wait
+    /// for a person to receive them.
+    BackElsewhere {
+        /// Which order.
+        order: OrderId,
+        /// Which line.
+        line: LineId,
         /// How many.
         units: Units,
     },

@@ -29,8 +29,8 @@ pub use balance::{Balance, Stock};
 pub use channel::{Channel, Item, Restored, Stream, Wanted};
 pub use command::{
     Change, Command, Happened, Hint, ListingReport, MapRow, OrderReport, ParkedBytes, Polled,
-    PurchaseOrder, PutBack, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment,
-    RowOutcome, ShipLine, ShownReport, Source, StockLine, StockMove,
+    PutBack, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome,
+    ShipLine, ShownReport, Source, StockLine, StockMove,
 };
 pub use decide::{Draft, decide};
 pub use entry::{
@@ -40,12 +40,12 @@ pub use entry::{
 pub use evolve::{Touched, evolve, touched};
 pub use freeze::{Frozen, Scope};
 pub use lately::Lately;
-pub use order::{Held, Line, Order, OrderRef, PlaceIx};
+pub use order::{Back, BackAt, CameBack, Fate, Held, Line, Order, OrderRef, PlaceIx};
 pub use pieces::{Piece, Stray};
-pub use purchase::{Purchase, PurchaseLine};
+pub use purchase::{Purchase, PurchaseLine, PurchaseOrder};
 pub use push::{Call, PushState, Row, SlotState};
 pub use refusal::Refusal;
-pub use setup::{ChannelSetup, Counting, LocationPair, Rules, Setup};
+pub use setup::{ChannelSetup, Counting, LocationPair, Returns, Rules, Setup};
 pub use shipment::{
     Packed, ReportAnswer, ReportState, Shipment, ShipmentAct, ShipmentAt, Tracking,
 };

@@ -87,6 +87,93 @@ pub struct Held {
     pub units: Units,
 }
 
+/// Where a channel says that units came back to, in its names or by numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackAt<P> {
+    /// It does not say.
+    Unsaid,
+    /// One of the places that we know.
+    Place(P),
+    /// A place that is none of ours.
+    Elsewhere,
+}
+
+/// Shipped units that came back to one place, as the channel says. They only become more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Back<P> {
+    /// Where.
+    pub at: BackAt<P>,
+    /// To be looked at before they can be sold again.
+    pub inspect: bool,
+    /// How many.
+    pub units: Units,
+    /// Of these, before the books opened.
+    pub history: Units,
+    /// Of these, left to a receipt by a person.
+    pub awaited: Units,
+}
+
+impl<P> Back<P> {
+    /// Units that the channel's word brings back, as far as as many left.
+    pub(super) fn by_word(&self) -> Units {
+        self.units
+            .minus_or_zero(self.history)
+            .minus_or_zero(self.awaited)
+    }
+}
+
+/// What came back of a line. Few lines have any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameBack<P> {
+    /// As the channel says, in the order in which it said so first.
+    pub told: Vec<Back<P>>,
+    /// Received by a person, in listing units.
+    pub received: Units,
+}
+
+impl<P> Default for CameBack<P> {
+    fn default() -> Self {
+        Self {
+            told: Vec::new(),
+            received: Units::ZERO,
+        }
+    }
+}
+
+impl<P> CameBack<P> {
+    /// The same with its places called otherwise.
+    pub(super) fn renamed<Q>(&self, mut name: impl FnMut(&P) -> Q) -> Box<CameBack<Q>> {
+        let told = self.told.iter().map(|back| Back {
+            at: match &back.at {
+                BackAt::Unsaid => BackAt::Unsaid,
+                BackAt::Place(place) => BackAt::Place(name(place)),
+                BackAt::Elsewhere => BackAt::Elsewhere,
+            },
+            inspect: back.inspect,
+            units: back.units,
+            history: back.history,
+            awaited: back.awaited,
+        });
+        Box::new(CameBack {
+            told: told.collect(),
+            received: self.received,
+        })
+    }
+}
+
+/// What a person says became of units that came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// For sale again.
+    Restock,
+    /// Not for sale, to be decided later.
+    Hold,
+    /// Gone for good.
+    WriteOff,
+}
+
 /// Units of a line at the channel's locations.
 pub(super) type Spread = SmallVec<[(PlaceIx, Units); 1]>;
 
@@ -111,8 +198,8 @@ pub struct Line {
     pub shipped: Units,
     /// Of the channel's figure, what is ours.
     pub acknowledged: Units,
-    /// Put back after shipping.
-    pub restocked: Units,
+    /// What came back after shipping; none where nothing did.
+    pub back: Option<Box<CameBack<PlaceIx>>>,
     /// Never shipped and not put back.
     pub withheld: Units,
     /// Of the open units, those that the channel does not let go yet.
@@ -162,6 +249,64 @@ impl Line {
             ]
             .into_iter(),
         )
+    }
+
+    /// Units that came back, as the channel says.
+    pub fn told(&self) -> &[Back<PlaceIx>] {
+        self.back.as_ref().map_or(&[], |back| &back.told)
+    }
+
+    /// Units put back into stock after shipping, as the channel says.
+    pub fn restocked(&self) -> Units {
+        let restocked = self.told().iter().filter(|back| !back.inspect);
+        total(restocked.map(|back| back.units))
+    }
+
+    /// Units that a person received.
+    pub fn received(&self) -> Units {
+        self.back.as_ref().map_or(Units::ZERO, |back| back.received)
+    }
+
+    /// Units that came back and wait for a person to receive them.
+    pub fn awaited(&self) -> Units {
+        let awaited = total(self.told().iter().map(|back| back.awaited));
+        awaited.minus_or_zero(self.received()).min(self.away())
+    }
+
+    /// Units that left and are not back.
+    pub(super) fn away(&self) -> Units {
+        let brought_back = total(self.brought_back().into_iter());
+        self.room().minus_or_zero(brought_back)
+    }
+
+    /// Units that left and did not come back before the books opened or to a person's desk: as many
+    /// can be brought back by the channel's word.
+    pub(super) fn room(&self) -> Units {
+        let history = total(self.told().iter().map(|back| back.history));
+        let received = self.gone().minus_or_zero(self.received());
+        received.minus_or_zero(history)
+    }
+
+    /// Of what the channel says came back, what counts: never more than left.
+    pub(super) fn brought_back(&self) -> SmallVec<[Units; 2]> {
+        let mut room = self.room();
+        let counted = self.told().iter().map(|back| {
+            let units = back.by_word().min(room);
+            room = room.minus(units);
+            units
+        });
+        counted.collect()
+    }
+
+    /// Units that are back, whoever said so, since the books opened.
+    pub(super) fn came_back(&self) -> Units {
+        let received = self.received().min(self.gone());
+        total(self.brought_back().into_iter().chain([received]))
+    }
+
+    /// Units that the channel says came back beyond what left.
+    pub(super) fn excess(&self) -> Units {
+        total(self.told().iter().map(|back| back.units)).minus_or_zero(self.gone())
     }
 
     /// Units of a SKU that the line needs altogether.

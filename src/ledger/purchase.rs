@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use channelsync_contract::ids::{LocationId, Sku};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,21 @@ use serde::{Deserialize, Serialize};
 use super::order::total;
 use super::state::{Ledger, LocIx};
 use crate::catalog::SkuIx;
+
+/// Goods ordered from a supplier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurchaseOrder {
+    /// What people call it.
+    pub id: String,
+    /// From whom.
+    pub supplier: String,
+    /// The beginning of the day by whose end they should be there.
+    pub expected: Timestamp,
+    /// Where to.
+    pub location: LocationId,
+    /// What.
+    pub lines: Vec<(Sku, Units)>,
+}
 
 /// A purchase order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -90,6 +90,22 @@ pub enum Refusal {
     /// Nothing is left to ship.
     #[error("order {0} has nothing left to ship")]
     NothingToShip(OrderId),
+    /// More than can have come back.
+    #[error("line {line}: {asked} asked, {left} can have come back")]
+    MoreThanLeft {
+        /// The line.
+        line: LineId,
+        /// Asked for.
+        asked: Units,
+        /// Shipped and not back yet; where the channel's word counts, only what waits for a receipt.
+        left: Units,
+    },
+    /// Nothing of the order waits for a receipt.
+    #[error("of order {0} nothing waits to be received; name lines and units")]
+    NothingToReceive(OrderId),
+    /// It cannot be told where units came back to.
+    #[error("line {0}: nothing tells where its units are; name the location")]
+    Whereabouts(LineId),
     /// A person holds it back.
     #[error("order {0} is held: {1}")]
     OnHold(OrderId, String),

@@ -18,6 +18,17 @@ pub enum Counting {
     Net,
 }
 
+/// Whose word brings returned units back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Returns {
+    /// The channel's: what it puts back is back.
+    #[default]
+    Channel,
+    /// A person's, who receives them.
+    Manual,
+}
+
 /// Locations, channels and rules of a merchant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setup {
@@ -49,6 +60,8 @@ pub struct ChannelSetup {
     pub locations: Vec<LocationPair>,
     /// Whose backorders are filled first: higher before lower.
     pub backorder_priority: i32,
+    /// Whose word brings returned units back.
+    pub returns: Returns,
     /// Rules for the channel.
     pub rules: Rules,
     /// Rules for a SKU on this channel.

@@ -88,7 +88,9 @@ fn put_back(restock: Restock) -> ReportRestock {
         kind: match restock.kind {
             RestockKind::Cancel => PutBack::Released,
             RestockKind::Return => PutBack::Returned,
+            RestockKind::Inspect => PutBack::Inspect,
             RestockKind::None => PutBack::Withheld,
+            RestockKind::NotRestocked | RestockKind::Missing => PutBack::Lost,
         },
         location: restock.location,
         units: restock.units,
@@ -165,3 +167,6 @@ pub fn outcome(outcome: PushOutcome) -> RowOutcome {
         PushOutcome::InDoubt => RowOutcome::InDoubt,
     }
 }
+
+#[cfg(test)]
+mod tests;

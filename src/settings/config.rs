@@ -179,6 +179,8 @@ pub struct Channel {
     pub locations: Vec<LocationPair>,
     /// Who gets units first when backorders are filled: the higher number.
     pub backorder_priority: i32,
+    /// Whose word brings returned units back.
+    pub returns: Returns,
     /// Pause between polls.
     pub poll_interval: Duration,
     /// How far before its watermark a poll begins.
@@ -246,6 +248,16 @@ pub enum Mode {
     Shadow,
     /// Quantities are set.
     Live,
+}
+
+/// Whose word brings returned units back into stock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Returns {
+    /// The channel's: what it puts back is back.
+    Channel,
+    /// A person's, who receives them.
+    Manual,
 }
 
 /// The same place by both names.

@@ -131,6 +131,7 @@ const CHANNEL: &[Key] = &[
         absent: Absent::Fault("[{ ours = \"main\", theirs = \"101\" }]"),
     },
     number("backorder_priority", 0, -1_000_000, 1_000_000),
+    choice("returns", &["channel", "manual"], Absent::Text("channel")),
     number("poll_interval_secs", 60, 1, DAY_SECS),
     number("poll_overlap_secs", 600, 0, 7 * DAY_SECS),
     number("scan_interval_secs", 3_600, 10, 30 * DAY_SECS),

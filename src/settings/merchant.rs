@@ -117,6 +117,7 @@ fn channel(
         book_from: book_from?,
         locations: locations?,
         backorder_priority: raw.backorder_priority,
+        returns: raw.returns,
         poll_interval: Duration::from_secs(raw.poll_interval_secs),
         poll_overlap: Duration::from_secs(raw.poll_overlap_secs),
         scan_interval: Duration::from_secs(raw.scan_interval_secs),

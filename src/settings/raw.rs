@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::config::{LogFormat, LogLevel, Mode};
+use super::config::{LogFormat, LogLevel, Mode, Returns};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +87,7 @@ pub(super) struct RawChannel {
     pub(super) book_from: Option<String>,
     pub(super) locations: Option<Vec<RawLocationPair>>,
     pub(super) backorder_priority: i32,
+    pub(super) returns: Returns,
     pub(super) poll_interval_secs: u64,
     pub(super) poll_overlap_secs: u64,
     pub(super) scan_interval_secs: u64,

@@ -46,6 +46,7 @@ fn opening(at: Timestamp) -> Entry {
                 theirs: None,
             }],
             backorder_priority: 0,
+            returns: Default::default(),
             rules: Rules::default(),
             sku_rules: Default::default(),
             listing_rules: Default::default(),

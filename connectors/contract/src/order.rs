@@ -110,8 +110,14 @@ pub enum RestockKind {
     Cancel,
     /// Shipped units put back.
     Return,
-    /// Not put back.
+    /// Shipped units that are back and must be looked at before they can be sold again.
+    Inspect,
+    /// Shipped or unshipped units, not put back.
     None,
+    /// Shipped units that came back and were not put back.
+    NotRestocked,
+    /// Shipped units that should have come back and did not.
+    Missing,
 }
 
 /// One restock of one line.

@@ -23,6 +23,8 @@ use crate::{BUCKET, Settings, VERSION};
 
 /// Names and messages of ours and theirs in errors are cut at this length.
 const MESSAGE_CHARS_MAX: usize = 300;
+/// The code of a field that the app has no permission for.
+const ACCESS_DENIED: &str = "ACCESS_DENIED";
 
 /// A connected shop; all facets share it.
 #[derive(Clone)]
@@ -236,12 +238,7 @@ fn classify(response: &Response, errors: &Value, executed: bool, effect: Effect)
     if with(&["THROTTLED"]).is_some() {
         return throttled(response);
     }
-    if let Some(error) = with(&[
-        "ACCESS_DENIED",
-        "SHOP_INACTIVE",
-        "UNAUTHORIZED",
-        "FORBIDDEN",
-    ]) {
+    if let Some(error) = with(&[ACCESS_DENIED, "SHOP_INACTIVE", "UNAUTHORIZED", "FORBIDDEN"]) {
         return ConnectorError::Unauthorized(text(error));
     }
     if let Some(error) = with(&["INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"]) {
@@ -271,6 +268,11 @@ fn classify(response: &Response, errors: &Value, executed: bool, effect: Effect)
 fn throttled(response: &Response) -> ConnectorError {
     let retry_after = report(response).throttled.unwrap_or(Duration::from_secs(1));
     ConnectorError::Throttled { retry_after }
+}
+
+/// Whether a field was refused for want of a permission, while others are answered.
+pub(crate) fn is_denied(error: &ConnectorError) -> bool {
+    matches!(error, ConnectorError::Unauthorized(why) if why.starts_with(ACCESS_DENIED))
 }
 
 /// A read can simply be repeated; a write may have happened.

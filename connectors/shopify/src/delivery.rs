@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::ids;
 use crate::order::{restock_kind, shipped, stands};
-use crate::orders::FULFILLMENT_ORDERS;
+use crate::orders::{FULFILLMENT_ORDERS, ORDERS};
 
 /// Reads a verified delivery meant for the shop at `host`.
 pub(crate) fn decode(
@@ -80,6 +80,14 @@ fn content(topic: &str, body: &Value, test: bool) -> Option<Content> {
             let order = &body["remaining_fulfillment_order"]["order_id"];
             ids::of_value(order, "Order").map_or(Content::Poll(FULFILLMENT_ORDERS), hint)
         }
+        // Some name the order, some only its number, `returns/update` and a disposition neither.
+        _ if topic.starts_with("returns/") || topic == "reverse_fulfillment_orders/dispose" => {
+            let whole = body
+                .get("order")
+                .and_then(|order| ids::of_object(order, "Order"));
+            let order = whole.or_else(|| ids::of_value(body.get("order_id")?, "Order"));
+            order.map_or(Content::Poll(ORDERS), hint)
+        }
         _ => Content::Nothing,
     })
 }
@@ -133,10 +141,6 @@ fn snapshot(id: &str, body: &Value, test: bool) -> Option<OrderSnapshot> {
         line(&id, node, fulfilled, cancelled_at.is_some(), currency)
     };
     let lines = each(body, "line_items", line)?;
-    let restocks = each(body, "refunds", |refund| {
-        let at = time(refund, "created_at");
-        each(refund, "refund_line_items", |node| restock(node, at))
-    });
     Some(OrderSnapshot {
         id: OrderId::new(id),
         name: body
@@ -153,8 +157,22 @@ fn snapshot(id: &str, body: &Value, test: bool) -> Option<OrderSnapshot> {
         // The body does not tell where the order ships from (page section 3.3).
         routes: Facet::<Vec<Route>>::Unknown,
         shipments: Facet::Complete(shipments),
-        restocks: restocks.map_or(Facet::Unknown, |lists| Facet::Complete(lists.concat())),
+        restocks: restocks(body).map_or(Facet::Unknown, Facet::Complete),
     })
+}
+
+/// What refunds put back or not; none where they or the list of returns cannot be read, and where
+/// there are returns, because the body does not tell what became of their units.
+fn restocks(body: &Value) -> Option<Vec<Restock>> {
+    let lists = each(body, "refunds", |refund| {
+        let at = time(refund, "created_at");
+        each(refund, "refund_line_items", |node| restock(node, at))
+    })?;
+    let restocks = lists.concat();
+    match body.get("returns").and_then(Value::as_array) {
+        Some(returns) => returns.is_empty().then_some(restocks),
+        None => restocks.is_empty().then_some(restocks),
+    }
 }
 
 /// All elements of a list as read; none when it is no list or one of them cannot be read.

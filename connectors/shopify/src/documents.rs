@@ -53,6 +53,11 @@ documents! {
     FULFILLMENT_LINES "FulfillmentLines" "fulfillment_lines" Poll Read 503 + 0
     REFUND_LINES "RefundLines" "refund_lines" Poll Read 753 + 0
     ORDER_LISTS "OrderLists" "order_lists" Poll Read 751 + 0
+    ORDER_RETURNS "OrderReturns" "order_returns" Poll Read 65 + 0
+    RETURN_REVERSE_ORDERS "ReturnReverseOrders" "return_reverse_orders" Poll Read 533 + 0
+    REVERSE_ORDER_LINES "ReverseOrderLines" "reverse_order_lines" Poll Read 503 + 0
+    REFUND_RETURNS "RefundReturns" "refund_returns" Poll Read 21 + 0
+    ALL_REFUND_RETURNS "AllRefundReturns" "all_refund_returns" Poll Read 501 + 0
     INVENTORY_AT_LOCATION "InventoryAtLocation" "inventory_at_location" Poll Read 0 + 8
     CREATE_FULFILLMENT "CreateFulfillment" "create_fulfillment" Push Write 12 + 0
     MOVE_FULFILLMENT_ORDER "MoveFulfillmentOrder" "move_fulfillment_order" Push Write 11 + 0

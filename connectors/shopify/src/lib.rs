@@ -16,6 +16,7 @@ mod probe;
 mod push;
 mod read_back;
 mod report;
+mod returns;
 mod shipments;
 #[cfg(test)]
 mod tests;

@@ -6,12 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use channelsync_contract::order::{Restock, RestockKind, Route, SnapshotLine, SnapshotShipment};
-use channelsync_contract::{Facet, ListingId, Money, OrderSnapshot, Timestamp, Units};
+use channelsync_contract::{
+    ChannelLocationId, Facet, ListingId, Money, OrderSnapshot, Timestamp, Units,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::call::Connection;
 use crate::ids::need;
+use crate::returns::Returned;
 
 /// An order with as much of its lists as was read.
 #[derive(Debug, Deserialize)]
@@ -23,6 +26,7 @@ pub(crate) struct OrderNode {
     updated_at: String,
     cancelled_at: Option<String>,
     test: bool,
+    return_status: String,
     pub(crate) line_items: Connection<LineNode>,
     pub(crate) fulfillment_orders: Connection<FulfillmentOrderNode>,
     pub(crate) fulfillments: Vec<FulfillmentNode>,
@@ -32,6 +36,9 @@ pub(crate) struct OrderNode {
     pub(crate) fulfillments_whole: bool,
     #[serde(skip)]
     pub(crate) refunds_whole: bool,
+    /// What its returns say; none where they could not be read.
+    #[serde(skip)]
+    pub(crate) returned: Option<Returned>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,8 +54,8 @@ pub(crate) struct LineNode {
 }
 
 #[derive(Debug, Deserialize)]
-struct IdNode {
-    id: String,
+pub(crate) struct IdNode {
+    pub(crate) id: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -192,7 +199,7 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 /// When something was recorded; none where the value is no time.
-fn recorded(value: &Value) -> Option<Timestamp> {
+pub(crate) fn recorded(value: &Value) -> Option<Timestamp> {
     Timestamp::parse(value.as_str()?)
 }
 
@@ -202,6 +209,11 @@ impl OrderNode {
             && self.routes_whole()
             && self.shipments_whole()
             && self.restocks_whole()
+    }
+
+    /// Whether units may have come back by a return. A status never seen before says so.
+    pub(crate) fn has_returns(&self) -> bool {
+        self.return_status != "NO_RETURN"
     }
 
     fn routes_whole(&self) -> bool {
@@ -357,10 +369,6 @@ impl OrderNode {
         }
         let mut shipments = Vec::new();
         for node in self.fulfillments.iter().filter(|node| node.stands()) {
-            let location = node
-                .location
-                .as_ref()
-                .map(|location| need(&location.id, "Location"));
             let mut lines = Vec::new();
             for line in &node.fulfillment_line_items.nodes {
                 let Some(quantity) = line.quantity else {
@@ -373,7 +381,7 @@ impl OrderNode {
             }
             shipments.push(SnapshotShipment {
                 id: need(&node.id, "Fulfillment")?.to_owned(),
-                location: location.transpose()?.map(Into::into),
+                location: place(node.location.as_ref())?,
                 lines,
                 at: recorded(&node.created_at),
             });
@@ -381,34 +389,49 @@ impl OrderNode {
         Ok(Facet::Complete(shipments))
     }
 
+    /// What refunds put back or not; of what came back by a return, its dispositions say that.
     fn restocks(&self) -> Result<Facet<Vec<Restock>>, String> {
-        if !self.restocks_whole() {
+        let (true, Some(returned)) = (self.restocks_whole(), &self.returned) else {
             return Ok(Facet::Unknown);
-        }
+        };
+        let mut seen = BTreeSet::new();
         let mut restocks = Vec::new();
-        for refund in &self.refunds {
+        for refund in self
+            .refunds
+            .iter()
+            .filter(|one| !returned.refunded(&one.id))
+        {
             let at = recorded(&refund.created_at).or_else(|| recorded(&refund.processed_at));
             for node in &refund.refund_line_items.nodes {
                 // Without its id it could be booked twice.
                 let Some(id) = &node.id else {
                     return Ok(Facet::Unknown);
                 };
-                let location = node
-                    .location
-                    .as_ref()
-                    .map(|location| need(&location.id, "Location"));
+                let id = need(id, "RefundLineItem")?;
+                if !seen.insert(id) {
+                    continue;
+                }
                 restocks.push(Restock {
-                    id: need(id, "RefundLineItem")?.to_owned(),
+                    id: id.to_owned(),
                     line: need(&node.line_item.id, "LineItem")?.into(),
                     units: units(node.quantity)?,
-                    location: location.transpose()?.map(Into::into),
+                    location: place(node.location.as_ref())?,
                     kind: restock_kind(&node.restock_type),
                     at,
                 });
             }
         }
-        Ok(Facet::Complete(restocks))
+        Ok(match returned.restocks()? {
+            Some(disposed) => Facet::Complete([restocks, disposed].concat()),
+            None => Facet::Unknown,
+        })
     }
+}
+
+/// A location in the words of the contract.
+pub(crate) fn place(location: Option<&IdNode>) -> Result<Option<ChannelLocationId>, String> {
+    let id = location.map(|location| need(&location.id, "Location"));
+    Ok(id.transpose()?.map(Into::into))
 }
 
 /// Units shipped of each line.

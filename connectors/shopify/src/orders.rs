@@ -136,6 +136,9 @@ impl Shop {
                 self.complete(node).await?;
             }
         }
+        if let Ok(node) = &mut node {
+            node.returned = self.returned(node).await?;
+        }
         Ok(match node.and_then(|node| node.snapshot()) {
             Ok(snapshot) => Fetched::Order(Box::new(snapshot)),
             Err(why) => Fetched::Unreadable {

@@ -75,11 +75,20 @@ impl Identity for Shop {
             let text = "without read_all_orders, orders older than 60 days are invisible";
             warnings.push(text.to_owned());
         }
-        // A warning only: everything but reports goes on without it.
-        if !granted(&scopes, "write_merchant_managed_fulfillment_orders") {
-            let text =
-                "without write_merchant_managed_fulfillment_orders, parcels are not reported";
-            warnings.push(text.to_owned());
+        // Warnings only: everything else goes on without them.
+        for (scope, lost) in [
+            (
+                "write_merchant_managed_fulfillment_orders",
+                "parcels are not reported",
+            ),
+            (
+                "read_returns",
+                "nothing is booked of what comes back to an order with returns",
+            ),
+        ] {
+            if !granted(&scopes, scope) {
+                warnings.push(format!("without {scope}, {lost}"));
+            }
         }
         if *shop.myshopify_domain != *self.host {
             let domain = &shop.myshopify_domain;

@@ -96,6 +96,7 @@ pub(crate) struct Disposition {
     pub(crate) kind: Disposal,
     pub(crate) units: i64,
     pub(crate) location: Option<u64>,
+    pub(crate) at: Timestamp,
 }
 
 /// Units of an order line, as a warehouse found them.
@@ -142,6 +143,10 @@ impl Shop {
         }
         if lines.is_empty() || (is_request && !exchange.is_empty()) {
             return refuse("a return has lines, and a requested one no exchange yet");
+        }
+        // An exchange adds lines, and a cancelled order takes none.
+        if !exchange.is_empty() && self.order_mut(order)?.cancelled_at.is_some() {
+            return refuse(format!("order {order} is cancelled"));
         }
         for (variant, units) in exchange {
             let same = exchange.iter().filter(|(other, _)| other == variant);
@@ -289,9 +294,10 @@ impl Shop {
                 return refuse(format!("line {} cannot be disposed of so", part.line));
             }
         }
-        let mut news = Vec::new();
+        let (mut news, at) = (Vec::new(), self.now);
         for part in parts {
             let disposition = self.ids.next();
+            self.counters.dispositions += 1;
             self.owners.insert(disposition, id);
             news.push(disposition);
             if let (Disposal::Restocked, Some(place)) = (part.kind, part.location) {
@@ -306,6 +312,7 @@ impl Shop {
                     kind: part.kind,
                     units: part.units,
                     location: part.location,
+                    at,
                 });
             }
         }

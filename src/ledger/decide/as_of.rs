@@ -90,11 +90,11 @@ fn covered(desk: &Desk<'_>, location: LocIx, as_of: Timestamp) -> Result<(), Ref
 pub(super) fn passed(
     desk: &mut Desk<'_>,
     at: LineAt,
-    location: LocIx,
+    (location, bucket): (LocIx, Bucket),
     (units, came): (Units, bool),
     when: Timestamp,
 ) {
-    let here = Spot::At(location, Bucket::Available);
+    let here = Spot::At(location, bucket);
     for part in desk.parts(at) {
         let units = stock_units(units, part.per);
         let counted = desk.ledger.lately.as_of(part.sku, location);

@@ -11,6 +11,7 @@ use super::super::order::{Line, OrderRef};
 use super::super::refusal::Refusal;
 use super::super::state::Ledger;
 use super::desk::{Desk, Spot};
+use super::returns;
 use crate::catalog::{Automatic, Claim, Listing, Mapping, Part, Parts, SkuIx, automatic};
 
 pub(super) fn list(
@@ -349,15 +350,12 @@ fn book_waiting(desk: &mut Desk<'_>, channel: u16, listing: &ListingId, parts: &
             if line.is_parked() && line.listing.as_ref() == Some(listing) {
                 line.parts = Some(parts.clone());
                 let (foreign, left) = (line.foreign(), line.left.clone());
-                let back = foreign.min(line.restocked.minus_or_zero(line.history));
                 let known = ledger.channel(channel);
                 let from = left.iter();
                 let from = from.filter_map(|(place, units)| Some((known.ours(*place)?, *units)));
                 let from: Vec<_> = from.collect();
                 desk.ship_units(at, foreign, &from);
-                // Where they were put back is not kept: the line's first location has them.
-                let first = desk.first_choice(at);
-                desk.give_back(at, first, back);
+                returns::book_waiting(desk, at);
             }
         }
         if !desk.booked.contains(&work) {

@@ -11,7 +11,7 @@ use super::super::balance::Balance;
 use super::super::channel::{Channel, Wanted};
 use super::super::command::Source;
 use super::super::entry::{Bucket, Exception, Fact, LineFact, Movement, OrderFact, Place};
-use super::super::order::{Held, Line, Order, OrderRef};
+use super::super::order::{Held, Line, Order, OrderRef, PlaceIx};
 use super::super::refusal::Refusal;
 use super::super::shipment::Shipment;
 use super::super::state::{Ledger, LocIx};
@@ -270,6 +270,10 @@ impl<'a> Desk<'a> {
         self.works.iter().find(same).map(|work| &work.order)
     }
 
+    pub(super) fn order_id(&self, work: usize) -> &OrderId {
+        &self.works.get(work).expect("an order on this desk").id
+    }
+
     pub(super) fn order(&self, work: usize) -> &Order {
         &self.works.get(work).expect("an order on this desk").order
     }
@@ -448,7 +452,9 @@ impl<'a> Desk<'a> {
 
     fn line_fact(&self, channel: &Channel, order: &OrderId, line: &Line) -> LineFact {
         let part = |part: &Part| (self.sku_id(part.sku).clone(), part.per);
-        let place = |(place, units): &(_, _)| (channel.place_id(*place).clone(), *units);
+        let name = |place: &PlaceIx| channel.place_id(*place).clone();
+        let place = |(place, units): &(_, _)| (name(place), *units);
+        let (parts, routes) = (line.parts.as_ref(), line.routes.as_ref());
         let held = |held: &Held| {
             let location = self.ledger.location_id(held.location).clone();
             (self.sku_id(held.sku).clone(), location, held.units)
@@ -458,24 +464,18 @@ impl<'a> Desk<'a> {
             order: order.clone(),
             line: line.id.clone(),
             listing: line.listing.clone(),
-            parts: line
-                .parts
-                .as_ref()
-                .map(|parts| parts.iter().map(part).collect()),
+            parts: parts.map(|parts| parts.iter().map(part).collect()),
             ordered: line.ordered,
             open: line.open,
             fulfilled: line.fulfilled,
             history: line.history,
             shipped: line.shipped,
             acknowledged: line.acknowledged,
-            restocked: line.restocked,
+            back: line.back.as_deref().map(|back| back.renamed(name)),
             withheld: line.withheld,
             on_hold: line.on_hold,
             held: line.held.iter().map(held).collect(),
-            routes: line
-                .routes
-                .as_ref()
-                .map(|routes| routes.iter().map(place).collect()),
+            routes: routes.map(|routes| routes.iter().map(place).collect()),
             left: line.left.iter().map(place).collect(),
             price: line.price.clone(),
         }

@@ -14,6 +14,7 @@ mod purchase;
 mod push;
 mod rename;
 mod report;
+mod returns;
 mod shipments;
 mod withheld;
 mod stock;
@@ -134,6 +135,16 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
             order,
             reason,
         } => parcels::hold(&mut desk, channel, order, reason.as_ref())?,
+        Command::TakeBack {
+            id,
+            channel,
+            order,
+            lines,
+            fate,
+            location,
+        } => once(&mut desk, id, command, |desk| {
+            returns::receive(desk, (channel, order), lines, *fate, location.as_ref())
+        })?,
         Command::Push {
             call,
             channel,

@@ -13,14 +13,14 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::super::channel::Channel;
 use super::super::command::ShipLine;
-use super::super::entry::{Exception, Fact};
+use super::super::entry::{Bucket, Exception, Fact};
 use super::super::order::OrderRef;
 use super::super::refusal::Refusal;
 use super::super::shipment::{
     Packed, ReportAnswer, ReportState, Shipment, ShipmentAct, ShipmentAt, Tracking,
 };
 use super::super::state::LocIx;
-use super::desk::{Desk, LineAt};
+use super::desk::{Desk, LineAt, Spot};
 use super::report::want;
 use super::stock::is_plain;
 
@@ -118,7 +118,7 @@ fn check_tracking(tracking: Option<&Tracking>) -> Result<(), Refusal> {
     }
 }
 
-fn known_order(
+pub(super) fn known_order(
     desk: &mut Desk<'_>,
     channel: &ChannelId,
     order: &OrderId,
@@ -131,15 +131,19 @@ fn known_order(
     Ok((number, desk.known_work(OrderRef { channel, order })))
 }
 
+pub(super) fn known_line(desk: &Desk<'_>, work: usize, id: &LineId) -> Result<LineAt, Refusal> {
+    let lines = &desk.order(work).lines;
+    match lines.iter().position(|line| line.id == *id) {
+        Some(line) => Ok(LineAt { work, line }),
+        None => Err(Refusal::UnknownLine(
+            desk.order_id(work).clone(),
+            id.clone(),
+        )),
+    }
+}
+
 fn check_line(desk: &Desk<'_>, work: usize, ship: &ShipLine) -> Result<LineAt, Refusal> {
-    let order = desk.order(work);
-    let place = order.lines.iter().position(|line| line.id == ship.line);
-    let Some(line) = place else {
-        let order = desk.works.get(work).map(|work| work.id.clone());
-        let order = order.expect("an order on this desk");
-        return Err(Refusal::UnknownLine(order, ship.line.clone()));
-    };
-    let at = LineAt { work, line };
+    let at = known_line(desk, work, &ship.line)?;
     let open = if desk.line(at).parts.is_some() {
         desk.line(at).wanted()
     } else {
@@ -309,10 +313,13 @@ fn take_back(desk: &mut Desk<'_>, work: usize, place: usize) {
             continue;
         };
         let line = desk.line_mut(at);
+        let before = line.came_back();
         line.shipped = line.shipped.minus(units);
+        // Of what never left, some may be back already.
+        let units = units.minus_or_zero(before.minus_or_zero(line.came_back()));
         let known = desk.ledger.location(from.as_str());
         let location = known.unwrap_or_else(|| desk.first_choice(at));
-        desk.give_back(at, location, units);
+        desk.give_back(at, Spot::At(location, Bucket::Available), units);
     }
     desk.allocate(work);
 }

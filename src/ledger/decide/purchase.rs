@@ -3,10 +3,11 @@
 use channelsync_contract::ids::Sku;
 use channelsync_contract::units::Units;
 
-use super::super::command::{PurchaseOrder, StockLine};
+use super::super::command::StockLine;
 use super::super::entry::{Exception, Fact, PurchaseFact};
 use super::super::order::total;
 use super::super::purchase::Purchase;
+use super::super::purchase::PurchaseOrder;
 use super::super::refusal::Refusal;
 use super::desk::Desk;
 use super::stock::{is_plain, known_sku, receive};

@@ -142,7 +142,7 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
     desk.allocate(work);
     // Before the next order of the page: what this one freed belongs to those who wait.
     desk.fill_gained();
-    want_routes(desk, channel, work, happened, report);
+    want_unsaid(desk, channel, work, happened, report);
 }
 
 fn differs(known: &Order, report: &OrderReport) -> bool {
@@ -249,7 +249,7 @@ fn find_line(desk: &mut Desk<'_>, work: usize, reported: &ReportLine) -> LineAt 
         history: Units::ZERO,
         shipped: Units::ZERO,
         acknowledged: Units::ZERO,
-        restocked: Units::ZERO,
+        back: None,
         withheld: Units::ZERO,
         on_hold: Units::ZERO,
         held: Default::default(),
@@ -320,27 +320,26 @@ fn by_place(routes: impl Iterator<Item = (PlaceIx, Units)>) -> Spread {
     summed
 }
 
-/// Asks again for the order while the channel has not said where its open units ship from.
+/// Asks again for an order of which the channel has not said all: where its open units ship from, or,
+/// where the word came by itself, what came back.
 ///
 /// Routing runs after the order was placed: look after 2, 10 and 60 s, then leave it to the poll.
-fn want_routes(
+fn want_unsaid(
     desk: &mut Desk<'_>,
     channel: &Channel,
     work: usize,
     happened: &Happened,
     report: &OrderReport,
 ) {
-    let unrouted = |line: &Line| !line.wanted().is_zero() && line.routes.is_none();
-    let served = channel.places_served().count();
-    if served < 2 || !desk.order(work).lines.iter().any(unrouted) {
-        return;
-    }
+    let open = |line: &Line| !line.wanted().is_zero() && line.routes.is_none();
+    let is_spread = channel.places_served().nth(1).is_some();
+    let is_unrouted = is_spread && desk.order(work).lines.iter().any(open);
     let pause = match (happened.source, desk.at.since(report.placed_at).as_secs()) {
-        (Source::Webhook, _) => COALESCE,
-        (Source::Fetch, 0..=4) => COALESCE,
-        (Source::Fetch, 5..=29) => Duration::from_secs(10),
-        (Source::Fetch, 30..=299) => Duration::from_secs(60),
-        (Source::Fetch, _) => return,
+        (Source::Webhook, _) if is_unrouted || report.restocks.is_none() => COALESCE,
+        (Source::Fetch, 0..=4) if is_unrouted => COALESCE,
+        (Source::Fetch, 5..=29) if is_unrouted => Duration::from_secs(10),
+        (Source::Fetch, 30..=299) if is_unrouted => Duration::from_secs(60),
+        (Source::Webhook | Source::Fetch, _) => return,
     };
     want(desk, channel, &report.order, desk.at.plus(pause));
 }

@@ -11,13 +11,14 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::channel::Channel;
-use super::super::command::{OrderReport, PutBack, ReportLine, ReportRestock, ReportShipment};
-use super::super::entry::{Exception, Fact};
+use super::super::command::{OrderReport, ReportLine, ReportShipment};
+use super::super::entry::{Bucket, Fact};
 use super::super::order::{Line, PlaceIx, total};
 use super::super::state::LocIx;
 use super::acknowledge;
 use super::as_of;
-use super::desk::{Desk, LineAt};
+use super::desk::{Desk, LineAt, Spot};
+use super::returns;
 
 /// Acts this close to an adopted reading may or may not be in it.
 const READING_MARGIN: Duration = Duration::from_secs(10);
@@ -67,9 +68,7 @@ pub(super) fn is_history(
 ///
 /// A parcel undone at one place and sent from another since then is both a fall and a rise.
 pub(super) fn book(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &OrderReport) {
-    let line = desk.line(at);
-    let mut booked = line.restocked.min(line.gone());
-    let excess = line.restocked.minus(booked);
+    let before = returns::Before::of(desk.line(at));
     learn_history(desk, at, reported, report);
     let places = left_by_place(desk, at, report);
     let line = desk.line(at);
@@ -83,8 +82,9 @@ pub(super) fn book(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, repor
     let fall = undone.max(line.fulfilled.minus_or_zero(reported.fulfilled));
     let fall = fall.min(line.fulfilled.minus(line.history));
     if !fall.is_zero() {
-        booked = shipped_less(desk, at, fall, booked, (places.as_ref(), report));
+        shipped_less(desk, at, fall, before.came_back, (places.as_ref(), report));
     }
+    let before = before.after_fall(desk.line(at));
     let rise = reported.fulfilled.minus(desk.line(at).fulfilled);
     if !rise.is_zero() {
         shipped_more(desk, at, rise, places.as_ref(), report);
@@ -92,7 +92,7 @@ pub(super) fn book(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, repor
     if let Some(places) = places {
         desk.line_mut(at).left = places.into_iter().collect();
     }
-    restock(desk, at, (booked, excess), report);
+    returns::book(desk, at, &before, report);
 }
 
 fn parcels<'a>(report: &'a OrderReport, line: &LineId) -> impl Iterator<Item = &'a ReportShipment> {
@@ -186,11 +186,12 @@ fn shipped_more(
         }
     }
     if !left.is_zero() {
-        reread_all(desk, at);
+        reread(desk, at, None);
     }
     // Of parcels that are ours in part it is not known which: they pass when they are heard of.
     for (location, units, when) in times.into_iter().filter(|_| ours.is_zero()) {
-        as_of::passed(desk, at, location, (units, false), when);
+        let here = (location, Bucket::Available);
+        as_of::passed(desk, at, here, (units, false), when);
     }
     desk.ship_units(at, rise.minus(ours), &from);
 }
@@ -221,14 +222,14 @@ fn newest(
 /// The channel undid parcels: foreign ones come back to stock, ours stay with the customer and wait
 /// for a person.
 ///
-/// Gives how many of the units put back before still count: what never left cannot have come back.
+/// What never left cannot have come back: of these units, those that are back stay where they are.
 fn shipped_less(
     desk: &mut Desk<'_>,
     at: LineAt,
     fall: Units,
-    booked: Units,
+    came_back: Units,
     (places, report): (Option<&Places>, &OrderReport),
-) -> Units {
+) {
     let named = acknowledge::undo_named(desk, at, fall, report);
     let line = desk.line_mut(at);
     line.acknowledged = line.acknowledged.minus(named);
@@ -240,9 +241,9 @@ fn shipped_less(
     line.acknowledged = line.acknowledged.minus(ours);
     acknowledge::undo_newest(desk, at, ours);
     let line = desk.line(at);
-    let still = booked.min(line.gone());
+    let are_back = came_back.minus_or_zero(line.came_back());
     let known = line.left.clone();
-    let mut back = foreign.minus_or_zero(booked.minus(still));
+    let mut back = foreign.minus_or_zero(are_back);
     let mut unplaced = fall;
     for (place, before) in known {
         let now = places.map_or(before, |places| at_place(places, place));
@@ -253,87 +254,15 @@ fn shipped_less(
         unplaced = unplaced.minus(less);
         moved(desk, at, place, less.signed(), None);
         if let Some(location) = desk.channel_of(at.work).ours(place) {
-            desk.give_back(at, location, less.min(back));
+            desk.give_back(at, Spot::At(location, Bucket::Available), less.min(back));
             back = back.minus_or_zero(less);
         }
     }
     if !unplaced.is_zero() {
-        reread_all(desk, at);
+        reread(desk, at, None);
     }
     let first = desk.first_choice(at);
-    desk.give_back(at, first, back);
-    still
-}
-
-/// Books units that the channel put back since the last report, at the location named.
-///
-/// Never more than left: what is put back beyond that is an exception, and counts once more leaves.
-fn restock(
-    desk: &mut Desk<'_>,
-    at: LineAt,
-    (booked, excess): (Units, Units),
-    report: &OrderReport,
-) {
-    let line = desk.line(at).id.clone();
-    let restocks = report.restocks.iter().flatten();
-    let mut restocks: Vec<&ReportRestock> = restocks
-        .filter(|one| one.line == line && one.kind == PutBack::Returned)
-        .collect();
-    restocks.sort_by_key(|restock| restock.at);
-    let mut known = desk.line(at).restocked;
-    let mut history = Units::ZERO;
-    let mut places: Vec<(Option<LocIx>, Units, Option<Timestamp>)> = Vec::new();
-    for restock in restocks {
-        let seen = known.min(restock.units);
-        known = known.minus(seen);
-        let units = restock.units.minus(seen);
-        let line = desk.line_mut(at);
-        line.restocked = total([line.restocked, units].into_iter());
-        if is_history(desk, at, report, restock.at) {
-            history = total([history, units].into_iter());
-        } else if !units.is_zero() {
-            let location = put_back(desk, at, restock, units);
-            places.push((location, units, restock.at));
-        }
-    }
-    let line = desk.line(at);
-    let now = line.restocked.min(line.gone());
-    let more = line.restocked.minus(now).minus_or_zero(excess);
-    let mut back = now.minus_or_zero(booked).minus_or_zero(history);
-    let first = desk.first_choice(at);
-    for (location, units, when) in places.into_iter().chain([(None, back, None)]) {
-        let units = units.min(back);
-        desk.give_back(at, location.unwrap_or(first), units);
-        if let (Some(location), Some(when)) = (location, when) {
-            as_of::passed(desk, at, location, (units, true), when);
-        }
-        back = back.minus(units);
-    }
-    if !more.is_zero() {
-        let (order, units) = (report.order.clone(), more);
-        desk.note(Exception::RestockExcess {
-            order,
-            line: desk.line(at).id.clone(),
-            units,
-        });
-    }
-}
-
-/// What a restock did to the slots; gives our location of it.
-fn put_back(
-    desk: &mut Desk<'_>,
-    at: LineAt,
-    restock: &ReportRestock,
-    units: Units,
-) -> Option<LocIx> {
-    let channel = desk.channel_of(at.work);
-    let location = restock.location.as_ref();
-    let Some(place) = location.and_then(|location| channel.place(location)) else {
-        reread_all(desk, at);
-        return None;
-    };
-    moved(desk, at, place, units.signed(), restock.at);
-    channel.ours(place)
+    desk.give_back(at, Spot::At(first, Bucket::Available), back);
 }
 
 /// A known act changed what the channel holds for the line's item at a place.
@@ -374,11 +303,13 @@ fn slot_of(desk: &Desk<'_>, at: LineAt, place: Option<PlaceIx>) -> Option<SlotKe
     Some(channel.slot_key(listing.item, place))
 }
 
-/// Something changed at the channel and it is not known where: all slots of the item are read.
-pub(super) fn reread_all(desk: &mut Desk<'_>, at: LineAt) {
+/// Something changed at the channel and it is not known what, or where: its slot is read, or all
+/// slots of the item.
+pub(super) fn reread(desk: &mut Desk<'_>, at: LineAt, place: Option<PlaceIx>) {
     let channel = desk.channel_of(at.work);
-    for (_, place) in channel.places_served() {
-        if let Some(slot) = slot_of(desk, at, place)
+    let served = channel.places_served().map(|(_, served)| served);
+    for served in served.filter(|served| place.is_none() || *served == place) {
+        if let Some(slot) = slot_of(desk, at, served)
             && channel
                 .slot(&slot)
                 .is_some_and(|state| state.expected.is_some())

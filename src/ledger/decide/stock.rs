@@ -217,11 +217,10 @@ impl Desk<'_> {
         }
     }
 
-    /// Brings shipped listing units of a line back to a location.
-    pub(super) fn give_back(&mut self, at: LineAt, location: LocIx, units: Units) {
-        let here = Spot::At(location, Bucket::Available);
+    /// Brings shipped listing units of a line back.
+    pub(super) fn give_back(&mut self, at: LineAt, to: Spot, units: Units) {
         for part in self.parts(at) {
-            self.shift(part.sku, Spot::Customer, here, stock_units(units, part.per));
+            self.shift(part.sku, Spot::Customer, to, stock_units(units, part.per));
         }
     }
 

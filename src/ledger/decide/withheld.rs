@@ -9,7 +9,7 @@ use super::super::entry::{Bucket, Exception};
 use super::super::order::{PlaceIx, total};
 use super::super::state::LocIx;
 use super::desk::{Desk, LineAt, Spot};
-use super::shipments::{is_history, moved, reread_all};
+use super::shipments::{is_history, moved, reread};
 use crate::catalog::SkuIx;
 
 /// Moves units of a line that were cancelled without restock since the last report.
@@ -45,7 +45,7 @@ pub(super) fn withhold(desk: &mut Desk<'_>, at: LineAt, report: &OrderReport) {
         .max();
     match only_place(desk, at) {
         Some(place) => moved(desk, at, place, 0_i64.saturating_sub(more.signed()), when),
-        None => reread_all(desk, at),
+        None => reread(desk, at, None),
     }
     desk.line_mut(at).withheld = withheld;
     for part in desk.parts(at) {

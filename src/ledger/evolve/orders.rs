@@ -138,7 +138,14 @@ pub(super) fn set_line(
             open.remove(found);
         }
     }
-    index_parked(ledger.channel_mut(at), number, fact.listing.as_ref());
+    let channel = ledger.channel_mut(at);
+    let lines = &channel.orders.at(number).lines;
+    if lines.iter().any(|line| !line.awaited().is_zero()) {
+        channel.awaiting.insert(number);
+    } else {
+        channel.awaiting.remove(&number);
+    }
+    index_parked(channel, number, fact.listing.as_ref());
 }
 
 fn is_open_for(order: &Order, sku: SkuIx) -> bool {
@@ -190,7 +197,10 @@ fn line_of(ledger: &mut Ledger, at: u16, fact: &LineFact, named: &mut Named) -> 
         history: fact.history,
         shipped: fact.shipped,
         acknowledged: fact.acknowledged,
-        restocked: fact.restocked,
+        back: fact.back.as_deref().map(|back| {
+            let channel = ledger.channel_mut(at);
+            back.renamed(|place| channel.place_entry(place))
+        }),
         withheld: fact.withheld,
         on_hold: fact.on_hold,
         held: fact

@@ -4,7 +4,7 @@ use channelsync_contract::ids::OrderId;
 
 use super::super::command::{Change, Hint, OrderReport, PutBack, Source};
 use super::language::{Told, Words};
-use super::shop::{ShopOrder, Without, listing_of};
+use super::shop::{ShopOrder, Without, listing_of, parcel};
 use super::world::World;
 
 pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
@@ -126,6 +126,11 @@ fn change(world: &mut World, words: &Words<'_>) {
     let (verb, now) = (words.word(0), world.now);
     let id = words.word(1);
     let place = words.option("place");
+    let kind = match words.option("as") {
+        Some("inspect") => PutBack::Inspect,
+        Some("lost") => PutBack::Lost,
+        _ => PutBack::Returned,
+    };
     if verb == "edit"
         && let Some(order) = world.orders.get(id)
     {
@@ -169,7 +174,7 @@ fn change(world: &mut World, words: &Words<'_>) {
                     "cancel" => order.set_open(line, order.open(line).saturating_sub(units)),
                     "fulfill" => order.fulfill(line, units, place, (words.option("as"), now)),
                     "undo" => order.undo(line, units, words.option("as")),
-                    "return" => order.take_back(line, units, place, now),
+                    "return" => order.take_back(kind, parcel(line, units, place, now)),
                     _ => panic!("unknown word: {verb}"),
                 }
             }

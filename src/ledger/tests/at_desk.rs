@@ -7,9 +7,11 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::command::{
-    Command, Happened, MapRow, Polled, PurchaseOrder, ShipLine, Source, StockLine, StockMove,
+    Command, Happened, MapRow, Polled, ShipLine, Source, StockLine, StockMove,
 };
-use super::super::setup::Counting;
+use super::super::order::Fate;
+use super::super::purchase::PurchaseOrder;
+use super::super::setup::{Counting, Returns};
 use super::language::{Told, Words, number};
 use super::world::{START, World};
 
@@ -65,6 +67,7 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
                 lines: words.units(1).into_iter().map(line).collect(),
             }
         }
+        "take-back" => take_back(world, words),
         _ => ship(world, words),
     };
     world.book(&command).map(Some)
@@ -80,6 +83,9 @@ fn channel(world: &mut World, words: &Words<'_>) -> Command {
         if let Some(from) = words.option("from") {
             let secs: i64 = number(from);
             channel.book_from = Timestamp(START.0 + secs * 1_000_000);
+        }
+        if words.has("manual") {
+            channel.returns = Returns::Manual;
         }
         if words.has("net") {
             channel.counting = Counting::Net;
@@ -167,20 +173,41 @@ fn stock_line(world: &World, words: &Words<'_>, sku: &str, units: u32) -> StockL
 }
 
 fn ship(world: &World, words: &Words<'_>) -> Command {
-    let order = words.word(1);
+    Command::Ship {
+        id: id(world, words),
+        channel: channel_of(world, words),
+        order: OrderId::new(words.word(1)),
+        lines: order_lines(words),
+        from: words.option("from").map(LocationId::new),
+        tracking: words.option("track").map(super::at_parcels::tracking),
+    }
+}
+
+fn take_back(world: &World, words: &Words<'_>) -> Command {
+    Command::TakeBack {
+        id: id(world, words),
+        channel: channel_of(world, words),
+        order: OrderId::new(words.word(1)),
+        lines: order_lines(words),
+        fate: match words.option("as") {
+            Some("hold") => Fate::Hold,
+            Some("write-off") => Fate::WriteOff,
+            _ => Fate::Restock,
+        },
+        location: words.option("at").map(LocationId::new),
+    }
+}
+
+/// The channel of the order that a line is about.
+fn channel_of(world: &World, words: &Words<'_>) -> ChannelId {
+    let known = world.orders.get(words.word(1));
+    ChannelId::new(known.map_or("us", |order| &order.channel))
+}
+
+fn order_lines(words: &Words<'_>) -> Vec<ShipLine> {
     let line = |(line, units): (&str, u32)| ShipLine {
         line: LineId::new(line),
         units: Units(units),
     };
-    Command::Ship {
-        id: id(world, words),
-        channel: world.orders.get(order).map_or_else(
-            || ChannelId::new("us"),
-            |order| ChannelId::new(&order.channel),
-        ),
-        order: OrderId::new(order),
-        lines: words.units(2).into_iter().map(line).collect(),
-        from: words.option("from").map(LocationId::new),
-        tracking: words.option("track").map(super::at_parcels::tracking),
-    }
+    words.units(2).into_iter().map(line).collect()
 }

@@ -22,6 +22,7 @@ pub(super) fn check(ledger: &Ledger) {
     let mut open: BTreeMap<SkuIx, BTreeSet<OrderRef>> = BTreeMap::new();
     for (number, channel) in (0_u16..).zip(&ledger.channels) {
         let mut parked = BTreeMap::new();
+        let mut awaiting = BTreeSet::new();
         for (order_number, id, order) in channel.orders.iter() {
             let at = OrderRef {
                 channel: number,
@@ -36,6 +37,9 @@ pub(super) fn check(ledger: &Ledger) {
             for line in &order.lines {
                 check_parcels(order, line, id.as_str());
                 check_line(line, &format!("order {id} line {}", line.id));
+                if !line.awaited().is_zero() {
+                    awaiting.insert(order_number);
+                }
                 nobody_waits_beside_stock(ledger, number, line, id.as_str());
                 for part in line.parts.iter().flatten().filter(|_| line.is_open()) {
                     open.entry(part.sku).or_default().insert(at);
@@ -47,6 +51,7 @@ pub(super) fn check(ledger: &Ledger) {
             }
         }
         assert_eq!(channel.parked, parked, "index of parked orders");
+        assert_eq!(channel.awaiting, awaiting, "index of awaited returns");
     }
     for (number, sku, row) in ledger.skus.iter() {
         let known: BTreeSet<OrderRef> = row.open.iter().copied().collect();
@@ -75,6 +80,17 @@ fn check_line(line: &Line, name: &str) {
     assert!(
         line.history <= others,
         "{name}: more history than fulfilled"
+    );
+    for back in line.told() {
+        let apart = back.history.0 + back.awaited.0;
+        assert!(
+            apart <= back.units.0,
+            "{name}: more set apart than came back"
+        );
+    }
+    assert!(
+        line.came_back() <= line.gone(),
+        "{name}: more back than left"
     );
     let parts = line.parts.iter().flatten();
     let skus: BTreeSet<SkuIx> = parts.clone().map(|part| part.sku).collect();

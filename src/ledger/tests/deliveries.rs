@@ -15,10 +15,10 @@ use channelsync_contract::time::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::command::{Change, Command, Happened, OrderReport, Source};
+use super::super::command::{Change, Command, Happened, OrderReport, PutBack, Source};
 use super::super::state::Ledger;
 use super::language::run;
-use super::shop::{ShopOrder, Without};
+use super::shop::{ShopOrder, Without, parcel};
 use super::world::World;
 
 const LINES: [&str; 4] = ["MUG", "MUG#2", "CUP", "SET"];
@@ -33,6 +33,8 @@ enum Act {
     Fulfill,
     Undo,
     Return,
+    Inspect,
+    Lose,
     Route,
 }
 
@@ -74,6 +76,8 @@ fn acts() -> impl Strategy<Value = Act> {
         4 => Just(Act::Fulfill),
         2 => Just(Act::Undo),
         2 => Just(Act::Return),
+        1 => Just(Act::Inspect),
+        1 => Just(Act::Lose),
         2 => Just(Act::Route),
     ]
 }
@@ -103,6 +107,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn happen(order: &mut ShopOrder, step: &Step, place: Option<&str>, now: Timestamp) {
     let line = LINES[step.line];
+    let back = parcel(line, step.units, place, now);
     match step.act {
         Act::Edit => order.set_open(line, order.open(line) + step.units),
         Act::Cancel => order.set_open(line, order.open(line).saturating_sub(step.units)),
@@ -112,7 +117,9 @@ fn happen(order: &mut ShopOrder, step: &Step, place: Option<&str>, now: Timestam
         }
         Act::Fulfill => order.fulfill(line, step.units, place, (None, now)),
         Act::Undo => order.undo(line, step.units, None),
-        Act::Return => order.take_back(line, step.units, place, now),
+        Act::Return => order.take_back(PutBack::Returned, back),
+        Act::Inspect => order.take_back(PutBack::Inspect, back),
+        Act::Lose => order.take_back(PutBack::Lost, back),
         Act::Route => {
             let place = place.unwrap_or("L2").to_owned();
             for line in &mut order.lines {
@@ -154,7 +161,7 @@ fn live(
         let has_returns = order
             .returns
             .iter()
-            .any(|back| back.line == LINES[step.line]);
+            .any(|(_, back)| back.line == LINES[step.line]);
         let is_drop = matches!(step.act, Act::Drop);
         let is_there = !dropped.contains(&(step.order, step.line));
         if is_there && !(is_drop && has_returns) {
@@ -223,8 +230,9 @@ fn lines(ledger: &Ledger, by_location: bool) -> Vec<String> {
                 line.open.0,
                 line.fulfilled.0,
                 line.history.0,
-                line.restocked.0,
+                line.restocked().0,
             );
+
             let mut held: Vec<_> = line
                 .held
                 .iter()
@@ -236,7 +244,8 @@ fn lines(ledger: &Ledger, by_location: bool) -> Vec<String> {
                 held = (0..2).map(|number| (number, 0, sku(number))).collect();
             }
             if quantities != (0, 0, 0, 0) {
-                out.push(format!("{id} {} {quantities:?} {held:?}", line.id));
+                let back = line.told();
+                out.push(format!("{id} {} {quantities:?} {held:?} {back:?}", line.id));
             }
         }
     }
@@ -244,8 +253,8 @@ fn lines(ledger: &Ledger, by_location: bool) -> Vec<String> {
     out
 }
 
-fn on_hand(ledger: &Ledger, by_location: bool) -> BTreeMap<String, (u32, u32)> {
-    let mut sums: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+fn on_hand(ledger: &Ledger, by_location: bool) -> BTreeMap<String, (u32, u32, u32)> {
+    let mut sums: BTreeMap<String, (u32, u32, u32)> = BTreeMap::new();
     for (_, sku, row) in ledger.skus.iter() {
         for stock in &row.stocks {
             let location = ledger.location_id(stock.location);
@@ -257,6 +266,7 @@ fn on_hand(ledger: &Ledger, by_location: bool) -> BTreeMap<String, (u32, u32)> {
             let sum = sums.entry(key).or_default();
             sum.0 += stock.balance.on_hand().0;
             sum.1 += stock.balance.committed.0;
+            sum.2 += stock.balance.unavailable.0;
         }
     }
     sums

@@ -1,7 +1,7 @@
 //! The language of the scripts: one command a line, a minute apart.
 //!
 //! ```text
-//! channel us main=L1 east=L2 [priority=1] [from=SECS] [net]   without it: channel us main=L1
+//! channel us main=L1 east=L2 [priority=1] [from=SECS] [net] [manual]   without it: channel us main=L1
 //! receive MUG 10 [at=main]      count MUG 8      adjust MUG -3      import [counts] MUG 3 CUP 4
 //! hold MUG 2   unhold MUG 1   write-off MUG 1   send MUG 3 to=east   arrive MUG 2 at=east   miss MUG 1 at=east
 //! list us MUG [sku=TEXT] [barcode=GTIN]   gtin MUG GTIN   ungtin MUG GTIN
@@ -12,9 +12,11 @@
 //! edit A1 MUG 5   cancel A1 [MUG 2]   drop A1 MUG   route A1 MUG L1:2 L2
 //! withhold A1 [MUG 2]   free A1 [MUG 2]         cancelled without and with a word of restock
 //! lose A1 MUG 2                                shipped, refunded, and not coming back
-//! fulfill A1 [MUG 2] [place=L2] [as=F1]   undo A1 [MUG 2] [as=F1]   return A1 MUG 1 [place=L2]
+//! fulfill A1 [MUG 2] [place=L2] [as=F1]   undo A1 [MUG 2] [as=F1]
+//! return A1 MUG 1 [place=L2] [as=inspect|lost]
 //! tell A1 [without=routes,lines]   save A1 old   deliver old   page old A1   hint A1   absent A1
 //! ship A1 [MUG 2] [from=east] [track=T]                         we send a parcel
+//! take-back A1 [MUG 2] [as=hold|write-off] [at=east]            we receive what came back
 //! parcel A1 1 sending   parcel A1 1 done=F1   (doubt, changed, refused, unsent, again, take-back, track=T)
 //! keep A1 why=fraud   let A1   parcels                          a person's hold; print our parcels
 //! push c1 MUG 7 [expect=5] [place=L1]   pushed c1 applied   doubt   shown MUG 7 [began=-60] [complete=-60]
@@ -150,7 +152,7 @@ fn command(world: &mut World, words: &Words<'_>) -> Told {
     match words.word(0) {
         "channel" | "list" | "map" | "reapply" | "gtin" | "ungtin" | "rename" | "buy" | "came"
         | "drop-po" | "receive" | "count" | "countat" | "polled" | "adjust" | "import" | "ship"
-        | "hold" | "unhold" | "write-off" | "send" | "arrive" | "miss" => {
+        | "take-back" | "hold" | "unhold" | "write-off" | "send" | "arrive" | "miss" => {
             at_desk::command(world, words)
         }
         "push" | "pushed" | "doubt" | "shown" | "reread" | "release" => {

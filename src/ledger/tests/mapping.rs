@@ -77,8 +77,8 @@ fn what_was_shipped_and_put_back_while_unmapped_is_booked_with_the_mapping() {
     line 8 refused: line MUG: 1 asked, 0 left to ship
         A1 MUG  open 1  fulfilled 3  restocked 1  parked
     line 10 notes: 3 MUG missing at east
-    MUG  main  available 1  committed 1
-    MUG  east  available 5
+    MUG  main  committed 1
+    MUG  east  available 6
     A1 MUG  open 1  held main 1  fulfilled 3  restocked 1
     wanted A1 -240 s
     ");

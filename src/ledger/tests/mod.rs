@@ -30,6 +30,7 @@ mod random;
 mod readings;
 mod rename;
 mod reports;
+mod returns;
 mod scarcity;
 mod shipments;
 mod stock;

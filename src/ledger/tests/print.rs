@@ -82,7 +82,15 @@ fn line(ledger: &Ledger, order: &str, line: &Line) -> String {
     some(&mut text, "history", line.history);
     some(&mut text, "shipped", line.shipped);
     some(&mut text, "acknowledged", line.acknowledged);
-    some(&mut text, "restocked", line.restocked);
+    some(&mut text, "restocked", line.restocked());
+    let inspected = line.told().iter().filter(|back| back.inspect);
+    some(
+        &mut text,
+        "to inspect",
+        inspected.map(|back| back.units).sum(),
+    );
+    some(&mut text, "received", line.received());
+    some(&mut text, "awaited", line.awaited());
     if line.is_parked() {
         text.push_str("  parked");
     }
@@ -162,6 +170,15 @@ pub(super) fn exception(exception: &Exception) -> String {
             location,
             units,
         } => format!("order {order}: {units} {sku} withheld at {location}"),
+        Exception::ToInspect {
+            order,
+            sku,
+            location,
+            units,
+        } => format!("order {order}: {units} {sku} to be inspected at {location}"),
+        Exception::BackElsewhere { order, line, units } => {
+            format!("order {order} line {line}: {units} came back elsewhere")
+        }
         Exception::RestockExcess { order, line, units } => {
             format!("order {order} line {line}: {units} more put back than shipped")
         }

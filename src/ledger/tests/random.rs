@@ -67,12 +67,24 @@ fn stock_line() -> impl Strategy<Value = String> {
 
 fn order_line() -> impl Strategy<Value = String> {
     let verb = word(&[
-        "edit", "cancel", "fulfill", "undo", "return", "ship", "fulfill",
+        "edit",
+        "cancel",
+        "fulfill",
+        "undo",
+        "return",
+        "inspect",
+        "take-back",
+        "ship",
+        "fulfill",
     ]);
     (verb, order(), listing(), 0..4_u32, place(), telling()).prop_map(
         |(verb, order, line, units, place, telling)| match (verb, units) {
-            ("ship", 0) => format!("ship {order}"),
+            ("ship" | "take-back", 0) => format!("{verb} {order}"),
+            ("take-back", units) => format!("take-back {order} {line} {units} at=east"),
             ("ship", units) => format!("ship {order} {line} {units}"),
+            ("inspect", units) => {
+                format!("return {order} {line} {units} as=inspect {place} {telling}")
+            }
             ("cancel" | "fulfill" | "undo", 0) => format!("{verb} {order} {place} {telling}"),
             (verb, units) => format!("{verb} {order} {line} {units} {place} {telling}"),
         },
@@ -102,6 +114,7 @@ fn desk_line() -> impl Strategy<Value = String> {
         "map JUG RED=3",
         "list us RED sku=JUG",
         "channel us main=L1",
+        "channel us main=L1 east=L2 manual",
         "channel us main=L1 east=L2",
         "channel us east=L2 main=L1",
         "channel eu east=E1 main=E2",

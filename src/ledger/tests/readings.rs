@@ -194,10 +194,11 @@ fn a_parcel_or_return_at_an_unknown_place_makes_all_slots_of_the_item_be_read() 
         slot MUG@L2  free  expected 0  to be read
         slot MUG@L1  free  expected 5  recheck -2
         slot MUG@L2  free  expected 0
+    line 11 notes: order A1 line MUG: 1 came back elsewhere
         slot MUG@L1  free  expected 5  to be read  recheck -2
         slot MUG@L2  free  expected 0  to be read
-    MUG  main  available 3  committed 2
-    A1 MUG  open 2  held main 2  fulfilled 1  restocked 1
+    MUG  main  available 2  committed 2
+    A1 MUG  open 2  held main 2  fulfilled 1  restocked 1  awaited 1
     slot MUG@L1  free  expected 5  to be read  recheck -1
     slot MUG@L2  free  expected 0  to be read
     ");

@@ -201,12 +201,14 @@ fn returned_units_go_where_the_channel_put_them() {
         MUG  main  available 1  committed 1
         MUG  east  available 1
         A1 MUG  open 1  held main 1  fulfilled 3  restocked 1
-        MUG  main  available 2  committed 1
+    line 7 notes: order A1 line MUG: 1 came back elsewhere
+        MUG  main  available 1  committed 1
         MUG  east  available 1
-        A1 MUG  open 1  held main 1  fulfilled 3  restocked 2
-    MUG  main  available 3  committed 1
+        A1 MUG  open 1  held main 1  fulfilled 3  restocked 2  awaited 1
+    line 9 notes: order A1 line MUG: 1 came back elsewhere
+    MUG  main  available 1  committed 1
     MUG  east  available 1
-    A1 MUG  open 1  held main 1  fulfilled 3  restocked 3
+    A1 MUG  open 1  held main 1  fulfilled 3  restocked 3  awaited 2
     ");
 }
 

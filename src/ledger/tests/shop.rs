@@ -44,7 +44,7 @@ pub(super) struct ShopOrder {
     made: u32,
     pub(super) lines: Vec<ShopLine>,
     pub(super) parcels: Vec<Parcel>,
-    pub(super) returns: Vec<Parcel>,
+    pub(super) returns: Vec<(PutBack, Parcel)>,
     /// Units that were cancelled or refunded, with a word on what became of them.
     pub(super) put_back: Vec<(PutBack, Parcel)>,
 }
@@ -104,8 +104,9 @@ impl ShopOrder {
 
     /// Shipped and not returned.
     pub(super) fn returnable(&self, line: &str) -> u32 {
-        self.fulfilled(line)
-            .saturating_sub(sum(&self.returns, line))
+        let back = self.returns.iter().filter(|(_, back)| back.line == line);
+        let back: u32 = back.map(|(_, back)| back.units).sum();
+        self.fulfilled(line).saturating_sub(back)
     }
 
     pub(super) fn open(&self, line: &str) -> u32 {
@@ -169,10 +170,10 @@ impl ShopOrder {
         self.parcels.retain(|parcel| parcel.units > 0);
     }
 
-    pub(super) fn take_back(&mut self, line: &str, units: u32, place: Option<&str>, at: Timestamp) {
-        let units = units.min(self.returnable(line));
+    pub(super) fn take_back(&mut self, kind: PutBack, back: Parcel) {
+        let units = back.units.min(self.returnable(&back.line));
         if units > 0 {
-            self.returns.push(parcel(line, units, place, at));
+            self.returns.push((kind, Parcel { units, ..back }));
         }
     }
 
@@ -199,10 +200,8 @@ impl ShopOrder {
             units: Units(parcel.units),
             at: Some(parcel.at),
         };
-        let returned = self.returns.iter();
-        let restocks = returned.map(|parcel| restock(PutBack::Returned, parcel));
-        let off = self.put_back.iter();
-        let restocks = restocks.chain(off.map(|(kind, parcel)| restock(*kind, parcel)));
+        let restocks = self.returns.iter().chain(&self.put_back);
+        let restocks = restocks.map(|(kind, parcel)| restock(*kind, parcel));
         let said = self.lines.iter().any(|line| line.routes.is_some());
         OrderReport {
             order: OrderId::new(&self.id),
@@ -241,7 +240,7 @@ impl ShopOrder {
     }
 }
 
-fn parcel(line: &str, units: u32, place: Option<&str>, at: Timestamp) -> Parcel {
+pub(super) fn parcel(line: &str, units: u32, place: Option<&str>, at: Timestamp) -> Parcel {
     Parcel {
         id: String::new(),
         line: line.to_owned(),

@@ -145,6 +145,7 @@ impl World {
             book_from: Timestamp(0),
             locations: pairs.iter().map(pair).collect(),
             backorder_priority: 0,
+            returns: Default::default(),
             rules: Rules::default(),
             sku_rules: BTreeMap::new(),
             listing_rules: BTreeMap::new(),

@@ -248,7 +248,7 @@ impl Daemon {
         board.pause(Some(why.to_owned()));
     }
 
-    async fn book(&self, command: Command) {
+    pub(crate) async fn book(&self, command: Command) {
         let booked = self.book.book(command, Origin::new("test", "test")).await;
         booked.unwrap();
     }
@@ -301,7 +301,7 @@ impl Daemon {
             lines: Some(vec![line]),
             routes: None,
             shipments: None,
-            restocks: None,
+            restocks: Some(Vec::new()),
         };
         self.book(Command::Report(Happened {
             channel: channel.into(),

@@ -1,6 +1,10 @@
-//! The history of a SKU, its names, and what suppliers are to send.
+//! The history of a SKU, its names, what suppliers are to send, and what buyers sent back.
 
 use channelsync::cli::Exit;
+use channelsync::ledger::{
+    Change, Command, Happened, OrderReport, PutBack, ReportLine, ReportRestock, Source,
+};
+use channelsync_contract::{Timestamp, Units};
 
 use super::{Daemon, head};
 
@@ -124,4 +128,83 @@ async fn a_count_of_an_earlier_time_is_tried_again_until_the_channels_are_known_
     let stock: serde_json::Value = serde_json::from_str(&stock).unwrap();
     // Nine were received after the count found seven.
     assert_eq!(stock[0]["locations"][0]["on_hand"], 16);
+}
+
+/// Three mugs left and came back to a location that is none of ours.
+async fn came_back_elsewhere(daemon: &Daemon, order: &str, name: &str) {
+    let (all, at) = (Units(3), Timestamp::parse("2026-11-20T10:00:00Z").unwrap());
+    let line = ReportLine {
+        line: "1".into(),
+        listing: Some("101".into()),
+        ordered: all,
+        open: Units::ZERO,
+        fulfilled: all,
+        price: None,
+    };
+    let restock = ReportRestock {
+        line: "1".into(),
+        kind: PutBack::Returned,
+        location: Some("999".into()),
+        units: all,
+        at: Some(at),
+    };
+    let report = OrderReport {
+        order: order.into(),
+        name: name.to_owned(),
+        placed_at: at,
+        version: Some(at),
+        test: false,
+        cancelled: false,
+        acknowledge_by: None,
+        lines: Some(vec![line]),
+        routes: Some(Vec::new()),
+        shipments: Some(Vec::new()),
+        restocks: Some(vec![restock]),
+    };
+    let happened = Happened {
+        channel: "shopify-us".into(),
+        source: Source::Fetch,
+        began: at,
+        changes: vec![Change::Order(Box::new(report))],
+        polled: None,
+    };
+    daemon.book(Command::Report(happened)).await;
+}
+
+#[tokio::test]
+async fn what_came_back_is_listed_until_a_person_receives_it_once() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock count MUG-RED 5 --at main").await;
+    daemon.list_mugs().await;
+    let nothing = daemon.ok("stock returns list").await;
+    assert_eq!(nothing, "nothing waits to be received\n");
+    came_back_elsewhere(&daemon, "450", "#1001").await;
+    insta::assert_snapshot!(daemon.ok("stock returns list").await, @r"
+        CHANNEL     ORDER  NAME   LINE  LISTING  TO RECEIVE  THE CHANNEL SAYS
+        shopify-us  450    #1001  1     101               3  3 elsewhere
+        ");
+    let (exit, _, err) = daemon.run("stock returns receive #1001").await;
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.contains("name the location"), "{err}");
+    let hold = "stock returns receive #1001 --line 1=1 --as hold --at annex --id b1 --json";
+    let booked: serde_json::Value = serde_json::from_str(&daemon.ok(hold).await).unwrap();
+    assert_eq!(
+        (booked["id"].as_str(), booked["entry"].is_u64()),
+        (Some("b1"), true)
+    );
+    let again: serde_json::Value = serde_json::from_str(&daemon.ok(hold).await).unwrap();
+    assert!(again["entry"].is_null(), "{again}");
+    daemon
+        .ok("stock returns receive 450 --line 1=1 --as write-off --at main")
+        .await;
+    daemon.ok("stock returns receive 450 --at main").await;
+    let (exit, _, err) = daemon.run("stock returns receive 450 --at main").await;
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.contains("nothing waits to be received"), "{err}");
+    assert_eq!(daemon.ok("stock returns list --json").await, "[]\n");
+    insta::assert_snapshot!(daemon.ok("stock MUG-RED").await, @r"
+        SKU      LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING
+        MUG-RED  main            3          3          0            0           0  yes                0         0
+        MUG-RED  annex           1          0          0            1           0  no
+        ");
 }

@@ -36,7 +36,7 @@ pub(super) fn audit(machine: &Machine, ledger: &Ledger) -> Vec<String> {
             .flat_map(|order| &order.lines)
         {
             if line.counted {
-                *left.entry(line.sku.clone()).or_default() += line.fulfilled - line.returned;
+                *left.entry(line.sku.clone()).or_default() += line.fulfilled - line.came_back();
             }
         }
     }
@@ -95,7 +95,7 @@ fn lines(channel: &Channel, order: &OrderTruth, row: &Order, found: &mut Vec<Str
             ("ordered", line.ordered, known.ordered.signed()),
             ("open", line.open, known.open.signed()),
             ("fulfilled", line.fulfilled, known.fulfilled.signed()),
-            ("restocked", line.returned, known.restocked.signed()),
+            ("restocked", line.returned, known.restocked().signed()),
         ];
         for (what, true_units, booked) in figures {
             if true_units != booked {

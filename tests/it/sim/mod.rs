@@ -14,6 +14,7 @@ mod parcels;
 mod plan;
 mod pushes;
 mod restored;
+mod returns;
 mod run;
 mod safety;
 mod scene;
@@ -64,6 +65,7 @@ const SOMETIMES: &[&str] = &[
     "server error by fault",
     "shipped by us",
     "throttled by fault",
+    "units disposed of",
     "webhook doubled",
     "webhook lost",
     "webhook refused",

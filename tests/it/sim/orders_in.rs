@@ -36,7 +36,7 @@ fn view(ledger: &Ledger) -> Vec<String> {
                 });
                 let mut held: Vec<String> = held.collect();
                 held.sort();
-                let figures = [line.ordered, line.open, line.fulfilled, line.restocked];
+                let figures = [line.ordered, line.open, line.fulfilled, line.restocked()];
                 out.push(format!(
                     "{of_order} {:?} {figures:?} {held:?}",
                     line.listing

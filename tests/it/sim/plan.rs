@@ -52,6 +52,8 @@ pub(super) struct Plan {
     pub(super) limit: channelsync_sandbox::Plan,
     /// The merchant's rules, as in its file.
     pub(super) rules: &'static str,
+    /// Who says what came back, as in the merchant's file.
+    pub(super) returns: &'static str,
     /// The daemon's limits, as in its file.
     pub(super) limits: &'static str,
     /// How long the disk takes to make a group durable.
@@ -142,6 +144,7 @@ impl Plan {
             answer_delay: Duration::ZERO,
             limit: channelsync_sandbox::Plan::PLUS,
             rules: "",
+            returns: "channel",
             limits: "",
             append_takes: Duration::ZERO,
         }
@@ -211,6 +214,7 @@ impl Plan {
             answer_delay: Duration::from_millis(pick([0, 0, 120, 2_000])),
             limit: LIMITS[usize::try_from(pick([0, 0, 1, 2])).unwrap()],
             rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
+            returns: "channel",
             limits: "",
             append_takes: Duration::ZERO,
         }

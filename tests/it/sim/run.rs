@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channelsync::ledger::{Ledger, ReportState};
+use channelsync::ledger::{Ledger, ReportState, Shipment};
 use channelsync_contract::{Clock, Spawn};
 use channelsync_sandbox::{ShopInfo, Traffic, TruthPage};
 use futures_util::future::{Either, select};
@@ -65,10 +65,8 @@ pub(crate) fn in_no_time<T>(work: impl Future<Output = T>) -> T {
 }
 
 async fn story(machine: Arc<Machine>, outside: Arc<Queue>) {
-    let traffic = Arc::new(Traffic::new(
-        machine.sandbox.clone(),
-        machine.plan.buyer_gap,
-    ));
+    let traffic = Traffic::new(machine.sandbox.clone(), machine.plan.buyer_gap);
+    let traffic = Arc::new(traffic.with_returns());
     let merchant = Merchant::new(machine.clone());
     let (shops, acting) = (machine.sandbox.clone(), traffic.clone());
     outside.spawn("shops", Box::pin(async move { shops.run().await }));
@@ -138,13 +136,30 @@ pub(super) async fn rest(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bo
     while machine.found().is_empty() {
         machine.clock.sleep(LOOK_EVERY).await;
         look(machine, merchant).await;
-        match unrest(machine, merchant) {
+        let why = match unrest(machine, merchant) {
+            None => reporting(machine).await,
+            why => why,
+        };
+        match why {
             None => return machine.found().is_empty(),
             Some(why) if machine.clock.uptime() > until => machine.find(format!("no rest: {why}")),
             Some(_) => {}
         }
     }
     false
+}
+
+/// A parcel of ours of which the channel is still to be told.
+async fn reporting(machine: &Machine) -> Option<String> {
+    let book = machine.book()?;
+    let found = book.read(|ledger: &Ledger| {
+        let channels = ledger.channels.iter();
+        let mut parcels = channels.flat_map(|channel| channel.unsettled());
+        let is_parked = |shipment: &Shipment| matches!(shipment.state, ReportState::Refused(_));
+        let waiting = parcels.find(|(_, shipment)| !is_parked(shipment));
+        waiting.map(|(_, shipment)| format!("{shipment:?}"))
+    });
+    found.await.ok()?
 }
 
 /// Why there is no rest yet.
@@ -283,6 +298,7 @@ fn count_faults(machine: &Machine) {
             ("order placed", counters.orders_placed),
             ("order cancelled", counters.orders_cancelled),
             ("order edited", counters.orders_edited),
+            ("units disposed of", counters.dispositions),
             ("fulfillment order moved", counters.fulfillment_orders_moved),
             ("fulfilled by the channel", counters.fulfillments),
             ("buyer refused", counters.refused_to_buyers),

@@ -235,6 +235,32 @@ fn every_topic_says_where_to_look() {
     }
 }
 
+/// Some name the order whole, some by its number, some not at all.
+#[test]
+fn deliveries_about_returns_say_where_to_look() {
+    for (topic, body, expected) in [
+        (
+            "returns/approve",
+            json!({"id": 1, "order": {"id": 12}, "status": "open"}),
+            "hint 12",
+        ),
+        (
+            "returns/close",
+            json!({"id": 1, "order_id": 12, "status": "closed"}),
+            "hint 12",
+        ),
+        ("returns/update", json!({"id": 1}), "poll orders"),
+        ("returns/process", json!({}), "poll orders"),
+        (
+            "reverse_fulfillment_orders/dispose",
+            json!({"id": 1, "dispositions": []}),
+            "poll orders",
+        ),
+    ] {
+        assert_eq!(meaning(topic, &body), expected, "{topic} {body}");
+    }
+}
+
 #[test]
 fn a_body_without_what_a_snapshot_needs_is_a_hint() {
     for (path, value) in [
@@ -280,6 +306,25 @@ fn only_what_cannot_be_read_is_unknown() {
         body["refunds"] = refunds;
         let order = snapshot(&body);
         assert!(order.restocks.complete().is_none() && order.lines.complete().is_some());
+    }
+}
+
+/// R19
+#[test]
+fn what_came_back_is_unknown_to_a_body_with_returns() {
+    let with_refund = fixture("order_webhook.json");
+    let mut without = with_refund.clone();
+    without["refunds"] = json!([]);
+    for (returns, body, known) in [
+        (json!([]), &with_refund, true),
+        (json!([{"id": 1}]), &with_refund, false),
+        (json!([{"id": 1}]), &without, false),
+        (Value::Null, &with_refund, false),
+        (Value::Null, &without, true),
+    ] {
+        let mut body = body.clone();
+        body["returns"] = returns;
+        assert_eq!(snapshot(&body).restocks.complete().is_some(), known);
     }
 }
 

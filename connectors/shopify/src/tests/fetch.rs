@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 use super::shop::{asked, connection, data, fixture, shop};
 use crate::orders::FETCH_MAX;
 
-type Answers = Vec<Result<Response, CallError>>;
+pub(super) type Answers = Vec<Result<Response, CallError>>;
 
 const ID: &str = "6120334561234";
 
-async fn fetch(answers: Answers) -> (Vec<Fetched>, Vec<(String, Value)>) {
+pub(super) async fn fetch(answers: Answers) -> (Vec<Fetched>, Vec<(String, Value)>) {
     let (connector, transport) = shop(answers);
     let fetched = connector.orders.fetch(&[OrderId::new(ID)]).await.unwrap();
     (fetched, asked(&transport))
 }
 
-async fn fetch_one(answers: Answers) -> (OrderSnapshot, Vec<String>) {
+pub(super) async fn fetch_one(answers: Answers) -> (OrderSnapshot, Vec<String>) {
     let expected = answers.len();
     let (mut fetched, asked) = fetch(answers).await;
     assert_eq!(asked.len(), expected, "every answer was needed");
@@ -30,11 +30,11 @@ async fn fetch_one(answers: Answers) -> (OrderSnapshot, Vec<String>) {
     }
 }
 
-fn nodes(nodes: &[Value]) -> Result<Response, CallError> {
+pub(super) fn nodes(nodes: &[Value]) -> Result<Response, CallError> {
     data(&json!({ "nodes": nodes }))
 }
 
-fn page(nodes: &[Value], next: Option<&str>) -> Result<Response, CallError> {
+pub(super) fn page(nodes: &[Value], next: Option<&str>) -> Result<Response, CallError> {
     data(&json!({ "owner": { "page": connection(nodes, next) } }))
 }
 

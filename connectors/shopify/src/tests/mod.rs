@@ -6,5 +6,6 @@ mod errors;
 mod fetch;
 mod random;
 mod requests;
+mod returns;
 mod shop;
 mod suite;

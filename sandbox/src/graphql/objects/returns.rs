@@ -91,6 +91,7 @@ pub(super) fn disposition(shop: &Shop, id: u64) -> Option<Value> {
         "id": Gid::of("ReverseFulfillmentOrderDisposition", id).to_string(),
         "type": part.kind.graphql(),
         "quantity": part.units,
+        "createdAt": part.at.to_second_text(),
         "location": part.location.map(|id| Gid::of("Location", id).to_string()),
     }))
 }
