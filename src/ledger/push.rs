@@ -30,6 +30,8 @@ pub struct PushState {
     pub reread: bool,
     /// Corrections in a row without an agreeing reading.
     pub corrections: u32,
+    /// A call of ours came back since the last reading that drifted.
+    pub corrected: bool,
     /// Free, under way, in doubt or parked.
     pub state: SlotState,
 }
@@ -39,6 +41,12 @@ impl PushState {
     pub fn to_be_read(&self) -> bool {
         let unread = self.expected.is_none() && self.state == SlotState::Free;
         unread || self.reread || self.recheck.is_some()
+    }
+
+    /// Whether a drift found now is one more correction that did not hold: a drift without a call of
+    /// ours since the one before it corrected nothing.
+    pub(super) fn has_corrected(&self) -> bool {
+        self.corrected || self.corrections == 0
     }
 }
 

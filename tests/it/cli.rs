@@ -12,7 +12,7 @@ mod privacy;
 mod stock;
 mod subscriptions;
 
-pub(crate) use daemon::Daemon;
+pub(crate) use daemon::{Daemon, configure};
 
 fn head(text: &str) -> &str {
     text.lines().next().unwrap_or_default()

@@ -168,7 +168,7 @@ fn judge(
     if is_drift {
         reading.adopt = true;
         reading.drift = Some(difference);
-        if slot.corrections >= corrections_max {
+        if slot.corrections >= corrections_max && slot.has_corrected() {
             let times = corrections_max;
             let why = format!("drifted by {difference} after {times} corrections in a row");
             reading.park = Some(why);

@@ -191,6 +191,7 @@ fn settle(
     confirmed: Confirmed,
 ) {
     slot.state = SlotState::Free;
+    slot.corrected = true;
     if call.in_doubt {
         must_read(slot, confirmed.at);
     }
@@ -258,7 +259,10 @@ fn take_in(slot: &mut PushState, reading: &Reading, began: Timestamp, now: (u64,
     slot.recheck = reading.recheck;
     slot.unsellable = reading.unsellable;
     if reading.drift.is_some() {
-        slot.corrections = slot.corrections.saturating_add(1);
+        slot.corrections = slot
+            .corrections
+            .saturating_add(u32::from(slot.has_corrected()));
+        slot.corrected = false;
     } else if reading.recheck.is_none() {
         slot.corrections = 0;
     }

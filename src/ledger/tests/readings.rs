@@ -117,6 +117,29 @@ fn corrections_end_parked_and_a_person_lets_go() {
     ");
 }
 
+/// R41: nothing was written between these drifts, so none of them is a correction that did not hold.
+#[test]
+fn drifts_that_nothing_was_written_against_are_no_corrections() {
+    assert_snapshot!(replay("
+        shown MUG 5
+        shown MUG 6
+        shown MUG 7
+        shown MUG 8
+        shown MUG 9
+        slots
+        push c1 MUG 5 expect=9
+        pushed c1 applied
+        shown MUG 6
+        shown MUG 7
+        push c2 MUG 5 expect=7
+        pushed c2 applied
+        shown MUG 6
+    "), @r"
+        slot MUG@L1  free  expected 9  corrections 1
+    slot MUG@L1  parked: drifted by 1 after 2 corrections in a row  expected 6  confirmed 5  corrections 3
+    ");
+}
+
 #[test]
 fn a_reading_that_agrees_by_chance_holds_the_acts_before_it() {
     assert_snapshot!(replay("

@@ -248,6 +248,10 @@ impl Daemon {
         board.pause(Some(why.to_owned()));
     }
 
+    pub(crate) async fn ledger(&self) -> Ledger {
+        self.book.read(Ledger::clone).await.unwrap()
+    }
+
     pub(crate) async fn book(&self, command: Command) {
         let booked = self.book.book(command, Origin::new("test", "test")).await;
         booked.unwrap();
