@@ -190,7 +190,7 @@ impl Reporter {
             Some(at.collect::<Vec<_>>())
         });
         for at in left_over.await?.unwrap_or_default() {
-            let act = ShipmentAct::Answered(ReportAnswer::NotSent);
+            let act = ShipmentAct::Answered(ReportAnswer::InDoubt);
             self.book(at, act).await?;
         }
         Ok(())
