@@ -10,6 +10,7 @@ mod metrics;
 mod permissions;
 mod privacy;
 mod stock;
+mod reports;
 mod subscriptions;
 
 pub(crate) use daemon::{Daemon, configure};
