@@ -68,6 +68,21 @@ pub struct VariantInfo {
     pub item: u64,
     /// As typed on the shop.
     pub sku: String,
+    /// What its merchant packs into one, as SKU and units; empty for what is one piece.
+    pub parts: Vec<(String, u32)>,
+}
+
+impl VariantInfo {
+    /// SKUs and units that leave with one: its parts, or itself.
+    pub fn pieces(&self) -> Vec<(&str, u32)> {
+        match self.parts.as_slice() {
+            [] => vec![(&self.sku, 1)],
+            parts => parts
+                .iter()
+                .map(|(sku, units)| (sku.as_str(), *units))
+                .collect(),
+        }
+    }
 }
 
 impl Sandbox {
@@ -164,6 +179,7 @@ fn info(shop: &Shop) -> ShopInfo {
         id: one.id,
         item: one.item,
         sku: one.sku.clone(),
+        parts: one.parts.clone(),
     };
     ShopInfo {
         name: shop.name.clone(),

@@ -106,6 +106,9 @@ pub struct VariantSetup {
     pub gift_card: bool,
     /// Units on hand at the start, by location; missing ones are 0.
     pub on_hand: Vec<i64>,
+    /// What its merchant packs into one, as SKU and units; empty for what is one piece. The shop knows
+    /// nothing of it.
+    pub parts: Vec<(String, u32)>,
 }
 
 impl Default for VariantSetup {
@@ -121,6 +124,7 @@ impl Default for VariantSetup {
             requires_shipping: true,
             gift_card: false,
             on_hand: Vec::new(),
+            parts: Vec::new(),
         }
     }
 }
@@ -132,6 +136,8 @@ pub struct Demo {
     pub shops: u32,
     /// How many SKUs each of them sells.
     pub skus: u32,
+    /// And how many sets and packs of these.
+    pub kits: u32,
     /// How many locations each shop has.
     pub locations: u32,
     /// Units on hand at each location at the start.
@@ -143,6 +149,7 @@ impl Default for Demo {
         Self {
             shops: 2,
             skus: 100,
+            kits: 0,
             locations: 2,
             on_hand: 0,
         }
@@ -158,9 +165,13 @@ impl Demo {
             None => format!("Store {number}"),
         };
         let dice = Dice::new(seed, "catalogue");
-        let variants: Vec<VariantSetup> = (0..self.skus)
+        let mut variants: Vec<VariantSetup> = (0..self.skus)
             .map(|number| demo_variant(number, &dice, self))
             .collect();
+        let kits: Vec<_> = (0..self.kits)
+            .map(|number| demo_kit(number, &variants))
+            .collect();
+        variants.extend(kits);
         (0..self.shops)
             .map(|number| ShopSetup {
                 name: match number {
@@ -204,6 +215,28 @@ fn demo_variant(number: u32, dice: &Dice, demo: Demo) -> VariantSetup {
     }
 }
 
+/// By turns a pack of three of one variant and a set of one and two of its neighbours.
+fn demo_kit(number: u32, variants: &[VariantSetup]) -> VariantSetup {
+    let first = usize::try_from(number).unwrap_or(0).saturating_mul(2);
+    let pieces = variants.iter().cycle().skip(first);
+    let (title, units): (_, &[u32]) = match number.is_multiple_of(2) {
+        true => ("Pack", &[3]),
+        false => ("Set", &[1, 2]),
+    };
+    let parts = pieces.zip(units);
+    let parts: Vec<_> = parts
+        .map(|(one, units)| (one.sku.clone(), *units))
+        .collect();
+    let names: Vec<&str> = parts.iter().map(|(sku, _)| sku.as_str()).collect();
+    VariantSetup {
+        sku: format!("{}-{number}-{}", title.to_uppercase(), names.join("-")),
+        title: format!("{title} {number}"),
+        price_minor: 3000,
+        parts,
+        ..VariantSetup::default()
+    }
+}
+
 /// A GTIN-13 in the range reserved for use inside a shop, with its check digit.
 fn gtin(number: u32) -> String {
     let body = format!("20{number:010}");
@@ -232,5 +265,15 @@ mod tests {
         assert_eq!(first, second);
         assert!(first.contains("MUG-BLUE"));
         assert_eq!(gtin(0), "2000000000008");
+        let kits = Demo {
+            kits: 2,
+            ..Demo::default()
+        }
+        .shops(7);
+        let made = |at: usize| kits[1].variants[at].parts.clone();
+        assert_eq!(made(99), []);
+        assert_eq!(made(100), [("MUG-RED".to_owned(), 3)]);
+        let set = [("MUG-GREEN".to_owned(), 1), ("MUG-WHITE".to_owned(), 2)];
+        assert_eq!(made(101), set);
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::probe::{Probe, ProbeError};
-use channelsync_sandbox::{LevelTruth, OrderTruth, SetRecord, ShopInfo, Truth};
+use channelsync_sandbox::{LevelTruth, LineTruth, OrderTruth, SetRecord, ShopInfo, Truth};
 
 /// What an audit found; the object that `--json` prints.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -111,14 +111,12 @@ pub(super) async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeE
             .filter(|row| !row["parts"].is_null())
             .count();
         audit.summary.listings += u64::try_from(mapped).unwrap_or(u64::MAX);
-        for line in truth
-            .orders
-            .iter()
-            .filter(|order| !order.test)
-            .flat_map(|order| &order.lines)
-        {
-            if line.counted {
-                *shipped.entry(line.sku.clone()).or_default() += line.fulfilled - line.came_back();
+        let pieces = pieces(&shop);
+        let orders = truth.orders.iter().filter(|order| !order.test);
+        for line in orders.flat_map(|order| &order.lines) {
+            for (sku, units) in sold(&pieces, line) {
+                let left = line.fulfilled - line.came_back();
+                *shipped.entry((*sku).to_owned()).or_default() += left * i64::from(*units);
             }
         }
         let counters = &truth.counters;
@@ -136,6 +134,21 @@ pub(super) async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeE
 
 fn units(value: &Value) -> i64 {
     value.as_i64().unwrap_or(0)
+}
+
+/// What leaves with one of each variant.
+type Pieces<'a> = BTreeMap<u64, Vec<(&'a str, u32)>>;
+
+fn pieces(shop: &ShopInfo) -> Pieces<'_> {
+    let variants = shop.variants.iter();
+    variants.map(|one| (one.id, one.pieces())).collect()
+}
+
+/// SKUs and units that leave with one unit of a line.
+fn sold<'a>(pieces: &'a Pieces<'_>, line: &LineTruth) -> &'a [(&'a str, u32)] {
+    let variant = line.variant.filter(|_| line.counted);
+    let found = variant.and_then(|variant| pieces.get(&variant));
+    found.map(Vec::as_slice).unwrap_or_default()
 }
 
 fn compare_orders(audit: &mut Audit, shop: &ShopInfo, truth: &[OrderTruth], ledger: &[Value]) {
@@ -287,8 +300,8 @@ fn compare_routes(audit: &mut Audit, shop: &ShopInfo, truth: &[OrderTruth], ledg
     }
 }
 
-/// What buyers may still buy of a SKU in all places is what the ledger has left of it, less what
-/// this shop sold beyond; so without rules that withhold anything, as in the demo.
+/// What buyers may still buy of a variant in all places is what the ledger has left to make it of,
+/// less what this shop sold beyond; so without rules that withhold anything, as in the demo.
 fn compare_available(
     audit: &mut Audit,
     shop: &ShopInfo,
@@ -297,51 +310,79 @@ fn compare_available(
     orders: &[Value],
 ) {
     let mut owed: BTreeMap<&str, i64> = BTreeMap::new();
-    for line in orders
-        .iter()
-        .flat_map(|order| order["lines"].as_array().into_iter().flatten())
-    {
+    let lines = orders.iter().filter_map(|order| order["lines"].as_array());
+    for line in lines.flatten() {
         let listing = line["listing"].as_str().unwrap_or_default();
-        *owed.entry(listing).or_default() += units(&line["backordered_units"]);
+        let unreported = units(&line["shipped_by_us"]) - units(&line["acknowledged"]);
+        let beyond = units(&line["open"]) - unreported.max(0) - units(&line["committed"]);
+        *owed.entry(listing).or_default() += beyond.max(0);
     }
-    let mut shown: BTreeMap<&str, (i64, String)> = BTreeMap::new();
-    for level in truth
-        .levels
-        .iter()
-        .filter(|level| level.active && level.tracked)
-    {
-        let row = shown
-            .entry(level.sku.as_str())
-            .or_insert((0, level.variant.to_string()));
-        row.0 += level.available;
+    let mut shown: BTreeMap<u64, i64> = BTreeMap::new();
+    let levels = truth.levels.iter();
+    for level in levels.filter(|level| level.active && level.tracked) {
+        *shown.entry(level.variant).or_default() += level.available;
     }
     // A shop holds stock for its test orders too; the ledger never books them.
-    for line in truth
-        .orders
-        .iter()
-        .filter(|order| order.test)
-        .flat_map(|order| &order.lines)
-    {
-        if let Some((shown, _)) = shown.get_mut(line.sku.as_str()) {
+    let tests = truth.orders.iter().filter(|order| order.test);
+    for line in tests.flat_map(|order| &order.lines) {
+        let shown = line.variant.and_then(|variant| shown.get_mut(&variant));
+        if let Some(shown) = shown {
             *shown += line.open;
         }
     }
-    for row in stock {
-        let sku = row["sku"].as_str().unwrap_or_default();
-        let Some((shown, variant)) = shown.get(sku) else {
+    let available = available(stock);
+    for variant in &shop.variants {
+        let Some(shown) = shown.get(&variant.id) else {
             continue;
         };
-        let places = row["locations"].as_array().into_iter().flatten();
-        let left: i64 = places.map(|place| units(&place["available"])).sum();
-        let expected = left - owed.get(variant.as_str()).copied().unwrap_or(0);
+        let Some(left) = makeable(&available, &variant.pieces()) else {
+            continue;
+        };
+        let id = variant.id.to_string();
+        let expected = left - owed.get(id.as_str()).copied().unwrap_or(0);
         if *shown != expected {
             audit.summary.slots_wrong_at_rest += 1;
             audit.find(format!(
-                "{} sells {shown} of {sku}, {expected} are left",
-                shop.name
+                "{} sells {shown} of {}, {expected} are left",
+                shop.name, variant.sku
             ));
         }
     }
+}
+
+/// Available units by SKU and location.
+type Available<'a> = BTreeMap<&'a str, BTreeMap<&'a str, i64>>;
+
+fn available(stock: &[Value]) -> Available<'_> {
+    let mut available = Available::new();
+    for row in stock {
+        let places = row["locations"].as_array().into_iter().flatten();
+        let places = places.map(|place| {
+            let name = place["location"].as_str().unwrap_or_default();
+            (name, units(&place["available"]))
+        });
+        let sku = row["sku"].as_str().unwrap_or_default();
+        available.insert(sku, places.collect());
+    }
+    available
+}
+
+/// How many can be packed, each at one location; none where the ledger does not know a piece.
+fn makeable(available: &Available<'_>, pieces: &[(&str, u32)]) -> Option<i64> {
+    let known: Option<Vec<_>> = pieces
+        .iter()
+        .map(|(sku, units)| Some((available.get(sku)?, i64::from(*units))))
+        .collect();
+    let known = known?;
+    let made = |place: &str| {
+        let whole = known.iter().map(|(places, units)| {
+            let here = places.get(place).copied().unwrap_or(0);
+            here.checked_div(*units).unwrap_or(0)
+        });
+        whole.min().unwrap_or(0)
+    };
+    let (first, _) = known.first()?;
+    Some(first.keys().map(|place| made(place)).sum())
 }
 
 fn conserve(audit: &mut Audit, stock: &[Value], shipped: &BTreeMap<String, i64>) {
@@ -365,17 +406,19 @@ fn conserve(audit: &mut Audit, stock: &[Value], shipped: &BTreeMap<String, i64>)
 fn order_to_push(truths: &[(ShopInfo, Truth)]) -> Spread {
     let mut took = Vec::new();
     let sets: Vec<BTreeMap<&str, Vec<Timestamp>>> = truths.iter().map(sets_by_sku).collect();
-    for (shop, (_, truth)) in truths.iter().enumerate() {
+    for (number, (shop, truth)) in truths.iter().enumerate() {
+        let others = sets.iter().enumerate();
+        let others = others.filter(|(other, _)| *other != number);
+        let others: Vec<_> = others.map(|(_, sets)| sets).collect();
+        let pieces = pieces(shop);
         for order in &truth.orders {
-            for line in order.lines.iter().filter(|line| line.counted) {
-                let others = sets.iter().enumerate().filter(|(other, _)| *other != shop);
-                for (_, other) in others {
-                    let Some(times) = other.get(line.sku.as_str()) else {
-                        continue;
-                    };
+            let sold = order.lines.iter().flat_map(|line| sold(&pieces, line));
+            for (sku, _) in sold {
+                let times = others.iter().filter_map(|sets| sets.get(sku));
+                took.extend(times.filter_map(|times| {
                     let next = times.partition_point(|at| *at < order.placed_at);
-                    took.extend(times.get(next).map(|at| at.since(order.placed_at)));
-                }
+                    Some(times.get(next)?.since(order.placed_at))
+                }));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use channelsync_contract::ports::Rng as _;
 use channelsync_contract::{MerchantId, Sku, Units};
-use channelsync_sandbox::{Faults, ShopInfo, TruthPage};
+use channelsync_sandbox::{Demo, Faults, ShopInfo, TruthPage};
 use serde_json::Value;
 
 use super::audit::{Audit, audit};
@@ -20,7 +20,7 @@ use super::verify;
 use crate::bookkeeper::Origin;
 use crate::daemon::{self, Daemon, World};
 use crate::edge::Listener;
-use crate::ledger::{Command, StockLine};
+use crate::ledger::{Command, MapRow, StockLine};
 use crate::ports::SeededRng;
 use crate::settings;
 
@@ -32,6 +32,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The opening stock of a SKU at a location, at least, and how much more it may be.
 const OPENING_UNITS: u32 = 20;
 const OPENING_SPREAD: u64 = 60;
+
+/// Sets and packs that each shop sells beside its SKUs.
+const KITS: u32 = 12;
 
 /// How the demo runs.
 #[derive(clap::Args, Clone, Debug)]
@@ -126,7 +129,11 @@ async fn play(
 ) -> Result<(Audit, bool), Failure> {
     let world = daemon::system_world();
     let loopback = ([127, 0, 0, 1], 0).into();
-    let doubles = start(&world, args.seed, faults, loopback)
+    let catalogue = Demo {
+        kits: KITS,
+        ..Demo::default()
+    };
+    let doubles = start(&world, (catalogue, args.seed), faults, loopback)
         .await
         .map_err(trouble)?;
     let shops = doubles.sandbox.shops();
@@ -151,7 +158,11 @@ async fn play(
     };
     count_in(&serving.daemon, &shops, args.seed).await?;
     view.say("stock is counted, quantities are on their way to the shops");
-    let settled = wait_for_rest(&world, &doubles, &probe, view).await?;
+    let mut settled = wait_for_rest(&world, &doubles, &probe, view).await?;
+    if settled {
+        map_kits(&serving.daemon, &shops).await?;
+        settled = wait_for_rest(&world, &doubles, &probe, view).await?;
+    }
     let mut rested = settled;
     if settled {
         view.say("shoppers buy and cancel, a clerk ships, units move between locations");
@@ -178,8 +189,6 @@ async fn play(
 
 /// Counts the opening stock of every SKU at every location.
 async fn count_in(daemon: &Daemon, shops: &[ShopInfo], seed: u64) -> Result<(), Failure> {
-    let merchant = daemon.merchants.get(&MerchantId::new("demo"));
-    let merchant = merchant.ok_or_else(|| trouble("the demo's merchant is missing"))?;
     let dice = SeededRng::new(seed);
     let mut lines = Vec::new();
     let places = shops
@@ -187,11 +196,8 @@ async fn count_in(daemon: &Daemon, shops: &[ShopInfo], seed: u64) -> Result<(), 
         .map(|shop| shop.locations.len())
         .max()
         .unwrap_or(1);
-    for variant in shops
-        .first()
-        .map(|shop| shop.variants.as_slice())
-        .unwrap_or_default()
-    {
+    let variants = shops.iter().take(1).flat_map(|shop| &shop.variants);
+    for variant in variants.filter(|variant| variant.parts.is_empty()) {
         for place in 1..=places {
             let more = u32::try_from(dice.below(OPENING_SPREAD)).unwrap_or(0);
             lines.push(StockLine {
@@ -207,9 +213,31 @@ async fn count_in(daemon: &Daemon, shops: &[ShopInfo], seed: u64) -> Result<(), 
         counts: true,
         lines,
     };
+    book(daemon, command, "opening stock").await
+}
+
+/// Says what the sets and packs of all shops are made of.
+async fn map_kits(daemon: &Daemon, shops: &[ShopInfo]) -> Result<(), Failure> {
+    let rows = shops.iter().flat_map(|shop| {
+        let kits = shop.variants.iter().filter(|one| !one.parts.is_empty());
+        kits.map(|one| {
+            let parts = one.parts.iter();
+            MapRow {
+                channel: shop.name.as_str().into(),
+                listing: one.id.to_string().as_str().into(),
+                parts: parts.map(|(sku, per)| (Sku::new(sku), *per)).collect(),
+            }
+        })
+    });
+    book(daemon, Command::Map(rows.collect()), "sets and packs").await
+}
+
+async fn book(daemon: &Daemon, command: Command, cause: &str) -> Result<(), Failure> {
+    let merchant = daemon.merchants.get(&MerchantId::new("demo"));
+    let merchant = merchant.ok_or_else(|| trouble("the demo's merchant is missing"))?;
     let booked = merchant
         .book
-        .book(command, Origin::new("demo", "opening stock"))
+        .book(command, Origin::new("demo", cause))
         .await;
     booked.map(drop).map_err(trouble)
 }

@@ -27,12 +27,13 @@ impl Hands {
     /// For the SKUs and locations of the demo's shops.
     pub(super) fn new(shops: &[ShopInfo], seed: u64) -> Self {
         let variants = shops.iter().take(1).flat_map(|shop| &shop.variants);
+        let pieces = variants.filter(|variant| variant.parts.is_empty());
         let places = shops.iter().map(|shop| shop.locations.len()).max();
         let place = |number: usize| LocationId::new(format!("place-{number}"));
         Self {
             dice: SeededRng::new(seed),
             number: 0,
-            skus: variants.map(|variant| Sku::new(&variant.sku)).collect(),
+            skus: pieces.map(|variant| Sku::new(&variant.sku)).collect(),
             places: (1..=places.unwrap_or(0)).map(place).collect(),
             begun: Vec::new(),
         }

@@ -85,7 +85,7 @@ fn limits() -> Edge {
 /// When the address cannot be bound, or is not on this machine.
 pub(super) async fn start(
     world: &World,
-    seed: u64,
+    (catalogue, seed): (Demo, u64),
     faults: Faults,
     listen: SocketAddr,
 ) -> io::Result<Doubles> {
@@ -97,7 +97,7 @@ pub(super) async fn start(
         io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
     })?;
     let address = listener.local_addr()?;
-    let shops = Demo::default().shops(seed);
+    let shops = catalogue.shops(seed);
     let options = Options {
         seed,
         shops,
@@ -243,7 +243,7 @@ pub(super) fn parse_faults(faults: &[String]) -> Result<Faults, Failure> {
 
 async fn serve(args: &Args, faults: Faults, console: &mut Console<'_>) -> io::Result<()> {
     let world = crate::daemon::system_world();
-    let doubles = start(&world, args.seed, faults, args.listen).await?;
+    let doubles = start(&world, (Demo::default(), args.seed), faults, args.listen).await?;
     let shops = doubles.sandbox.shops();
     if let Some(dir) = &args.write_config {
         let webhooks = free_port().await?;

@@ -131,6 +131,7 @@ impl Shop {
                 tracked: setup.tracked,
                 oversell: setup.oversell,
                 bundle_parent: setup.bundle_parent,
+                parts: setup.parts.clone(),
                 requires_shipping: setup.requires_shipping && !setup.gift_card,
                 gift_card: setup.gift_card,
                 created_at: self.now,

@@ -64,6 +64,8 @@ pub(crate) struct Variant {
     pub(crate) bundle_parent: bool,
     pub(crate) requires_shipping: bool,
     pub(crate) gift_card: bool,
+    /// What its merchant packs into one, which the shop does not know.
+    pub(crate) parts: Vec<(String, u32)>,
     pub(crate) created_at: Timestamp,
 }
 

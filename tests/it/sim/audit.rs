@@ -6,8 +6,8 @@ use channelsync::ats::number;
 use channelsync::bookkeeper;
 use channelsync::ledger::{Channel, Ledger, Order, Scope, SlotState, verify};
 use channelsync::store::Journal;
-use channelsync_contract::ChannelLocationId;
-use channelsync_sandbox::{LevelTruth, OrderTruth, Truth, TruthPage};
+use channelsync_contract::{ChannelLocationId, LocationId, Sku};
+use channelsync_sandbox::{LevelTruth, OrderTruth, ShopInfo, Truth, TruthPage};
 
 use super::machine::Machine;
 
@@ -27,16 +27,16 @@ pub(super) fn audit(machine: &Machine, ledger: &Ledger) -> Vec<String> {
         orders(ledger.channel(number), &truth.orders, &mut found);
         slots(ledger, number, &truth.levels, &mut found);
         if machine.plan.rules.is_empty() {
-            for_sale(ledger, number, &truth, &mut found);
+            for_sale(ledger, number, shop, &truth, &mut found);
         }
-        for line in truth
-            .orders
-            .iter()
-            .filter(|order| !order.test)
-            .flat_map(|order| &order.lines)
-        {
-            if line.counted {
-                *left.entry(line.sku.clone()).or_default() += line.fulfilled - line.came_back();
+        let orders = truth.orders.iter().filter(|order| !order.test);
+        let lines = orders.flat_map(|order| &order.lines);
+        for line in lines.filter(|line| line.counted) {
+            let mut variants = shop.variants.iter();
+            let variant = variants.find(|one| Some(one.id) == line.variant).unwrap();
+            for (sku, units) in variant.pieces() {
+                let gone = line.fulfilled - line.came_back();
+                *left.entry(sku.to_owned()).or_default() += gone * i64::from(units);
             }
         }
     }
@@ -163,50 +163,71 @@ fn slots(ledger: &Ledger, channel: u16, levels: &[LevelTruth], found: &mut Vec<S
     }
 }
 
-/// Without rules, what buyers may still buy everywhere is what is left less what is owed.
-fn for_sale(ledger: &Ledger, channel: u16, truth: &Truth, found: &mut Vec<String>) {
+/// Without rules, what buyers may still buy everywhere is what can be packed of what is left, less
+/// what is owed.
+fn for_sale(
+    ledger: &Ledger,
+    channel: u16,
+    shop: &ShopInfo,
+    truth: &Truth,
+    found: &mut Vec<String>,
+) {
     let known = ledger.channel(channel);
-    let mut shown: BTreeMap<&str, i64> = BTreeMap::new();
-    for level in truth
-        .levels
-        .iter()
-        .filter(|level| level.active && level.tracked)
-    {
-        *shown.entry(level.sku.as_str()).or_default() += level.available;
+    let mut shown: BTreeMap<u64, i64> = BTreeMap::new();
+    let levels = truth.levels.iter();
+    for level in levels.filter(|level| level.active && level.tracked) {
+        *shown.entry(level.variant).or_default() += level.available;
     }
     // A shop holds stock for its test orders too.
-    for line in truth
-        .orders
-        .iter()
-        .filter(|order| order.test)
-        .flat_map(|order| &order.lines)
-    {
-        if let Some(shown) = shown.get_mut(line.sku.as_str()) {
+    let tests = truth.orders.iter().filter(|order| order.test);
+    for line in tests.flat_map(|order| &order.lines) {
+        let shown = line.variant.and_then(|variant| shown.get_mut(&variant));
+        if let Some(shown) = shown {
             *shown += line.open;
         }
     }
-    for (number, sku, row) in ledger.skus.iter() {
-        let Some(shown) = shown.get(sku.as_str()) else {
+    for variant in &shop.variants {
+        let Some(shown) = shown.get(&variant.id) else {
             continue;
         };
-        let sku_ix = channelsync::catalog::SkuIx(number);
-        let is_frozen = |scope| ledger.frozen.contains_key(&scope);
-        let stocks = row.stocks.iter();
-        let left: i64 = if is_frozen(Scope::All) || is_frozen(Scope::Sku(sku.clone())) {
-            0
-        } else {
-            let available = stocks.map(|stock| stock.balance.available.signed());
-            available.sum()
+        let Some(left) = makeable(ledger, &variant.pieces()) else {
+            continue;
         };
+        let id = variant.id.to_string();
         let lines = known.orders.iter().flat_map(|(_, _, order)| &order.lines);
-        let owed: i64 = lines.map(|line| line.backordered(sku_ix).signed()).sum();
+        let own = lines.filter(|line| line.listing.as_ref().is_some_and(|own| own.as_str() == id));
+        let owed: i64 = own
+            .map(|line| line.wanted().signed() - line.committed().signed())
+            .sum();
         if *shown != left - owed {
             found.push(format!(
-                "{} sells {shown} of {sku}, {left} are left and {owed} owed",
-                known.id
+                "{} sells {shown} of {}, {left} are left and {owed} owed",
+                known.id, variant.sku
             ));
         }
     }
+}
+
+/// How many can be packed, each at one location; none where a piece is called otherwise by now.
+fn makeable(ledger: &Ledger, pieces: &[(&str, u32)]) -> Option<i64> {
+    let is_frozen = |scope| ledger.frozen.contains_key(&scope);
+    let frozen = |(sku, _): &(&str, u32)| is_frozen(Scope::Sku(Sku::new(*sku)));
+    if is_frozen(Scope::All) || pieces.iter().any(frozen) {
+        return Some(0);
+    }
+    let known = pieces.iter();
+    let known: Option<Vec<_>> = known
+        .map(|(sku, units)| Some((ledger.sku_ix(sku)?, i64::from(*units))))
+        .collect();
+    let known = known?;
+    let made = |place: &LocationId| {
+        let location = ledger.location(place.as_str()).unwrap();
+        let whole = known
+            .iter()
+            .map(|(sku, units)| ledger.balance(*sku, location).available.signed() / units);
+        whole.min().unwrap()
+    };
+    Some(ledger.setup.locations.iter().map(made).sum())
 }
 
 /// Nothing appears and nothing vanishes: what left is what the shops say left, and our own parcels.
@@ -215,7 +236,8 @@ fn units(ledger: &Ledger, mut left: BTreeMap<String, i64>, found: &mut Vec<Strin
         for line in channel.orders.iter().flat_map(|(_, _, order)| &order.lines) {
             for part in line.parts.iter().flatten() {
                 let sku = ledger.sku_id(part.sku).to_string();
-                *left.entry(sku).or_default() += line.unreported().signed();
+                let units = line.unreported().signed() * i64::from(part.per);
+                *left.entry(sku).or_default() += units;
             }
         }
     }

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use channelsync::bookkeeper::{BookError, Origin};
-use channelsync::ledger::{Command, Ledger, ShipLine, StockLine, StockMove, Tracking};
+use channelsync::ledger::{Command, Ledger, MapRow, ShipLine, StockLine, StockMove, Tracking};
 use channelsync::ports::SeededRng;
 use channelsync_contract::{Clock, LocationId, Rng, Sku, Units};
+use channelsync_sandbox::{ShopInfo, VariantInfo};
 
 use super::machine::Machine;
 use super::plan::dice;
@@ -53,7 +54,7 @@ impl Merchant {
     }
 
     pub(super) async fn run(self: Arc<Self>) {
-        let mut number = 0;
+        let (mut number, mut kits) = (0, self.kits());
         self.book("opening".to_owned(), self.opening()).await;
         while !self.stopped.load(Ordering::Relaxed) {
             let gap = self.machine.plan.command_gap.as_millis();
@@ -64,6 +65,11 @@ impl Merchant {
             if let Some(command) = self.draw(&id).await {
                 self.book(id, command).await;
             }
+            self.map_kits(&mut kits).await;
+        }
+        while !kits.is_empty() {
+            self.machine.clock.sleep(AGAIN).await;
+            self.map_kits(&mut kits).await;
         }
         self.idle.store(true, Ordering::Relaxed);
     }
@@ -119,14 +125,50 @@ impl Merchant {
         }
     }
 
+    /// Says what sets and packs are made of, as soon as the daemon has read of them.
+    async fn map_kits(&self, kits: &mut Vec<MapRow>) {
+        let Some(book) = self.machine.book().filter(|_| !kits.is_empty()) else {
+            return;
+        };
+        let origin = Origin::new("merchant", "kits");
+        let mapped = book.book(Command::Map(kits.clone()), origin).await;
+        if mapped.is_ok() {
+            self.machine.trace.count("kits mapped");
+            kits.clear();
+        }
+    }
+
+    fn kits(&self) -> Vec<MapRow> {
+        let row = |shop: &ShopInfo, kit: &VariantInfo| MapRow {
+            channel: shop.name.as_str().into(),
+            listing: kit.id.to_string().as_str().into(),
+            parts: kit
+                .parts
+                .iter()
+                .map(|(sku, per)| (Sku::new(sku), *per))
+                .collect(),
+        };
+        let kits = |shop: &ShopInfo| {
+            let kits = shop.variants.iter().filter(|one| !one.parts.is_empty());
+            kits.map(|kit| row(shop, kit)).collect::<Vec<_>>()
+        };
+        self.machine.shops.iter().flat_map(kits).collect()
+    }
+
+    fn skus(&self) -> Vec<Sku> {
+        let variants = self.machine.shops[0].variants.iter();
+        let pieces = variants.filter(|one| one.parts.is_empty());
+        pieces.map(|one| Sku::new(&one.sku)).collect()
+    }
+
     fn opening(&self) -> Command {
         let mut lines = Vec::new();
-        for variant in &self.machine.shops[0].variants {
+        for sku in self.skus() {
             for place in 1..=2 {
                 let units = self.dice.below(self.machine.plan.opening_units + 1);
                 lines.push(StockLine {
                     id: String::new(),
-                    sku: Sku::new(&variant.sku),
+                    sku: sku.clone(),
                     location: LocationId::new(format!("place-{place}")),
                     units: Units(u32::try_from(units).unwrap()),
                 });
@@ -142,10 +184,10 @@ impl Merchant {
     async fn draw(&self, id: &str) -> Option<Command> {
         let (kind, units) = (self.dice.below(13), self.dice.below(4));
         let receipt = 1 + self.dice.below(self.machine.plan.receipt_units);
-        let variants = &self.machine.shops[0].variants;
-        let bound = u64::try_from(variants.len()).unwrap();
+        let mut skus = self.skus();
+        let bound = u64::try_from(skus.len()).unwrap();
         let at = usize::try_from(self.dice.below(bound)).unwrap();
-        let sku = Sku::new(&variants[at].sku);
+        let sku = skus.swap_remove(at);
         let location = LocationId::new(format!("place-{}", 1 + self.dice.below(2)));
         let (id, units) = (id.to_owned(), Units(u32::try_from(units).unwrap()));
         match kind {

@@ -52,6 +52,7 @@ const SOMETIMES: &[&str] = &[
     "disk full",
     "effect without an answer",
     "fulfillment order moved",
+    "kits mapped",
     "order cancelled",
     "order edited",
     "parcel recorded without an answer",

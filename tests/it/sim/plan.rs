@@ -108,6 +108,7 @@ const LIMITS: [channelsync_sandbox::Plan; 3] = [
 const SIZE: Demo = Demo {
     shops: 2,
     skus: 12,
+    kits: 0,
     locations: 2,
     on_hand: 0,
 };
@@ -205,6 +206,7 @@ impl Plan {
             opening_units: pick([2, 5, 9, 40]),
             size: Demo {
                 on_hand: i64::try_from(pick([0, 0, 3, 30])).unwrap(),
+                kits: [0, 0, 2, 5][usize::try_from(self::dice(seed, 8).below(4)).unwrap()],
                 ..SIZE
             },
             poll_secs: pick([5, 5, 10, 30]),

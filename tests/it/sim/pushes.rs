@@ -35,7 +35,7 @@ pub(super) fn one_shop(skus: u32) -> Plan {
         shops: 1,
         skus,
         locations: 1,
-        on_hand: 0,
+        ..Demo::default()
     };
     plan
 }
