@@ -9,6 +9,7 @@ mod health;
 mod mapping;
 mod metrics;
 mod movements;
+mod openings;
 mod purchases;
 mod status;
 mod views;
@@ -18,4 +19,4 @@ mod commands;
 mod routes;
 
 pub use routes::{health_routes, routes};
-pub use state::{Admin, AdminChannel, AdminMerchant, SettingsNote};
+pub use state::{Admin, AdminChannel, AdminMerchant, ReadOpenings, SettingsNote};

@@ -12,7 +12,7 @@ use super::answer::{Answer, Json, Problem};
 use super::commands::Ordered;
 use super::state::{Admin, AdminMerchant};
 use super::views::{self, Cut};
-use super::{health, mapping, metrics, movements, purchases, status};
+use super::{health, mapping, metrics, movements, openings, purchases, status};
 use crate::ats::explain;
 use crate::bookkeeper::Origin;
 use crate::edge::Peer;
@@ -20,7 +20,7 @@ use crate::swap::Swap;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
 const HELP_MERCHANT: &str = "`channelsync status` lists the merchants";
-const HELP_CHANNEL: &str = "`channelsync channels` lists the channels";
+pub(super) const HELP_CHANNEL: &str = "`channelsync channels` lists the channels";
 
 /// Health and metrics alone, for a listener that anybody may reach.
 pub fn health_routes(admin: impl Into<Swap<Admin>>) -> Router {
@@ -49,6 +49,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/explain", get(explained))
         .route("/v1/{merchant}/commands", post(command))
         .route("/v1/{merchant}/stock/history", post(movements::page))
+        .route("/v1/{merchant}/openings", get(openings::page))
         .route("/v1/{merchant}/purchases", get(purchases::list))
         .route("/v1/{merchant}/map/plan", post(mapping::plan))
         .route("/v1/{merchant}/map/reapply", post(mapping::reapply))

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use channelsync_contract::Timestamp;
 use channelsync_contract::ports::{Clock, Rng};
+use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
+use crate::ats::OpeningPage;
 use crate::board::Board;
 use crate::bookkeeper::{Handle, ReadMovements};
+use crate::ledger::LocIx;
 use crate::store::parked::ParkedFiles;
 use crate::transport::Paced;
 
@@ -25,6 +28,11 @@ pub struct Admin {
     /// Rows of one answer.
     pub read_rows_max: usize,
 }
+
+/// Reads opening counts off a channel, from an item on, of one location or of all.
+pub type ReadOpenings = Arc<
+    dyn Fn(u32, Option<LocIx>) -> BoxFuture<'static, Result<OpeningPage, String>> + Send + Sync,
+>;
 
 /// Which settings are in force.
 #[derive(Clone, Debug, Default)]
@@ -65,4 +73,6 @@ pub struct AdminChannel {
     pub poll_now: Arc<Notify>,
     /// Wakes its scanner.
     pub scan_now: Arc<Notify>,
+    /// Reads what it shows of SKUs that were never counted.
+    pub openings: ReadOpenings,
 }

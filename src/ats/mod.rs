@@ -7,6 +7,7 @@
 
 mod explain;
 mod number;
+mod opening;
 mod own;
 mod pool;
 mod rules;
@@ -18,6 +19,7 @@ pub use explain::{
     CommittedTo, Explained, ExplainedFreeze, ExplainedPart, ExplainedSlot, ExplainedStock, explain,
 };
 pub use number::{ItemNumber, NoNumber, SlotNumber, number};
+pub use opening::{NoOpening, Opening, OpeningPage, openings, slots_to_open};
 pub use own::Own;
 pub use pool::{LocationPool, Pool};
 pub use rules::{Effective, Level, Won, effective};

@@ -52,19 +52,30 @@ fn open_orders<'a>(
 
 /// Own units as far as the ledger committed them, and those we shipped that were not reported.
 pub(super) fn own(ledger: &Ledger, number: u16, listing: &ListingId, parts: &Parts) -> Own {
-    let channel = ledger.channel(number);
+    let orders = open_orders(ledger, number, parts);
+    of_lines(ledger, orders, listing, |line| {
+        line.committed().plus(line.unreported_open())
+    })
+}
+
+/// Units of the lines of some orders of a channel with a listing, at each place.
+pub(super) fn of_lines(
+    ledger: &Ledger,
+    orders: impl Iterator<Item = OrderRef>,
+    listing: &ListingId,
+    units: impl Fn(&Line) -> Units,
+) -> Own {
     let mut own = Own::default();
-    for at in open_orders(ledger, number, parts) {
+    for at in orders {
         let lines = ledger.order(at).lines.iter();
         for line in lines.filter(|line| line.listing.as_ref() == Some(listing)) {
-            add_line(channel, line, &mut own);
+            add_line(ledger.channel(at.channel), line, units(line), &mut own);
         }
     }
     own
 }
 
-fn add_line(channel: &Channel, line: &Line, own: &mut Own) {
-    let mut left = line.committed().plus(line.unreported_open());
+fn add_line(channel: &Channel, line: &Line, mut left: Units, own: &mut Own) {
     let mut places = channel.places_served();
     if let (Some((_, only)), None) = (places.next(), places.next()) {
         return own.add(only, left);

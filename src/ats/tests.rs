@@ -16,12 +16,12 @@ use crate::ledger::{
 
 const CHANNEL: &str = "shop";
 
-struct World {
-    ledger: Ledger,
+pub(super) struct World {
+    pub(super) ledger: Ledger,
 }
 
 impl World {
-    fn new(locations: &[&str], rules: Rules, counting: Counting) -> Self {
+    pub(super) fn new(locations: &[&str], rules: Rules, counting: Counting) -> Self {
         let ours: Vec<LocationId> = locations.iter().map(LocationId::new).collect();
         let pairs = ours.iter().map(|ours| LocationPair {
             ours: ours.clone(),
@@ -52,7 +52,7 @@ impl World {
         world
     }
 
-    fn book(&mut self, command: &Command) {
+    pub(super) fn book(&mut self, command: &Command) {
         let at = Timestamp(i64::try_from(self.ledger.seq).unwrap() * 60_000_000);
         let draft = decide(&self.ledger, command, at).unwrap();
         if draft.is_empty() {
@@ -74,7 +74,7 @@ impl World {
         );
     }
 
-    fn count(&mut self, sku: &str, location: &str, units: u32) {
+    pub(super) fn count(&mut self, sku: &str, location: &str, units: u32) {
         self.book(&Command::Count(StockLine {
             id: format!("{sku}-{location}-{units}"),
             sku: Sku::new(sku),
@@ -83,7 +83,16 @@ impl World {
         }));
     }
 
-    fn list(&mut self, listing: &str, sku: &str, parts: &[(&str, u32)]) {
+    pub(super) fn receive(&mut self, sku: &str, location: &str, units: u32) {
+        self.book(&Command::Receive(StockLine {
+            id: format!("receive-{sku}-{location}"),
+            sku: Sku::new(sku),
+            location: LocationId::new(location),
+            units: Units(units),
+        }));
+    }
+
+    pub(super) fn list(&mut self, listing: &str, sku: &str, parts: &[(&str, u32)]) {
         let report = ListingReport {
             listing: ListingId::new(listing),
             item: ItemId::new(format!("item-{listing}")),
@@ -113,7 +122,7 @@ impl World {
         }
     }
 
-    fn order(&mut self, listing: &str, open: u32, route: Option<&str>) {
+    pub(super) fn order(&mut self, listing: &str, open: u32, route: Option<&str>) {
         let version = Some(Timestamp(i64::try_from(self.ledger.seq).unwrap()));
         let line = ReportLine {
             line: "1".into(),
@@ -163,7 +172,7 @@ impl World {
         number(&self.ledger, 0, channel.listings.get(listing).unwrap().item)
     }
 
-    fn writes(&self, listing: &str) -> Vec<u32> {
+    pub(super) fn writes(&self, listing: &str) -> Vec<u32> {
         let found = self.number(listing).unwrap();
         found.slots.iter().map(|slot| slot.low.0).collect()
     }

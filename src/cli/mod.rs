@@ -15,6 +15,7 @@ mod credentials;
 mod online;
 mod status;
 mod channels;
+mod adopt;
 mod listings;
 mod map;
 mod map_file;
@@ -120,6 +121,8 @@ enum Command {
     Map(map::Args),
     /// Show stock, or book receipts, counts and corrections
     Stock(stock::Args),
+    /// Propose opening counts from what a channel shows; with `--yes`, book them
+    Adopt(adopt::Args),
     /// Show orders, or record a parcel that left
     Orders(orders::Args),
     /// What was set aside for a person, and how to let it go
@@ -237,6 +240,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Listings(args) => listings::run(&args, session).await,
         Command::Map(args) => map::run(args, session).await,
         Command::Stock(args) => stock::run(args, session).await,
+        Command::Adopt(args) => adopt::run(&args, session).await,
         Command::Orders(args) => orders::run(args, session).await,
         Command::Parked(args) => parked::run(args, session).await,
         Command::Explain(args) => explain::run(&args, session).await,

@@ -12,12 +12,15 @@ use channelsync_contract::transport::Account;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::book::{StartError, open_book, open_records};
-use super::{Daemon, Reloaded, World, handed_over, open_key, start, vault};
-use crate::admin::{self, Admin, AdminChannel, AdminMerchant, SettingsNote};
+use super::{
+    Connected, Daemon, MerchantRunning, Reloaded, World, handed_over, open_key, start, vault,
+};
+use crate::admin::{self, Admin, AdminChannel, AdminMerchant, ReadOpenings, SettingsNote};
 use crate::bookkeeper::{ReadMovements, movements};
 use crate::edge::{self, Edge, Listener};
 use crate::inbox;
 use crate::ports::{SystemClock, SystemRng, TokioSpawn};
+use crate::reconcile;
 use crate::settings::{Address, Config, ConnectorSettings, Faults, Mode};
 use crate::store::Journal;
 use crate::store::lock::DirLock;
@@ -237,6 +240,18 @@ fn read_movements(journal: Arc<dyn Journal>) -> ReadMovements {
     })
 }
 
+fn read_openings(world: &World, merchant: &MerchantRunning, of: &Connected) -> ReadOpenings {
+    let (channel, connector) = (of.settings.id.clone(), of.connector.clone());
+    let (book, clock) = (merchant.book.clone(), world.clock.clone());
+    Arc::new(move |from, only| {
+        let (channel, connector) = (channel.clone(), connector.clone());
+        let (book, clock) = (book.clone(), clock.clone());
+        Box::pin(async move {
+            reconcile::open((&channel, &connector), (&book, &*clock), from, only).await
+        })
+    })
+}
+
 fn admin_state(world: &World, config: &Config, daemon: &Daemon, settings: SettingsNote) -> Admin {
     let merchants = daemon.merchants.values().map(|merchant| {
         let channels = merchant.channels.values().map(|connected| {
@@ -250,6 +265,7 @@ fn admin_state(world: &World, config: &Config, daemon: &Daemon, settings: Settin
                 streams: connected.connector.capabilities.streams,
                 poll_now: connected.poll_now.clone(),
                 scan_now: connected.scan_now.clone(),
+                openings: read_openings(world, merchant, connected),
             };
             (connected.settings.id.to_string(), channel)
         });

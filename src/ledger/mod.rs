@@ -32,7 +32,7 @@ pub use command::{
     PutBack, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome,
     ShipLine, ShownReport, Source, StockLine, StockMove,
 };
-pub use decide::{Draft, decide};
+pub use decide::{Draft, decide, is_plain};
 pub use entry::{
     Actor, Bucket, Entry, Exception, Fact, LineFact, MappedBy, Movement, OrderFact, Place,
     PurchaseFact, Reading, Recheck,

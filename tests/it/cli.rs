@@ -3,6 +3,7 @@
 use channelsync::cli::Exit;
 use channelsync_contract::Timestamp;
 
+mod adopt;
 mod backup;
 mod credentials;
 mod daemon;

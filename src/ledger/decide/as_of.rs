@@ -3,6 +3,7 @@
 //! In: units counted at an instant. Out: what must be there now: those units, with what came since and
 //! without what left since. What a channel tells late of the time before is in the count already.
 
+use channelsync_contract::ids::{LocationId, Sku};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
@@ -13,6 +14,7 @@ use super::super::refusal::Refusal;
 use super::super::state::LocIx;
 use super::desk::{Desk, LineAt, Spot};
 use super::stock::{known_sku, set_on_hand};
+use crate::catalog::SkuIx;
 
 /// Books a count as of a time. What every channel of the location did until then must be known.
 pub(super) fn count(
@@ -80,6 +82,56 @@ fn covered(desk: &Desk<'_>, location: LocIx, as_of: Timestamp) -> Result<(), Ref
         }
     }
     Ok(())
+}
+
+/// Books what left and came back of a line before it was mapped. Where a count was made after the order
+/// changed last, it found all that so: what lies there stays as it was counted.
+pub(super) fn waiting(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    units: Units,
+    book: impl FnOnce(&mut Desk<'_>),
+) {
+    let order = desk.order(at.work);
+    let changed = order.version.unwrap_or(order.began);
+    let parts = desk.parts(at);
+    let served = desk.served(desk.order_ref(at.work).channel);
+    let spots = parts.iter().flat_map(|part| {
+        let units = stock_units(units, part.per);
+        served
+            .iter()
+            .map(move |location| (part.sku, *location, units))
+    });
+    let counted: Vec<(SkuIx, LocIx, Units)> = spots
+        .filter(|(sku, location, _)| is_counted(desk, *sku, *location, changed))
+        .collect();
+    let before: Vec<Units> = counted
+        .iter()
+        .map(|(sku, location, _)| desk.balance(*sku, *location).on_hand())
+        .collect();
+    let free = |location| Spot::At(location, Bucket::Available);
+    for (sku, location, units) in &counted {
+        desk.shift(*sku, Spot::Adjustment, free(*location), *units);
+    }
+    book(desk);
+    for ((sku, location, _), before) in counted.into_iter().zip(before) {
+        let now = desk.balance(sku, location);
+        let beyond = now.on_hand().minus_or_zero(before).min(now.available);
+        desk.shift(sku, free(location), Spot::Adjustment, beyond);
+    }
+}
+
+/// Whether a SKU was counted at a location after a time, in this entry or before it.
+fn is_counted(desk: &Desk<'_>, sku: SkuIx, location: LocIx, at: Timestamp) -> bool {
+    let (name, place) = (desk.sku_id(sku), desk.ledger.location_id(location));
+    let is_here = |sku: &Sku, there: &LocationId| sku == name && there == place;
+    let now = desk.facts.iter().any(|fact| {
+        matches!(fact, Fact::Counted(sku, there) if is_here(sku, there))
+            || matches!(fact, Fact::CountedAsOf(sku, there, as_of)
+                if is_here(sku, there) && at <= *as_of)
+    });
+    let lately = &desk.ledger.lately;
+    now || lately.counted_after(sku, location, at).is_some()
 }
 
 /// Listing units of a line left a location (below zero) or came to it at a time that the channel

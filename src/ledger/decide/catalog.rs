@@ -10,6 +10,7 @@ use super::super::entry::{Bucket, Fact, MappedBy};
 use super::super::order::{Line, OrderRef};
 use super::super::refusal::Refusal;
 use super::super::state::Ledger;
+use super::as_of;
 use super::desk::{Desk, Spot};
 use super::returns;
 use crate::catalog::{Automatic, Claim, Listing, Mapping, Part, Parts, SkuIx, automatic};
@@ -354,8 +355,10 @@ fn book_waiting(desk: &mut Desk<'_>, channel: u16, listing: &ListingId, parts: &
                 let from = left.iter();
                 let from = from.filter_map(|(place, units)| Some((known.ours(*place)?, *units)));
                 let from: Vec<_> = from.collect();
-                desk.ship_units(at, foreign, &from);
-                returns::book_waiting(desk, at);
+                as_of::waiting(desk, at, foreign, |desk| {
+                    desk.ship_units(at, foreign, &from);
+                    returns::book_waiting(desk, at);
+                });
             }
         }
         if !desk.booked.contains(&work) {

@@ -23,6 +23,7 @@ use channelsync_contract::time::Timestamp;
 use sha2::Digest as _;
 
 use self::desk::Desk;
+pub use self::stock::is_plain;
 use super::command::Command;
 use super::entry::{Fact, Movement};
 use super::refusal::Refusal;

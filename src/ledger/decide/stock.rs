@@ -173,7 +173,7 @@ pub(super) fn room(
 }
 
 /// Whether a text may name something for ever: short, and what it looks like.
-pub(super) fn is_plain(text: &str) -> bool {
+pub fn is_plain(text: &str) -> bool {
     let turns = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let hidden = |letter: char| letter.is_control() || turns(letter);
     (1..=TEXT_BYTES_MAX).contains(&text.len()) && text.trim() == text && !text.contains(hidden)

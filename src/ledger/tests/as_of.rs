@@ -47,6 +47,30 @@ fn a_count_that_less_is_left_of_than_moved_since_is_reported() {
     ");
 }
 
+/// A1 left before the count and A2 after it; both are booked with the count that gives MUG its name.
+#[test]
+fn what_left_before_a_first_count_was_in_it_and_what_left_since_was_not() {
+    for (count, expected) in [
+        ("count MUG 7", "MUG  main  available 6  committed 1"),
+        (
+            "countat MUG 7 since=150",
+            "MUG  main  available 4  committed 1",
+        ),
+    ] {
+        let out = replay(&format!(
+            "
+            order A1 MUG 4
+            fulfill A1 MUG 3 place=L1
+            order A2 MUG 2
+            fulfill A2 MUG 2 place=L1
+            polled us
+            {count}
+        "
+        ));
+        assert_eq!(out.lines().next(), Some(expected), "{count}: {out}");
+    }
+}
+
 /// What happens on the channel, a minute each, told to nobody yet.
 fn act() -> impl Strategy<Value = String> {
     let order = prop::sample::select(&["A1", "A2"][..]);

@@ -5,12 +5,12 @@ use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use channelsync::admin::{Admin, AdminChannel, AdminMerchant, SettingsNote, routes};
+use channelsync::admin::{Admin, AdminChannel, AdminMerchant, ReadOpenings, SettingsNote, routes};
 use channelsync::board::Board;
 use channelsync::bookkeeper::{
     Handle, Origin, ReadMovements, Writer, WriterLimits, movements, take_snapshot,
@@ -25,20 +25,25 @@ use channelsync::ledger::{
     Source,
 };
 use channelsync::ports::{SeededRng, SystemClock, TokioSpawn};
+use channelsync::reconcile;
 use channelsync::settings::{self, Config};
 use channelsync::store::Journal;
 use channelsync::store::journal_file::{JournalFile, JournalOptions};
 use channelsync::store::parked::ParkedFiles;
 use channelsync::store::snapshot;
 use channelsync::transport::Paced;
+use channelsync_contract::connector::{ConnectorError, Quantities};
 use channelsync_contract::ports::{Clock as _, Rng, Spawn as _};
+use channelsync_contract::quantity::{Push, PushOutcome, Shown, ShownQuantity};
 use channelsync_contract::transport::{CallError, Request, Response, Secret, Transport};
 use channelsync_contract::webhook::SigningSecret;
-use channelsync_contract::{Counting, Timestamp, Units};
+use channelsync_contract::{Connector, Counting, SlotKey, Timestamp, Units};
 use clap::Parser as _;
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
+
+use super::subscriptions::Hasty;
 
 const ACME: &str = r#"locations = ["main", "annex"]
 [channels.shopify-us]
@@ -70,6 +75,41 @@ impl Transport for Nobody {
     }
 }
 
+/// What channels show, by slot; nothing else can be read from them, and nothing written.
+#[derive(Clone, Default)]
+pub(crate) struct Shelf(Arc<Mutex<BTreeMap<SlotKey, Shown>>>);
+
+impl Shelf {
+    pub(crate) fn put(&self, item: &str, location: &str, written: i64) {
+        let slot = SlotKey {
+            item: item.into(),
+            location: Some(location.into()),
+        };
+        let shown = Shown::Held {
+            written,
+            sellable: written,
+            unsellable: Units::ZERO,
+        };
+        self.0.lock().unwrap().insert(slot, shown);
+    }
+}
+
+#[async_trait]
+impl Quantities for Shelf {
+    async fn push(&self, _: &Push) -> Result<Vec<PushOutcome>, ConnectorError> {
+        panic!("no task runs that could write")
+    }
+
+    async fn read_back(&self, slots: &[SlotKey]) -> Result<Vec<ShownQuantity>, ConnectorError> {
+        let known = self.0.lock().unwrap();
+        let shown = slots.iter().map(|slot| ShownQuantity {
+            slot: slot.clone(),
+            shown: known.get(slot).copied().unwrap_or(Shown::Missing),
+        });
+        Ok(shown.collect())
+    }
+}
+
 /// It runs until it is dropped.
 pub(crate) struct Daemon {
     dir: TempDir,
@@ -77,6 +117,7 @@ pub(crate) struct Daemon {
     book: Handle,
     journal: Arc<dyn Journal>,
     parked: Arc<ParkedFiles>,
+    pub(crate) shelf: Shelf,
     pub(crate) admin: Arc<Admin>,
     clock: Arc<SystemClock>,
     rng: Arc<SeededRng>,
@@ -131,20 +172,11 @@ impl Daemon {
         book.book(configured, Origin::new("daemon", "start"))
             .await
             .unwrap();
+        let shelf = Shelf::default();
         let channels = config.merchants[0].channels.iter().map(|channel| {
-            let (clock, rng) = (clock.clone(), rng.clone());
-            let name = channel.id.to_string();
-            let account = channels::account(channel);
-            let admin = AdminChannel {
-                connector: "shopify",
-                live: channel.mode == settings::Mode::Live,
-                board: Board::default(),
-                transport: Paced::new(account, &name, Arc::new(Nobody), clock, rng),
-                streams: &["orders"],
-                poll_now: Arc::default(),
-                scan_now: Arc::default(),
-            };
-            (name, admin)
+            let openings = read_openings(channel, &shelf, &book);
+            let admin = admin_channel(channel, openings, (clock.clone(), rng.clone()));
+            (channel.id.to_string(), admin)
         });
         let merchant = AdminMerchant {
             book: book.clone(),
@@ -167,6 +199,7 @@ impl Daemon {
             book,
             journal,
             parked,
+            shelf,
             admin,
             clock,
             rng,
@@ -392,6 +425,41 @@ fn read_movements(journal: Arc<dyn Journal>) -> ReadMovements {
         let read = |from, bytes| journal.read(from, bytes);
         let page = movements(&read, &asked).map_err(|error| error.to_string());
         Box::pin(async { page })
+    })
+}
+
+fn admin_channel(
+    channel: &settings::Channel,
+    openings: ReadOpenings,
+    (clock, rng): (Arc<SystemClock>, Arc<SeededRng>),
+) -> AdminChannel {
+    let account = channels::account(channel);
+    AdminChannel {
+        connector: "shopify",
+        live: channel.mode == settings::Mode::Live,
+        board: Board::default(),
+        transport: Paced::new(account, channel.id.as_str(), Arc::new(Nobody), clock, rng),
+        streams: &["orders"],
+        poll_now: Arc::default(),
+        scan_now: Arc::default(),
+        openings,
+    }
+}
+
+/// Read at a time that is long over.
+fn read_openings(channel: &settings::Channel, shelf: &Shelf, book: &Handle) -> ReadOpenings {
+    let connector = channels::connect(channel, Arc::new(Nobody));
+    let connector = Arc::new(Connector {
+        quantities: Box::new(shelf.clone()),
+        ..connector
+    });
+    let (channel, book) = (channel.id.clone(), book.clone());
+    Arc::new(move |from, only| {
+        let (channel, connector, book) = (channel.clone(), connector.clone(), book.clone());
+        Box::pin(async move {
+            let clock = Hasty::at("2026-01-05T09:00:02Z");
+            reconcile::open((&channel, &connector), (&book, &clock), from, only).await
+        })
     })
 }
 

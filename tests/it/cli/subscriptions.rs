@@ -22,6 +22,12 @@ const ADDRESS: &str = "https://hooks.example/hooks/acme/shopify-us/token";
 #[derive(Default)]
 pub(super) struct Hasty(AtomicI64);
 
+impl Hasty {
+    pub(super) fn at(text: &str) -> Self {
+        Self(Timestamp::parse(text).unwrap().0.into())
+    }
+}
+
 #[async_trait]
 impl Clock for Hasty {
     fn now(&self) -> Timestamp {

@@ -43,6 +43,12 @@ impl Merchant {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
+    /// Nothing is counted, and nothing follows.
+    pub(super) fn leave(&self) {
+        self.stop();
+        self.idle.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the last command was answered.
     pub(super) fn is_idle(&self) -> bool {
         self.idle.load(Ordering::Relaxed)

@@ -5,6 +5,7 @@
 //! truth is compared with the ledger. `SIM_FROM=7 SIM_SEEDS=1` plays one seed, `SIM_TRACE=1` tells
 //! every step of it.
 
+mod adopt;
 mod audit;
 mod kits;
 mod machine;

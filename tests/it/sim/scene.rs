@@ -60,6 +60,15 @@ impl Scene {
         self.spawn(self.merchant.clone().run());
     }
 
+    /// Lets the daemon live and come to rest; nobody counts what is on the shelves.
+    pub(super) async fn begin_uncounted(&self) {
+        self.merchant.leave();
+        let (shops, machine) = (self.machine.sandbox.clone(), self.machine.clone());
+        self.spawn(async move { shops.run().await });
+        self.spawn(machine.lives());
+        self.rest().await;
+    }
+
     /// Lets the daemon live and come to rest.
     pub(super) async fn begin(&self) {
         self.open();

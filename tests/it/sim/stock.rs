@@ -12,7 +12,7 @@ use super::pushes::{count, one_shop};
 use super::scene::{Scene, scene};
 
 /// What the shop holds of a SKU, given by its place in the catalogue, at each of its locations.
-fn shown(scene: &Scene, sku: usize) -> Vec<i64> {
+pub(super) fn shown(scene: &Scene, sku: usize) -> Vec<i64> {
     let (shop, levels) = (&scene.machine.shops[0], scene.truth("north").levels);
     let at = |location: &u64| {
         let mut levels = levels.iter();
@@ -24,7 +24,7 @@ fn shown(scene: &Scene, sku: usize) -> Vec<i64> {
     locations.map(|location| at(&location)).collect()
 }
 
-fn sku(scene: &Scene, place: usize) -> Sku {
+pub(super) fn sku(scene: &Scene, place: usize) -> Sku {
     Sku::new(&scene.machine.shops[0].variants[place].sku)
 }
 
@@ -145,7 +145,7 @@ fn what_a_supplier_owes_is_for_sale_once_it_came_and_not_before() {
     });
 }
 
-fn parcel(order: u64) -> Action {
+pub(super) fn parcel(order: u64) -> Action {
     let (fulfillment_order, lines) = (None, Vec::new());
     let tracking = Default::default();
     Action::Ship {
