@@ -91,6 +91,10 @@ fn channel_setup(channel: &Channel, counting: &BTreeMap<&str, (Counting, bool)>)
         live: channel.mode == Mode::Live,
         book_from: channel.book_from,
         locations: pairs.collect(),
+        mass_change: ledger::MassLimits {
+            percent: channel.mass_change_percent,
+            listings_min: channel.mass_change_listings_min,
+        },
         backorder_priority: channel.backorder_priority,
         returns: match channel.returns {
             Returns::Channel => ledger::Returns::Channel,

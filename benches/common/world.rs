@@ -2,7 +2,7 @@
 
 use channelsync::ledger::{
     Bucket, ChannelSetup, Counting, Entry, Fact, Ledger, ListingReport, LocationPair, MappedBy,
-    Movement, Place, Rules, Setup, evolve,
+    MassLimits, Movement, Place, Rules, Setup, evolve,
 };
 use channelsync_contract::{
     ChannelId, ChannelLocationId, ItemId, ListingId, LocationId, Sku, Timestamp, Units,
@@ -107,6 +107,7 @@ fn setup(channels: std::ops::Range<u16>) -> Setup {
                     ours: location(),
                     theirs: Some(place(number)),
                 }],
+                mass_change: MassLimits::default(),
                 backorder_priority: 0,
                 returns: Default::default(),
                 rules: Rules::default(),

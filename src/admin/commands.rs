@@ -112,6 +112,8 @@ pub(super) enum Ordered {
     PurchaseCancelled { id: String },
     /// Bytes were dealt with.
     Unpark { id: String },
+    /// A channel that was held because of a mass change goes on.
+    GoOn { channel: ChannelId },
     /// Nothing of it is to be sold.
     Freeze { scope: Scope, reason: String },
     /// It may be sold again.
@@ -193,6 +195,7 @@ impl Ordered {
             | Self::PurchaseArrived { id, .. }
             | Self::PurchaseCancelled { id } => id,
             Self::Release { item, .. } => item.as_str(),
+            Self::GoOn { channel } => channel.as_str(),
             Self::Shipment { shipment, .. } => shipment,
             Self::Hold { order, .. } => order.as_str(),
         }
@@ -305,6 +308,7 @@ impl Ordered {
             },
             Self::PurchaseCancelled { id } => Command::PurchaseCancelled(id),
             Self::Unpark { id } => Command::Unpark(id),
+            Self::GoOn { channel } => Command::GoOn(channel),
             Self::Freeze { scope, reason } => Command::Freeze { scope, reason },
             Self::Unfreeze { scope } => Command::Unfreeze(scope),
             Self::Release {

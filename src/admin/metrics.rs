@@ -154,7 +154,7 @@ fn families(admin: &Admin) -> Vec<Family> {
 
 fn merchant_families(admin: &Admin) -> Vec<Family> {
     let (mut entries, mut unwritable) = (Vec::new(), Vec::new());
-    let (mut parked, mut frozen) = (Vec::new(), Vec::new());
+    let (mut parked, mut frozen, mut interlocked) = (Vec::new(), Vec::new(), Vec::new());
     for (merchant, row) in &admin.merchants {
         let published = row.book.published();
         let labels = vec![("merchant", merchant.clone())];
@@ -162,7 +162,8 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
         let is_unwritable = u64::from(published.unwritable.is_some());
         unwritable.push((labels.clone(), is_unwritable));
         parked.push((labels.clone(), count(published.parked)));
-        frozen.push((labels, count(published.frozen)));
+        frozen.push((labels.clone(), count(published.frozen)));
+        interlocked.push((labels, count(published.interlocks.len())));
     }
     let refused = u64::from(admin.settings.refused.is_some());
     vec![
@@ -190,6 +191,11 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
             name: "frozen",
             help: "SKUs and channels that a person stopped from being sold",
             rows: Rows::Gauges(frozen),
+        },
+        Family {
+            name: "interlocked",
+            help: "channels held until a person says whether a mass change was meant",
+            rows: Rows::Gauges(interlocked),
         },
     ]
 }

@@ -46,6 +46,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/parked", get(parked))
         .route("/v1/{merchant}/exceptions", get(exceptions))
         .route("/v1/{merchant}/frozen", get(frozen))
+        .route("/v1/{merchant}/held", get(held))
         .route("/v1/{merchant}/explain", get(explained))
         .route("/v1/{merchant}/commands", post(command))
         .route("/v1/{merchant}/stock/history", post(movements::page))
@@ -190,6 +191,19 @@ async fn slots((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
         ledger
             .channel_ix(&channel)
             .map(|known| views::slots(ledger, known, cut))
+    });
+    let page = read
+        .await?
+        .ok_or_else(|| Problem::absent("channel", &name, HELP_CHANNEL))?;
+    Ok(Json(page.json()))
+}
+
+async fn held((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let (cut, channel) = (admin.cut(&wanted), wanted.channel()?);
+    let name = channel.clone();
+    let read = admin.merchant(&id)?.book.read(move |ledger| {
+        let known = ledger.channel_ix(&channel)?;
+        Some(views::held(ledger, known, cut))
     });
     let page = read
         .await?

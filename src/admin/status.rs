@@ -70,7 +70,17 @@ fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
         });
     let freezes = published.freezes.iter();
     let freezes = freezes.map(|(scope, frozen)| views::freeze(id, scope, frozen));
+    let held = published
+        .interlocks
+        .iter()
+        .map(|(channel, (entry, at, why))| {
+            json!({
+                "channel": channel, "entry": entry, "since": at.to_string(), "why": why,
+                "release": format!("channelsync release --merchant {id} {channel}"),
+            })
+        });
     json!({
+        "interlocks": held.collect::<Vec<_>>(),
         "merchant": id,
         "entry": published.head.seq,
         "head": published.head.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use channelsync_contract::Units;
 use serde_json::{Value, json};
 
-use crate::ats::number;
+use crate::ats::{number, would_change};
 use crate::catalog::{Mapping, Parts, SkuIx};
 use crate::ledger::{
     Channel, Exception, Frozen, Ledger, Line, LocIx, ReportState, Scope, SlotState,
@@ -308,6 +308,22 @@ pub(super) fn parked(ledger: &Ledger, merchant: &str, most: usize) -> Vec<Value>
 pub(super) fn exceptions(ledger: &Ledger) -> Vec<Value> {
     let row = |(entry, exception): &(u64, Exception)| json!({ "entry": entry, "what": exception });
     ledger.exceptions.iter().rev().map(row).collect()
+}
+
+/// What is held back of a channel, and what it would show if it went on.
+pub(super) fn held(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
+    let channel = ledger.channel(number_of_channel);
+    cut.page(channel.items.len(), |item| {
+        let left = would_change(ledger, number_of_channel, item)?;
+        let listing = channel.items.at(item).listings.first()?;
+        Some(json!({
+            "channel": channel.id,
+            "listing": channel.listings.key(*listing),
+            "shows_at_most": left.allowed,
+            "would_show": left.then,
+            "by_much": left.swings(),
+        }))
+    })
 }
 
 pub(super) fn frozen(ledger: &Ledger, merchant: &str, cut: Cut) -> Page {

@@ -4,6 +4,7 @@ use channelsync_contract::ids::{ChannelId, ListingId, LocationId, OrderId, Sku, 
 use channelsync_contract::units::Units;
 use serde::Serialize;
 
+use super::held::allowed;
 use super::number::{NoNumber, SlotNumber, number};
 use super::rules::Effective;
 use crate::catalog::{Parts, SkuIx};
@@ -28,6 +29,8 @@ pub struct Explained {
     pub no_number: Option<String>,
     /// What stops it from being sold, if anything does.
     pub frozen: Option<ExplainedFreeze>,
+    /// While the channel is held for a mass change of it: since which entry, why, and what it may show.
+    pub interlock: Option<ExplainedInterlock>,
     /// Whole listings by location, first choice first.
     pub pools: Vec<(LocationId, i64)>,
     /// Their sum, or minus the shortfall.
@@ -49,6 +52,17 @@ pub struct ExplainedFreeze {
     pub reason: String,
     /// Entry that froze it.
     pub entry: u64,
+}
+
+/// What holds the listing at the number it had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExplainedInterlock {
+    /// Entry that began it.
+    pub entry: u64,
+    /// Why, in words.
+    pub why: String,
+    /// Whole listings that may be for sale until then.
+    pub allowed: i64,
 }
 
 /// One SKU of the listing.
@@ -135,6 +149,7 @@ pub fn explain(ledger: &Ledger, channel: &str, listing: &str) -> Option<Explaine
         rules_by_entry: ledger.setup_seq,
         no_number: None,
         frozen: explain_freeze(ledger, &known.id, &parts),
+        interlock: explain_interlock(ledger, number_of_channel, row.item),
         pools: Vec::new(),
         pool: 0,
         target: 0,
@@ -174,6 +189,15 @@ fn explain_freeze(ledger: &Ledger, channel: &ChannelId, parts: &Parts) -> Option
         scope: scope.clone(),
         reason: frozen.reason.clone(),
         entry: frozen.seq,
+    })
+}
+
+fn explain_interlock(ledger: &Ledger, channel: u16, item: u32) -> Option<ExplainedInterlock> {
+    let lock = ledger.channel(channel).interlock.as_ref()?;
+    Some(ExplainedInterlock {
+        entry: lock.seq,
+        why: lock.why.clone(),
+        allowed: allowed(ledger, channel, item)?,
     })
 }
 

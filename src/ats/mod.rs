@@ -6,6 +6,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
 
 mod explain;
+mod held;
+mod interlock;
 mod number;
 mod opening;
 mod own;
@@ -16,8 +18,11 @@ mod rules;
 mod tests;
 
 pub use explain::{
-    CommittedTo, Explained, ExplainedFreeze, ExplainedPart, ExplainedSlot, ExplainedStock, explain,
+    CommittedTo, Explained, ExplainedFreeze, ExplainedInterlock, ExplainedPart, ExplainedSlot,
+    ExplainedStock, explain,
 };
+pub use held::to_write;
+pub use interlock::{Before, Left, Suspect, Verdict, Watch, before, suspect, would_change};
 pub use number::{ItemNumber, NoNumber, SlotNumber, number};
 pub use opening::{NoOpening, Opening, OpeningPage, openings, slots_to_open};
 pub use own::Own;

@@ -1,9 +1,11 @@
 //! A channel's own open units at its own places: what a gross channel subtracts by itself.
 
+use std::collections::BTreeSet;
+
 use channelsync_contract::ids::ListingId;
 use channelsync_contract::units::Units;
 
-use crate::catalog::Parts;
+use crate::catalog::{Parts, SkuIx};
 use crate::ledger::{Channel, Ledger, Line, OrderRef, PlaceIx};
 
 /// Own open units of a listing at each place, in listing units.
@@ -56,6 +58,19 @@ pub(super) fn own(ledger: &Ledger, number: u16, listing: &ListingId, parts: &Par
     of_lines(ledger, orders, listing, |line| {
         line.committed().plus(line.unreported_open())
     })
+}
+
+/// All open units as the channel counts them, whether the ledger has units for them or not; of lines
+/// that take from any of `skus`.
+pub(super) fn open_there(
+    ledger: &Ledger,
+    channel: u16,
+    listing: &ListingId,
+    skus: impl Iterator<Item = SkuIx>,
+) -> Own {
+    let orders = skus.flat_map(|sku| ledger.sku(sku).open.iter().copied());
+    let orders: BTreeSet<OrderRef> = orders.filter(|at| at.channel == channel).collect();
+    of_lines(ledger, orders.into_iter(), listing, |line| line.open)
 }
 
 /// Units of the lines of some orders of a channel with a listing, at each place.

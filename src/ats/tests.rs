@@ -3,18 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use channelsync_contract::ids::{ChannelId, ItemId, ListingId, LocationId, OrderId, Sku};
+use channelsync_contract::ids::{ChannelId, ItemId, ListingId, LocationId, OrderId, Sku, SlotKey};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::{ItemNumber, Level, NoNumber, effective, explain, number};
 use crate::ledger::{
     Change, ChannelSetup, Command, Counting, Entry, Happened, Ledger, ListingReport, LocationPair,
-    MapRow, OrderReport, ReportLine, ReportRoute, Rules, Scope, Setup, Source, StockLine, decide,
-    evolve,
+    MapRow, MassLimits, OrderReport, ReportLine, ReportRoute, Rules, Scope, Setup, ShownReport,
+    Source, StockLine, decide, evolve,
 };
 
-const CHANNEL: &str = "shop";
+pub(super) const CHANNEL: &str = "shop";
 
 pub(super) struct World {
     pub(super) ledger: Ledger,
@@ -34,6 +34,7 @@ impl World {
             live: true,
             book_from: Timestamp(0),
             locations: pairs.collect(),
+            mass_change: MassLimits::default(),
             backorder_priority: 0,
             returns: Default::default(),
             rules,
@@ -122,6 +123,24 @@ impl World {
         }
     }
 
+    /// The channel holds so many at a slot.
+    pub(super) fn read(&mut self, slot: SlotKey, held: u32) {
+        let began = Timestamp(i64::try_from(self.ledger.seq).unwrap() * 60_000_000);
+        let report = ShownReport {
+            slot,
+            written: Some(i64::from(held)),
+            sellable: i64::from(held),
+            unsellable: Units(0),
+        };
+        self.book(&Command::Shown {
+            channel: ChannelId::new(CHANNEL),
+            began,
+            complete_to: None,
+            slots: vec![report],
+            corrections_max: 3,
+        });
+    }
+
     pub(super) fn order(&mut self, listing: &str, open: u32, route: Option<&str>) {
         let version = Some(Timestamp(i64::try_from(self.ledger.seq).unwrap()));
         let line = ReportLine {
@@ -143,7 +162,7 @@ impl World {
             }]
         });
         let report = OrderReport {
-            order: OrderId::new("A1"),
+            order: OrderId::new(format!("A-{listing}")),
             name: "#1".to_owned(),
             placed_at: Timestamp(1),
             version,
@@ -167,7 +186,7 @@ impl World {
         }));
     }
 
-    fn number(&self, listing: &str) -> Result<ItemNumber, NoNumber> {
+    pub(super) fn number(&self, listing: &str) -> Result<ItemNumber, NoNumber> {
         let channel = self.ledger.channel_named(CHANNEL).unwrap();
         number(&self.ledger, 0, channel.listings.get(listing).unwrap().item)
     }

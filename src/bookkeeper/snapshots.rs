@@ -106,7 +106,8 @@ mod tests {
     use super::*;
     use crate::bookkeeper::encode;
     use crate::ledger::{
-        ChannelSetup, Counting, Entry, Fact, ListingReport, MappedBy, Rules, Setup, evolve,
+        ChannelSetup, Counting, Entry, Fact, ListingReport, MappedBy, MassLimits, Rules, Setup,
+        evolve,
     };
     use crate::store::Group;
 
@@ -118,6 +119,7 @@ mod tests {
             live: true,
             book_from: Timestamp(0),
             locations: Vec::new(),
+            mass_change: MassLimits::default(),
             backorder_priority: 0,
             returns: Default::default(),
             rules: Rules::default(),

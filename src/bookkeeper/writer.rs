@@ -1,5 +1,6 @@
 //! The writer's turn: take, decide, write, answer, publish.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use channelsync_contract::Timestamp;
@@ -12,6 +13,7 @@ use super::dirty::Dirty;
 use super::handle::{BookError, Booked, Handle, Origin};
 use super::history::{Recorded, recorded};
 use super::pen::Pen;
+use crate::ats::{self, Verdict};
 use crate::ledger::{Command, Entry, Frozen, Ledger, Scope, decide, evolve};
 use crate::store::{Head, Journal, JournalError};
 
@@ -72,7 +74,9 @@ pub struct Published {
     pub exception: Option<u64>,
     /// How many freezes there are.
     pub frozen: usize,
-    /// The widest of them, as many as are told in one go.
+    /// Channels that are held because too much would change at once: since which entry, when, and why.
+    pub interlocks: BTreeMap<String, (u64, Timestamp, String)>,
+    /// The widest freezes, as many as are told in one go.
     pub freezes: Vec<(Scope, Frozen)>,
 }
 
@@ -101,6 +105,7 @@ pub struct ChannelCounts {
 pub struct Writer {
     ledger: Ledger,
     dirty: Dirty,
+    watch: ats::Watch,
     pen: Pen,
     limits: WriterLimits,
     queue: mpsc::Receiver<Request>,
@@ -148,6 +153,7 @@ impl Writer {
         let writer = Self {
             ledger,
             dirty,
+            watch: ats::Watch::default(),
             pen: Pen::new(journal, clock, published),
             limits,
             queue,
@@ -319,6 +325,46 @@ impl Writer {
         origin: Origin,
         turn: &mut Turn,
     ) -> Result<Booked, BookError> {
+        let Some(suspect) = ats::suspect(command) else {
+            return self.book(command, origin, turn);
+        };
+        let cause = format!("{} ({}, {})", suspect.what, origin.actor, origin.cause);
+        let before = ats::before(&self.ledger, &suspect);
+        let booked = self.book(command, origin, turn)?;
+        if booked.entry.is_some() {
+            self.interlock(&cause, &before, turn);
+        }
+        Ok(booked)
+    }
+
+    /// Holds channels on which too much would change at once, and ends holds whose cause was corrected.
+    /// That is in the group of the command.
+    fn interlock(&mut self, cause: &str, before: &[ats::Before], turn: &mut Turn) {
+        for (channel, verdict) in self.watch.judge(&self.ledger, before, cause) {
+            let command = match verdict {
+                Verdict::Hold(change) => {
+                    tracing::error!(
+                        %channel, %change,
+                        "too much would change at once, the channel is held: see `channelsync status`"
+                    );
+                    Command::Interlock(channel, change)
+                }
+                Verdict::GoOn => {
+                    tracing::info!(%channel, "what the channel was held for is corrected");
+                    Command::GoOn(channel)
+                }
+            };
+            let booked = self.book(&command, Origin::new("interlock", cause), turn);
+            booked.expect("a known channel can be held and go on");
+        }
+    }
+
+    fn book(
+        &mut self,
+        command: &Command,
+        origin: Origin,
+        turn: &mut Turn,
+    ) -> Result<Booked, BookError> {
         let at = self.pen.clock.now().max(self.ledger.at);
         let draft = decide(&self.ledger, command, at)?;
         if draft.is_empty() {
@@ -367,7 +413,13 @@ impl Writer {
         }
         let names = self.ledger.channels.iter();
         let freezes = self.ledger.frozen.iter().take(FREEZES_TOLD_MAX);
+        let held = self.ledger.channels.iter().filter_map(|channel| {
+            let lock = channel.interlock.as_ref()?;
+            let told = (lock.seq, lock.at, lock.why.clone());
+            Some((channel.id.to_string(), told))
+        });
         Published {
+            interlocks: held.collect(),
             head: Head::default(),
             unwritable: None,
             names: names.map(|channel| channel.id.to_string()).collect(),

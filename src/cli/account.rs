@@ -39,6 +39,19 @@ pub(super) fn account(explained: &Value) -> String {
         );
         return text.trim_end().to_owned();
     }
+    let held = &explained["interlock"];
+    if held.is_object() {
+        let (why, by) = (cell(&held["why"]), entry(&held["entry"]));
+        let value = format!("{why}, {by}; `channelsync release` lets the channel go on");
+        write(&mut text, 0, "held back", value);
+        let allowed = cell(&held["allowed"]);
+        write(
+            &mut text,
+            1,
+            "whole listings it may show until then",
+            allowed,
+        );
+    }
     write(&mut text, 0, "rules", entry(&explained["rules_by_entry"]));
     for part in parts {
         write(&mut text, 1, &cell(&part["sku"]), rules(&part["rules"]));

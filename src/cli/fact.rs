@@ -68,6 +68,8 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("restored from a backup that ends at {last}: every channel is held")
         }
         Fact::CaughtUp(channel) => format!("{channel} was looked at whole and may be written"),
+        Fact::Interlocked(channel, change) => format!("{channel} is held: {change}"),
+        Fact::WentOn(channel) => format!("{channel} goes on"),
         Fact::Frozen(scope, reason) => format!("{scope} is frozen: {reason}"),
         Fact::Unfrozen(scope) => format!("{scope} may be sold again"),
         Fact::Unparked(id) => format!("{id} is no longer parked"),

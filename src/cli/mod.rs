@@ -31,6 +31,7 @@ mod account;
 mod purchases;
 mod reconcile;
 mod freeze;
+mod release;
 mod journal;
 mod fact;
 mod verify;
@@ -135,6 +136,8 @@ enum Command {
     Freeze(freeze::Args),
     /// Let it be sold again
     Unfreeze(freeze::Undo),
+    /// Let a channel go on that is held because too much would change on it at once
+    Release(release::Args),
     /// Read the journal's files, with or without a daemon
     Journal(journal::Args),
     /// Prove the journal's files: hash chain, sums, snapshot, parked bytes
@@ -247,6 +250,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Reconcile(args) => reconcile::run(&args, session).await,
         Command::Freeze(args) => freeze::run(args, session).await,
         Command::Unfreeze(args) => freeze::undo(args, session).await,
+        Command::Release(args) => release::run(&args, session).await,
         Command::Journal(args) => journal::run(&args, session),
         Command::Verify => verify::run(session),
         Command::Backup(args) => backup::run(&args, session).await,

@@ -166,6 +166,9 @@ fn remarks(merchant: &Value) -> Vec<Remark> {
         let help = format!("channelsync parked --merchant {id}");
         remarks.push(remark(format!("{things} set aside"), help));
     }
+    for held in elements(&merchant["interlocks"]) {
+        remarks.push(remark(interlocked(held), cell(&held["release"])));
+    }
     for freeze in elements(&merchant["freezes"]) {
         remarks.push(remark(frozen(freeze), cell(&freeze["undo"])));
     }
@@ -264,6 +267,12 @@ fn probed(merchant: &str, channel: &Value) -> Vec<(bool, String, Option<String>)
     }
     told.extend(warnings.into_iter().map(|warning| (false, warning, None)));
     told
+}
+
+/// A channel that is held for a mass change, in words.
+pub(super) fn interlocked(held: &Value) -> String {
+    let [channel, since, why] = ["channel", "since", "why"].map(|key| cell(&held[key]));
+    format!("{channel} is held since {since}: {why}")
 }
 
 /// A freeze of the status, in words.

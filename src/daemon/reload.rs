@@ -188,6 +188,8 @@ fn for_tasks(channel: &Channel) -> Channel {
         listing_rules: BTreeMap::new(),
         backorder_priority: 0,
         returns: Returns::Channel,
+        mass_change_percent: 0,
+        mass_change_listings_min: 0,
         ..channel.clone()
     }
 }

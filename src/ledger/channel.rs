@@ -9,6 +9,7 @@ use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::interlock::Interlock;
 use super::order::{Line, Order, PlaceIx};
 use super::push::PushState;
 use super::setup::ChannelSetup;
@@ -47,6 +48,8 @@ pub struct Channel {
     pub wanted: BTreeMap<OrderId, Wanted>,
     /// How far each stream of changes was read.
     pub streams: BTreeMap<String, Stream>,
+    /// Too much would change at once: only orders lower what it shows until it goes on.
+    pub interlock: Option<Interlock>,
     /// The book was restored from a backup: nothing is written until the channel was looked at again.
     pub restored: Option<Restored>,
 }
@@ -122,6 +125,7 @@ impl Channel {
             awaiting: BTreeSet::new(),
             wanted: BTreeMap::new(),
             streams: BTreeMap::new(),
+            interlock: None,
             restored: None,
         }
     }

@@ -14,10 +14,12 @@ use channelsync_contract::units::{Money, Units};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::command::{ListingReport, ParkedBytes, RowOutcome, Source};
+use super::command::{ParkedBytes, RowOutcome};
 use super::freeze::Scope;
+use super::interlock::MassChange;
 use super::order::CameBack;
 use super::push::Row;
+use super::reported::{ListingReport, Source};
 use super::setup::Setup;
 use super::shipment::Shipment;
 
@@ -179,6 +181,10 @@ pub enum Fact {
     Passed(Sku, LocationId, i64, Timestamp),
     /// A SKU was counted at a location as of an earlier time.
     CountedAsOf(Sku, LocationId, Timestamp),
+    /// So much would change on a channel at once that it is held: only orders lower its quantities.
+    Interlocked(ChannelId, Box<MassChange>),
+    /// It goes on: a person said so, or what was wrong is corrected.
+    WentOn(ChannelId),
 }
 
 /// Who mapped a listing.

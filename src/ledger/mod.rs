@@ -12,12 +12,14 @@ mod decide;
 mod entry;
 mod evolve;
 mod freeze;
+mod interlock;
 mod lately;
 mod order;
 mod pieces;
 mod purchase;
 mod push;
 mod refusal;
+mod reported;
 mod setup;
 mod shipment;
 mod state;
@@ -28,9 +30,7 @@ mod verify;
 pub use balance::{Balance, Stock};
 pub use channel::{Channel, Item, Restored, Stream, Wanted};
 pub use command::{
-    Change, Command, Happened, Hint, ListingReport, MapRow, OrderReport, ParkedBytes, Polled,
-    PutBack, ReportFacet, ReportLine, ReportRestock, ReportRoute, ReportShipment, RowOutcome,
-    ShipLine, ShownReport, Source, StockLine, StockMove,
+    Command, MapRow, ParkedBytes, RowOutcome, ShipLine, ShownReport, StockLine, StockMove,
 };
 pub use decide::{Draft, decide, is_plain};
 pub use entry::{
@@ -39,13 +39,18 @@ pub use entry::{
 };
 pub use evolve::{Touched, evolve, touched};
 pub use freeze::{Frozen, Scope};
+pub use interlock::{HeldBack, Interlock, MassChange, Showed, Swing};
 pub use lately::Lately;
 pub use order::{Back, BackAt, CameBack, Fate, Held, Line, Order, OrderRef, PlaceIx};
 pub use pieces::{Piece, Stray};
 pub use purchase::{Purchase, PurchaseLine, PurchaseOrder};
 pub use push::{Call, PushState, Row, SlotState};
 pub use refusal::Refusal;
-pub use setup::{ChannelSetup, Counting, LocationPair, Returns, Rules, Setup};
+pub use reported::{
+    Change, Happened, Hint, ListingReport, OrderReport, Polled, PutBack, ReportFacet, ReportLine,
+    ReportRestock, ReportRoute, ReportShipment, Source,
+};
+pub use setup::{ChannelSetup, Counting, LocationPair, MassLimits, Returns, Rules, Setup};
 pub use shipment::{
     Packed, ReportAnswer, ReportState, Shipment, ShipmentAct, ShipmentAt, Tracking,
 };

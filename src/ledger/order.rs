@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
-use super::command::Source;
+use super::reported::Source;
 use super::shipment::Shipment;
 use super::state::LocIx;
 use crate::catalog::{Part, Parts, SkuIx};

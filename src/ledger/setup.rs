@@ -58,6 +58,9 @@ pub struct ChannelSetup {
     pub book_from: Timestamp,
     /// Which of our locations serve it, first choice first.
     pub locations: Vec<LocationPair>,
+    /// How much may change at once before a person is asked.
+    #[serde(default)]
+    pub mass_change: MassLimits,
     /// Whose backorders are filled first: higher before lower.
     pub backorder_priority: i32,
     /// Whose word brings returned units back.
@@ -68,6 +71,24 @@ pub struct ChannelSetup {
     pub sku_rules: BTreeMap<Sku, Rules>,
     /// Rules for a listing.
     pub listing_rules: BTreeMap<ListingId, Rules>,
+}
+
+/// From where on a change of many listings is held for a person: both must be passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MassLimits {
+    /// Percent of the channel's listings; 100 holds nothing.
+    pub percent: u32,
+    /// Listings.
+    pub listings_min: u32,
+}
+
+impl Default for MassLimits {
+    fn default() -> Self {
+        Self {
+            percent: 20,
+            listings_min: 10,
+        }
+    }
 }
 
 /// One of our locations and the channel's name for it.

@@ -165,6 +165,7 @@ fn shop(returns: Returns) -> Ledger {
             live: true,
             book_from: time(0),
             locations: [("main", "L1"), ("east", "L2")].map(pair).into(),
+            mass_change: Default::default(),
             backorder_priority: 0,
             returns,
             rules: Rules::default(),

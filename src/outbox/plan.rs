@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ats::{SlotNumber, number};
+use crate::ats::{SlotNumber, number, to_write};
 use crate::ledger::{Ledger, PushState, Row, SlotState};
 
 /// A slot whose number differs from what the channel is believed to hold.
@@ -56,13 +56,16 @@ pub fn plan(ledger: &Ledger, channel: u16, items: &[u32], batch_max: usize) -> P
         let Ok(found) = number(ledger, channel, *item) else {
             continue;
         };
-        for slot in &found.slots {
+        for slot in &to_write(ledger, channel, *item, &found) {
             let Some(state) = known.items.at(*item).slot(slot.place) else {
                 continue;
             };
             let Some((urgency, expected)) = due(state, slot) else {
                 continue;
             };
+            if urgency == Urgency::Raise && known.interlock.is_some() {
+                continue;
+            }
             // The channel may be lowering it for a parcel of ours at this moment: the item is looked at
             // again once that is known.
             if urgency != Urgency::ZeroOut && reporting.contains(&(*item, slot.place)) {

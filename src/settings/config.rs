@@ -197,6 +197,10 @@ pub struct Channel {
     pub notify_buyers: bool,
     /// Corrections of one slot's drift before it is parked.
     pub drift_corrections_max: u32,
+    /// Percent of its listings that may change by much at once without a question.
+    pub mass_change_percent: u32,
+    /// Listings below which no change is asked about.
+    pub mass_change_listings_min: u32,
     /// When calls to the account are paused.
     pub breaker: Breaker,
     /// Rules of the channel.

@@ -152,6 +152,8 @@ const CHANNEL: &[Key] = &[
         absent: Absent::Flag(false),
     },
     number("drift_corrections_max", 3, 0, 100),
+    number("mass_change_percent", 20, 1, 100),
+    number("mass_change_listings_min", 10, 1, 1_000_000),
     number("breaker_failures_max", 5, 1, 1_000),
     number("breaker_pause_secs", 10, 1, DAY_SECS),
     number("breaker_pause_secs_max", 300, 1, DAY_SECS),

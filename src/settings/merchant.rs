@@ -126,6 +126,8 @@ fn channel(
         report_shipments: raw.report_shipments,
         notify_buyers: raw.notify_buyers,
         drift_corrections_max: raw.drift_corrections_max,
+        mass_change_percent: raw.mass_change_percent,
+        mass_change_listings_min: raw.mass_change_listings_min,
         breaker,
         rules: channel_rules,
         sku_rules,

@@ -96,6 +96,8 @@ pub(super) struct RawChannel {
     pub(super) report_shipments: bool,
     pub(super) notify_buyers: bool,
     pub(super) drift_corrections_max: u32,
+    pub(super) mass_change_percent: u32,
+    pub(super) mass_change_listings_min: u32,
     pub(super) breaker_failures_max: u32,
     pub(super) breaker_pause_secs: u64,
     pub(super) breaker_pause_secs_max: u64,

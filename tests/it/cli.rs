@@ -7,6 +7,7 @@ mod adopt;
 mod backup;
 mod credentials;
 mod daemon;
+mod interlock;
 mod metrics;
 mod permissions;
 mod privacy;

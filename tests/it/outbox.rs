@@ -9,7 +9,7 @@ use channelsync::board::Board;
 use channelsync::bookkeeper::{Dirty, Handle, Writer, WriterLimits, encode};
 use channelsync::ledger::{
     ChannelSetup, Command, Counting, Entry, Fact, Ledger, ListingReport, LocationPair, MappedBy,
-    Reading, Refusal, Rules, Scope, Setup, StockLine, decide, evolve,
+    MassLimits, Reading, Refusal, Rules, Scope, Setup, StockLine, decide, evolve,
 };
 use channelsync::outbox::{self, Dispatcher};
 use channelsync::ports::SeededRng;
@@ -45,6 +45,7 @@ fn opening(at: Timestamp) -> Entry {
                 ours: here.clone(),
                 theirs: None,
             }],
+            mass_change: MassLimits::default(),
             backorder_priority: 0,
             returns: Default::default(),
             rules: Rules::default(),

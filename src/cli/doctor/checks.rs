@@ -56,6 +56,7 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("paused", paused),
     ("coverage", coverage),
     ("restored", restored),
+    ("interlock", interlock),
     ("frozen", frozen),
     ("permissions", permissions),
     ("token", token),
@@ -235,6 +236,16 @@ fn subscriptions(seen: &Seen<'_>) -> Vec<Finding> {
         );
         Some((what, remedy))
     })
+}
+
+fn interlock(seen: &Seen<'_>) -> Vec<Finding> {
+    let held = elements(&seen.merchant["interlocks"]).iter();
+    let each = held.map(|held| Finding {
+        of: seen.id(),
+        what: status::interlocked(held),
+        remedy: format!("see that it was meant, then: {}", cell(&held["release"])),
+    });
+    each.collect()
 }
 
 fn frozen(seen: &Seen<'_>) -> Vec<Finding> {

@@ -9,8 +9,8 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 use smol_str::SmolStr;
 
-use super::super::command::{Happened, OrderReport, Source};
 use super::super::order::{SETTLED_AFTER, total};
+use super::super::reported::{Happened, OrderReport, Source};
 use super::super::shipment::{Packed, ReportState, Shipment};
 use super::desk::{Desk, LineAt};
 use super::parcels::shipment_mut;

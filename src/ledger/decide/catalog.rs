@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use channelsync_contract::ids::{ChannelId, Gtin, ListingId, Sku};
 
 use super::super::channel::Channel;
-use super::super::command::{ListingReport, MapRow};
+use super::super::command::MapRow;
 use super::super::entry::{Bucket, Fact, MappedBy};
 use super::super::order::{Line, OrderRef};
 use super::super::refusal::Refusal;
+use super::super::reported::ListingReport;
 use super::super::state::Ledger;
 use super::as_of;
 use super::desk::{Desk, Spot};

@@ -9,10 +9,10 @@ use smallvec::SmallVec;
 
 use super::super::balance::Balance;
 use super::super::channel::{Channel, Wanted};
-use super::super::command::Source;
 use super::super::entry::{Bucket, Exception, Fact, LineFact, Movement, OrderFact, Place};
 use super::super::order::{Held, Line, Order, OrderRef, PlaceIx};
 use super::super::refusal::Refusal;
+use super::super::reported::Source;
 use super::super::shipment::Shipment;
 use super::super::state::{Ledger, LocIx};
 use super::Draft;

@@ -173,6 +173,16 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
         Command::Restore => desk.facts.push(Fact::Restored(ledger.at)),
         Command::CatchUp(channel) => push::catch_up(&mut desk, channel)?,
         Command::Release { channel, slot } => push::release(&mut desk, channel, slot)?,
+        Command::Interlock(channel, change) => {
+            desk.channel(channel)?;
+            let fact = Fact::Interlocked(channel.clone(), Box::new(change.clone()));
+            desk.facts.push(fact);
+        }
+        Command::GoOn(channel) => {
+            if desk.channel(channel)?.1.interlock.is_some() {
+                desk.facts.push(Fact::WentOn(channel.clone()));
+            }
+        }
         Command::Freeze { scope, reason } => freeze::freeze(&mut desk, scope, reason)?,
         Command::Unfreeze(scope) => freeze::unfreeze(&mut desk, scope)?,
         Command::Park(bytes) => {

@@ -10,10 +10,10 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::channel::Channel;
-use super::super::command::{Change, Happened, Hint, OrderReport, Polled, ReportLine, Source};
 use super::super::entry::Fact;
 use super::super::order::{Line, Order, PlaceIx, SETTLED_AFTER, Spread, total};
 use super::super::refusal::Refusal;
+use super::super::reported::{Change, Happened, Hint, OrderReport, Polled, ReportLine, Source};
 use super::acknowledge;
 use super::desk::{Desk, LineAt};
 use super::parcels;

@@ -10,10 +10,11 @@ use channelsync_contract::ids::{ChannelId, LocationId, OrderId};
 use channelsync_contract::units::Units;
 use smallvec::SmallVec;
 
-use super::super::command::{OrderReport, PutBack, ReportRestock, ShipLine};
+use super::super::command::ShipLine;
 use super::super::entry::{Bucket, Exception};
 use super::super::order::{Back, BackAt, Fate, Line, PlaceIx, stock_units, total};
 use super::super::refusal::Refusal;
+use super::super::reported::{OrderReport, PutBack, ReportRestock};
 use super::super::setup::Returns;
 use super::super::state::LocIx;
 use super::as_of;

@@ -11,9 +11,9 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::channel::Channel;
-use super::super::command::{OrderReport, ReportLine, ReportShipment};
 use super::super::entry::{Bucket, Fact};
 use super::super::order::{Line, PlaceIx, total};
+use super::super::reported::{OrderReport, ReportLine, ReportShipment};
 use super::super::state::LocIx;
 use super::acknowledge;
 use super::as_of;

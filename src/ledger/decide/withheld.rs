@@ -4,9 +4,9 @@
 
 use channelsync_contract::units::Units;
 
-use super::super::command::{OrderReport, PutBack};
 use super::super::entry::{Bucket, Exception};
 use super::super::order::{PlaceIx, total};
+use super::super::reported::{OrderReport, PutBack};
 use super::super::state::LocIx;
 use super::desk::{Desk, LineAt, Spot};
 use super::shipments::{is_history, moved, reread};

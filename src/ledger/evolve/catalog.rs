@@ -3,7 +3,7 @@
 use channelsync_contract::ids::{ChannelId, ListingId, LocationId, Sku};
 
 use super::super::channel::{Channel, Item};
-use super::super::command::ListingReport;
+use super::super::reported::ListingReport;
 use super::super::setup::Setup;
 use super::super::state::{Ledger, LocIx, Sold};
 use super::{Touched, channel_number};

@@ -333,6 +333,11 @@ fn learn(
         }
         Fact::Restored(_) => push::restored(ledger, at, touched),
         Fact::CaughtUp(channel) => of(ledger, channel).restored = None,
+        Fact::Interlocked(channel, change) => ledger.interlock(channel, change),
+        Fact::WentOn(channel) => {
+            of(ledger, channel).interlock = None;
+            touched.touch_scope(ledger, &Scope::Channel(channel.clone()));
+        }
         Fact::Frozen(scope, reason) => {
             let reason = reason.clone();
             let frozen = Frozen { reason, seq, at };

@@ -5,9 +5,9 @@ use channelsync_contract::units::Units;
 use smallvec::SmallVec;
 
 use super::super::channel::{Channel, Wanted};
-use super::super::command::Source;
 use super::super::entry::{LineFact, OrderFact};
 use super::super::order::{Held, Line, Order, OrderRef};
+use super::super::reported::Source;
 use super::super::shipment::Shipment;
 use super::super::state::Ledger;
 use super::{Named, Touched, known_location};

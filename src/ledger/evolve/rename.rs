@@ -37,6 +37,7 @@ pub(super) fn rename(ledger: &mut Ledger, old: &Sku, new: &Sku, touched: &mut To
 }
 
 fn merge(ledger: &mut Ledger, from: SkuIx, into: SkuIx) {
+    ledger.interlock_merged(from, into);
     let row = std::mem::take(ledger.skus.at_mut(from.0));
     // A row without a name is nobody's any more; rows keep their numbers.
     ledger.skus.rename(from.0, Sku::new(""));

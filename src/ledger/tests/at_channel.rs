@@ -2,7 +2,7 @@
 
 use channelsync_contract::ids::OrderId;
 
-use super::super::command::{Change, Hint, OrderReport, PutBack, Source};
+use super::super::reported::{Change, Hint, OrderReport, PutBack, Source};
 use super::language::{Told, Words};
 use super::shop::{ShopOrder, Without, listing_of, parcel};
 use super::world::World;

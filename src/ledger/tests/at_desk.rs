@@ -6,11 +6,10 @@ use channelsync_contract::ids::{ChannelId, Gtin, LineId, ListingId, LocationId, 
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
-use super::super::command::{
-    Command, Happened, MapRow, Polled, ShipLine, Source, StockLine, StockMove,
-};
+use super::super::command::{Command, MapRow, ShipLine, StockLine, StockMove};
 use super::super::order::Fate;
 use super::super::purchase::PurchaseOrder;
+use super::super::reported::{Happened, Polled, Source};
 use super::super::setup::{Counting, Returns};
 use super::language::{Told, Words, number};
 use super::world::{START, World};

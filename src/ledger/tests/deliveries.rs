@@ -15,7 +15,8 @@ use channelsync_contract::time::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::command::{Change, Command, Happened, OrderReport, PutBack, Source};
+use super::super::command::Command;
+use super::super::reported::{Change, Happened, OrderReport, PutBack, Source};
 use super::super::state::Ledger;
 use super::language::run;
 use super::shop::{ShopOrder, Without, parcel};

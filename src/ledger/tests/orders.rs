@@ -3,7 +3,8 @@
 use channelsync_contract::time::Timestamp;
 use insta::assert_snapshot;
 
-use super::super::command::{Change, Command, Happened, Polled, Source};
+use super::super::command::Command;
+use super::super::reported::{Change, Happened, Polled, Source};
 use super::language::{replay, run};
 use super::shop::Without;
 

@@ -4,7 +4,7 @@ use channelsync_contract::ids::{ChannelLocationId, LineId, ListingId, OrderId};
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
-use super::super::command::{
+use super::super::reported::{
     OrderReport, PutBack, ReportLine, ReportRestock, ReportRoute, ReportShipment,
 };
 

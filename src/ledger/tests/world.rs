@@ -8,12 +8,13 @@ use channelsync_contract::ids::{
 };
 use channelsync_contract::time::Timestamp;
 
-use super::super::command::{Change, Command, Happened, ListingReport, OrderReport, Source};
+use super::super::command::Command;
 use super::super::decide::{Draft, decide};
 use super::super::entry::Entry;
 use super::super::evolve::evolve;
 use super::super::refusal::Refusal;
-use super::super::setup::{ChannelSetup, Counting, LocationPair, Rules, Setup};
+use super::super::reported::{Change, Happened, ListingReport, OrderReport, Source};
+use super::super::setup::{ChannelSetup, Counting, LocationPair, MassLimits, Rules, Setup};
 use super::super::state::Ledger;
 use super::checks;
 use super::shop::ShopOrder;
@@ -144,6 +145,7 @@ impl World {
             live: true,
             book_from: Timestamp(0),
             locations: pairs.iter().map(pair).collect(),
+            mass_change: MassLimits::default(),
             backorder_priority: 0,
             returns: Default::default(),
             rules: Rules::default(),

@@ -87,6 +87,7 @@ async fn a_scrape_holds_every_family_once_for_all_channels() {
     channelsync_channel_work gauge 14
     channelsync_events counter 2
     channelsync_frozen gauge 1
+    channelsync_interlocked gauge 1
     channelsync_journal_entry gauge 1
     channelsync_journal_unwritable gauge 1
     channelsync_orders_behind_seconds gauge 2

@@ -54,6 +54,8 @@ pub(super) struct Plan {
     pub(super) rules: &'static str,
     /// Who says what came back, as in the merchant's file.
     pub(super) returns: &'static str,
+    /// Percent of a shop's listings that may change by much at once; 100 for all.
+    pub(super) mass_change_percent: u32,
     /// The daemon's limits, as in its file.
     pub(super) limits: &'static str,
     /// How long the disk takes to make a group durable.
@@ -146,6 +148,7 @@ impl Plan {
             limit: channelsync_sandbox::Plan::PLUS,
             rules: "",
             returns: "channel",
+            mass_change_percent: 100,
             limits: "",
             append_takes: Duration::ZERO,
         }
@@ -217,6 +220,7 @@ impl Plan {
             limit: LIMITS[usize::try_from(pick([0, 0, 1, 2])).unwrap()],
             rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
             returns: "channel",
+            mass_change_percent: 100,
             limits: "",
             append_takes: Duration::ZERO,
         }

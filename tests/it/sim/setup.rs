@@ -56,7 +56,7 @@ pub(super) fn write_config(dir: &Path, plan: &Plan, shops: &[ShopInfo], book_fro
             "\n[channels.{name}]\nconnector = \"shopify\"\nmode = \"live\"\nshop = \"{}\"\n\
              base_url = \"http://127.0.0.1:1{}\"\nbook_from = \"{book_from}\"\n\
              locations = [{}]\npoll_interval_secs = {}\npoll_overlap_secs = {}\n\
-             read_back_interval_secs = {}\nreturns = \"{}\"\n\n[channels.{name}.credentials]\nclient_id = \"{}\"\n\
+             read_back_interval_secs = {}\nreturns = \"{}\"\nmass_change_percent = {}\n\n[channels.{name}.credentials]\nclient_id = \"{}\"\n\
              client_secret_file = \"{name}\"\nwebhook_secret_files = [\"{name}\"]\n",
             shop.domain,
             shop.base_path,
@@ -65,6 +65,7 @@ pub(super) fn write_config(dir: &Path, plan: &Plan, shops: &[ShopInfo], book_fro
             plan.overlap_secs,
             plan.read_back_secs,
             plan.returns,
+            plan.mass_change_percent,
             shop.client_id,
         ));
     }
