@@ -3,6 +3,7 @@
 //! In: HTTP/1 with JSON. Out: JSON; errors as `{"error", "help"}`. Reads go through the bookkeeper;
 //! health, status and metrics show what was published at the last durable group.
 
+mod differences;
 mod state;
 mod answer;
 mod health;

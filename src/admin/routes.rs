@@ -12,7 +12,7 @@ use super::answer::{Answer, Json, Problem};
 use super::commands::Ordered;
 use super::state::{Admin, AdminMerchant};
 use super::views::{self, Cut};
-use super::{health, mapping, metrics, movements, openings, purchases, status};
+use super::{differences, health, mapping, metrics, movements, openings, purchases, status};
 use crate::ats::explain;
 use crate::bookkeeper::Origin;
 use crate::edge::Peer;
@@ -50,6 +50,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/explain", get(explained))
         .route("/v1/{merchant}/commands", post(command))
         .route("/v1/{merchant}/stock/history", post(movements::page))
+        .route("/v1/{merchant}/differences", get(differences::page))
         .route("/v1/{merchant}/openings", get(openings::page))
         .route("/v1/{merchant}/purchases", get(purchases::list))
         .route("/v1/{merchant}/map/plan", post(mapping::plan))

@@ -31,7 +31,7 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    fn page(self, end: u32, row: impl Fn(u32) -> Option<Value>) -> Page {
+    pub(super) fn page(self, end: u32, row: impl Fn(u32) -> Option<Value>) -> Page {
         let mut rows = Vec::new();
         let mut at = self.from;
         // Rows that are filtered out cost time too: a page looks at ten times its size at most.

@@ -5,6 +5,7 @@
 //! nothing needs pushing. Rounds down: we would rather miss a sale than owe one.
 #![deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
 
+mod difference;
 mod explain;
 mod held;
 mod interlock;
@@ -17,6 +18,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+pub use difference::{Difference, differences};
 pub use explain::{
     CommittedTo, Explained, ExplainedFreeze, ExplainedInterlock, ExplainedPart, ExplainedSlot,
     ExplainedStock, explain,

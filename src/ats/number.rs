@@ -67,6 +67,14 @@ pub struct SlotNumber {
     pub high: Units,
 }
 
+impl SlotNumber {
+    /// Whether a slot that holds so many units needs no write: open units whose place the channel has not
+    /// told yet are there or elsewhere, and it subtracts them by itself either way.
+    pub fn is_held(&self, units: i64) -> bool {
+        (self.low.signed()..=self.high.signed()).contains(&units)
+    }
+}
+
 /// The numbers of an item.
 ///
 /// # Errors

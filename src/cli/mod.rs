@@ -30,6 +30,7 @@ mod explain;
 mod account;
 mod purchases;
 mod reconcile;
+mod shadow;
 mod freeze;
 mod release;
 mod journal;
@@ -132,6 +133,8 @@ enum Command {
     Explain(explain::Args),
     /// Have a channel polled, scanned or read back now, or let it go on after a pause
     Reconcile(reconcile::Args),
+    /// What would be written to a channel, against what it shows; 1 where they differ
+    Shadow(shadow::Args),
     /// Stop a SKU, a channel or everything from being sold, at once; alone it lists what is frozen
     Freeze(freeze::Args),
     /// Let it be sold again
@@ -248,6 +251,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Parked(args) => parked::run(args, session).await,
         Command::Explain(args) => explain::run(&args, session).await,
         Command::Reconcile(args) => reconcile::run(&args, session).await,
+        Command::Shadow(args) => shadow::run(&args, session).await,
         Command::Freeze(args) => freeze::run(args, session).await,
         Command::Unfreeze(args) => freeze::undo(args, session).await,
         Command::Release(args) => release::run(&args, session).await,

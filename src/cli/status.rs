@@ -244,9 +244,12 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
         add(false, what, None);
     }
     if channel["mode"] == "shadow" {
-        let help = "set `mode = \"live\"` in the merchant's file when the numbers are right";
+        let help = format!(
+            "channelsync shadow --merchant {merchant} {name} tells what differs; `mode = \"live\"` \
+             in the merchant's file writes it"
+        );
         let what = "shadow mode: all is computed, nothing is written".to_owned();
-        add(false, what, Some(help.to_owned()));
+        add(false, what, Some(help));
     }
     remarks
 }
@@ -371,7 +374,7 @@ mod tests {
             help: it tries again by itself; see whether the channel is down
           acme/shopify-eu: poll failed at 2026-11-20T08:59:00Z: status 503
           acme/shopify-eu: shadow mode: all is computed, nothing is written
-            help: set `mode = "live"` in the merchant's file when the numbers are right
+            help: channelsync shadow --merchant acme shopify-eu tells what differs; `mode = "live"` in the merchant's file writes it
         "#);
     }
 }

@@ -91,18 +91,15 @@ pub fn plan(ledger: &Ledger, channel: u16, items: &[u32], batch_max: usize) -> P
 }
 
 /// Whether a slot is to be pushed, and what it is believed to hold.
-///
-/// Between `low` and `high` nothing is known to be wrong: open units whose place the channel has not
-/// told yet are there or elsewhere, and it subtracts them by itself either way.
 fn due(state: &PushState, slot: &SlotNumber) -> Option<(Urgency, i64)> {
     let expected = state.expected?;
     if state.state != SlotState::Free || state.to_be_read() {
         return None;
     }
-    let (low, high) = (slot.low.signed(), slot.high.signed());
-    if (low..=high).contains(&expected) {
+    if slot.is_held(expected) {
         return None;
     }
+    let low = slot.low.signed();
     let urgency = if slot.part <= 0 && low < expected {
         Urgency::ZeroOut
     } else if low < expected {

@@ -10,6 +10,7 @@ mod daemon;
 mod interlock;
 mod metrics;
 mod permissions;
+mod shadow;
 mod privacy;
 mod stock;
 mod reports;

@@ -66,6 +66,7 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("parked-bytes", parked_bytes),
     ("unacknowledged", unacknowledged),
     ("unlimited", unlimited),
+    ("shadow", shadow),
 ];
 
 /// A token with less left than this was not renewed in time.
@@ -196,6 +197,15 @@ fn restored(seen: &Seen<'_>) -> Vec<Finding> {
         let what = format!("held since the restore at {at}: {}", left.join(", "));
         let remedy = "it ends by itself once orders and slots were read; mend what stops that";
         Some((what, remedy.to_owned()))
+    })
+}
+
+fn shadow(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    seen.channels(|channel, name| {
+        let what = "shadow mode: all is computed, nothing is written".to_owned();
+        let remedy = format!("channelsync shadow --merchant {id} {name}; then set it live");
+        (channel["mode"] == "shadow").then_some((what, remedy))
     })
 }
 

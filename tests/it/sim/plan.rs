@@ -52,6 +52,8 @@ pub(super) struct Plan {
     pub(super) limit: channelsync_sandbox::Plan,
     /// The merchant's rules, as in its file.
     pub(super) rules: &'static str,
+    /// Whether quantities are written, as in the merchant's file.
+    pub(super) mode: &'static str,
     /// Who says what came back, as in the merchant's file.
     pub(super) returns: &'static str,
     /// Percent of a shop's listings that may change by much at once; 100 for all.
@@ -147,6 +149,7 @@ impl Plan {
             answer_delay: Duration::ZERO,
             limit: channelsync_sandbox::Plan::PLUS,
             rules: "",
+            mode: "live",
             returns: "channel",
             mass_change_percent: 100,
             limits: "",
@@ -219,6 +222,7 @@ impl Plan {
             answer_delay: Duration::from_millis(pick([0, 0, 120, 2_000])),
             limit: LIMITS[usize::try_from(pick([0, 0, 1, 2])).unwrap()],
             rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
+            mode: "live",
             returns: "channel",
             mass_change_percent: 100,
             limits: "",

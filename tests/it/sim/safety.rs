@@ -1,10 +1,11 @@
 //! What a person stops, and what stops by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use channelsync::ats::differences;
 use channelsync::ledger::{Command, Fact, Scope, StockLine};
-use channelsync_contract::{ChannelId, LocationId, Sku, Units};
+use channelsync_contract::{ChannelId, LocationId, OrderId, Sku, Units};
 use channelsync_sandbox::SetRecord;
 
 use super::plan::Plan;
@@ -134,4 +135,65 @@ fn a_mass_change_waits_for_a_person_and_orders_still_lower_what_is_shown() {
         let held = scene.facts(|fact| matches!(fact, Fact::Interlocked(..)));
         assert_eq!(held, 2, "each shop once");
     });
+}
+
+type Slots = BTreeSet<(String, String)>;
+
+/// Slots that do not show their number, by item and location.
+async fn differ(scene: &Scene) -> Slots {
+    let ledger = scene.ledger().await;
+    let known = ledger.channel(0);
+    let items = known.items.iter();
+    let found = items.flat_map(|(item, id, _)| {
+        let slots = differences(&ledger, 0, item).into_iter();
+        slots.map(move |slot| {
+            let place = known.place_id(slot.place.expect("a shop has locations"));
+            (id.to_string(), place.to_string())
+        })
+    });
+    found.collect()
+}
+
+/// R43: one day twice. What is written when the shop is live is what differs when it is in shadow.
+#[test]
+fn a_shop_in_shadow_is_written_nothing_and_what_it_would_be_is_told() {
+    let day = |mode| {
+        let mut plan = Plan::calm();
+        (plan.size.shops, plan.size.skus, plan.size.on_hand) = (1, 6, 5);
+        (plan.mode, plan.rules) = (mode, "safety_stock_units = 2\n");
+        scene(plan, async |scene| {
+            scene.begin_uncounted().await;
+            count(scene, "some", 0..4, 9).await;
+            scene.rest().await;
+            let order = scene.buy("north", 0, 2);
+            scene.buy("north", 1, 1);
+            count(scene, "fewer", 2..4, 3).await;
+            scene.rest().await;
+            let differ = differ(scene).await;
+            let ship = Command::Ship {
+                id: "s-1".to_owned(),
+                channel: "north".into(),
+                order: OrderId::new(order.to_string()),
+                lines: Vec::new(),
+                from: None,
+                tracking: None,
+            };
+            scene.book(ship).await;
+            scene.sleep(Duration::from_secs(60)).await;
+            let truth = scene.truth("north");
+            let sets = truth.sets.iter();
+            let written = sets.map(|set| (set.item.to_string(), set.location.to_string()));
+            let parcels: usize = truth
+                .orders
+                .iter()
+                .map(|order| order.fulfillments.len())
+                .sum();
+            (written.collect::<Slots>(), parcels, differ)
+        })
+    };
+    let (written, parcels, differ) = day("shadow");
+    assert_eq!((written, parcels), (Slots::new(), 0));
+    let (written, parcels, left) = day("live");
+    assert_eq!((&written, parcels), (&differ, 1));
+    assert_eq!((differ.len(), left), (8, Slots::new()));
 }

@@ -53,11 +53,12 @@ pub(super) fn write_config(dir: &Path, plan: &Plan, shops: &[ShopInfo], book_fro
             .map(|(at, theirs)| format!("{{ ours = \"place-{at}\", theirs = \"{}\" }}", theirs.id))
             .collect();
         merchant.push_str(&format!(
-            "\n[channels.{name}]\nconnector = \"shopify\"\nmode = \"live\"\nshop = \"{}\"\n\
+            "\n[channels.{name}]\nconnector = \"shopify\"\nmode = \"{}\"\nshop = \"{}\"\n\
              base_url = \"http://127.0.0.1:1{}\"\nbook_from = \"{book_from}\"\n\
              locations = [{}]\npoll_interval_secs = {}\npoll_overlap_secs = {}\n\
              read_back_interval_secs = {}\nreturns = \"{}\"\nmass_change_percent = {}\n\n[channels.{name}.credentials]\nclient_id = \"{}\"\n\
              client_secret_file = \"{name}\"\nwebhook_secret_files = [\"{name}\"]\n",
+            plan.mode,
             shop.domain,
             shop.base_path,
             pairs.join(", "),

@@ -60,6 +60,7 @@ fn what_the_daemon_tells_of_itself_is_found() {
             "undo": "channelsync unfreeze MUG",
         }]);
         let channel = &mut merchant["channels"][0];
+        channel["mode"] = json!("shadow");
         channel["paused"] = json!("the app was uninstalled");
         channel["orders_complete_to"] = json!("2026-11-20T08:00:00Z");
         channel["last_error"] = json!("status 503");
@@ -85,6 +86,7 @@ fn what_the_daemon_tells_of_itself_is_found() {
     subscriptions | acme/shopify-us | 2 subscriptions were gone and made anew since the start; the time between was polled | see why shopify-us could not deliver: proxy, certificate, or answers that took too long
     errors | acme/shopify-us | poll failed: 503 | channelsync check --merchant acme; see whether shopify-us is up
     parked-bytes | acme | 900 of at most 1000 bytes are parked; above it webhooks get 503 | channelsync parked --merchant acme
+    shadow | acme/shopify-us | shadow mode: all is computed, nothing is written | channelsync shadow --merchant acme shopify-us; then set it live
     ");
 }
 

@@ -1,0 +1,109 @@
+//! `shadow`: what would be written to a channel, against what it shows.
+
+use serde_json::Value;
+
+use super::client::query;
+use super::failure::{Exit, Failure};
+use super::session::Session;
+use super::status;
+use super::table::{Column, cell, count, elements, table};
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// The channel [default: all in shadow mode]
+    channel: Option<String>,
+}
+
+const COLUMNS: [Column; 6] = [
+    Column::Text("CHANNEL"),
+    Column::Text("LISTING"),
+    Column::Text("LOCATION"),
+    Column::Number("SHOWN"),
+    Column::Number("WOULD BE"),
+    Column::Text("WHY"),
+];
+
+pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let (all, live) = channels(args, session).await?;
+    let path = session.path(&["differences"])?;
+    let client = session.client();
+    let mut rows = Vec::new();
+    for channel in &all {
+        let each = |page| {
+            rows.extend::<Vec<Value>>(page);
+            Ok(())
+        };
+        let of_channel = query(&path, &[("channel", channel)]);
+        client.pages(&of_channel, each).await?;
+    }
+    let exit = if rows.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Found
+    };
+    if session.common.json {
+        session.console.json(&Value::Array(rows))?;
+    } else {
+        session.console.print(&text(&all, live, &rows))?;
+    }
+    Ok(exit)
+}
+
+/// The channels that are meant, and whether all of them are live already.
+async fn channels(args: &Args, session: &Session<'_, '_>) -> Result<(Vec<String>, bool), Failure> {
+    let known = session.channels(args.channel.as_deref())?;
+    let merchant = session.merchant()?.id.as_str();
+    let status = status::fetch(session).await?;
+    let mut merchants = elements(&status["merchants"]).iter();
+    let found = merchants.find(|row| row["merchant"] == merchant);
+    let rows = found.map(|found| elements(&found["channels"]));
+    let is_shadow = |name: &String| {
+        let mut rows = rows.into_iter().flatten();
+        rows.any(|row| row["channel"] == name.as_str() && row["mode"] == "shadow")
+    };
+    let (shadow, live): (Vec<String>, Vec<String>) = known.into_iter().partition(is_shadow);
+    Ok(match (args.channel.is_some(), shadow.is_empty()) {
+        (true, true) => (live, true),
+        _ => (shadow, false),
+    })
+}
+
+fn text(channels: &[String], live: bool, rows: &[Value]) -> String {
+    let names = channels.join(", ");
+    if channels.is_empty() {
+        return "no channel is in shadow mode".to_owned();
+    }
+    let go = if live {
+        format!("{names} is live: what differs is written as limits and orders allow")
+    } else {
+        format!(
+            "to write them: `mode = \"live\"` for {names} in the merchant's file, then a reload"
+        )
+    };
+    let lines: Vec<Vec<String>> = rows.iter().flat_map(lines).collect();
+    if lines.is_empty() {
+        return format!("{names}: every slot shows its number\n{go}");
+    }
+    let slots = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+    let differ = count(slots, "slot differs", "slots differ");
+    format!(
+        "{}\n{differ}; `channelsync explain LISTING` tells every step\n{go}",
+        table(&COLUMNS, lines)
+    )
+}
+
+/// A line for each slot of an item.
+fn lines(row: &Value) -> Vec<Vec<String>> {
+    let listings: Vec<String> = elements(&row["listings"]).iter().map(cell).collect();
+    let line = |slot: &Value| {
+        vec![
+            cell(&row["channel"]),
+            listings.join(", "),
+            cell(&slot["location"]),
+            cell(&slot["shown"]),
+            cell(&slot["number"]),
+            cell(&slot["why"]),
+        ]
+    };
+    elements(&row["slots"]).iter().map(line).collect()
+}
