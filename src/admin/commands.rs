@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::answer::Problem;
 use crate::ledger::{
-    Command, Fate, MapRow, PurchaseOrder, Scope, ShipLine, ShipmentAct, ShipmentAt, StockLine,
-    StockMove, Tracking,
+    Command, Fate, MapRow, OpenOrders, PurchaseOrder, Scope, ShipLine, ShipmentAct, ShipmentAt,
+    StockLine, StockMove, Tracking,
 };
 
 /// Rows of an import in one entry.
@@ -118,6 +118,13 @@ pub(super) enum Ordered {
     Freeze { scope: Scope, reason: String },
     /// It may be sold again.
     Unfreeze { scope: Scope },
+    /// A channel ends.
+    Retire {
+        channel: ChannelId,
+        orders: Option<OpenOrders>,
+    },
+    /// A channel goes on after all.
+    Revive { channel: ChannelId },
     /// A slot may be pushed again.
     Release {
         channel: ChannelId,
@@ -188,6 +195,7 @@ impl Ordered {
             | Self::Ship { id, .. }
             | Self::TakeBack { id, .. }
             | Self::Unpark { id } => id,
+            Self::Retire { channel, .. } | Self::Revive { channel } => channel.as_str(),
             Self::Map { rows } => rows.first().map_or("", |row| row.listing.as_str()),
             Self::Reapply { .. } => "reapply",
             Self::Barcodes { sku, .. } | Self::Rename { old: sku, .. } => sku.as_str(),
@@ -311,6 +319,8 @@ impl Ordered {
             Self::GoOn { channel } => Command::GoOn(channel),
             Self::Freeze { scope, reason } => Command::Freeze { scope, reason },
             Self::Unfreeze { scope } => Command::Unfreeze(scope),
+            Self::Retire { channel, orders } => Command::Retire(channel, orders),
+            Self::Revive { channel } => Command::Revive(channel),
             Self::Release {
                 channel,
                 item,

@@ -218,7 +218,9 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
         for (kind, number) in work_left(left) {
             work.push((with("kind", kind), count(number)));
         }
-        if let Some(to) = channel.board.complete_to(channel.streams) {
+        let complete_to = channel.board.complete_to(channel.streams);
+        // A channel that ended is no longer polled.
+        if let Some(to) = complete_to.filter(|_| left.retired_at.is_none()) {
             let age = admin.clock.now().since(to).as_secs();
             behind.push((labels.clone(), age));
         }

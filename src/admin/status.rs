@@ -105,7 +105,12 @@ pub(super) fn channel_status(name: &str, channel: &AdminChannel, counts: Channel
     json!({
         "channel": name,
         "connector": channel.connector,
-        "mode": if channel.live { "live" } else { "shadow" },
+        "mode": match (counts.retired_at, channel.live) {
+            (Some(_), _) => "retired",
+            (None, true) => "live",
+            (None, false) => "shadow",
+        },
+        "retired_at": counts.retired_at.map(|at| at.to_string()),
         "paused": notes.paused,
         "dirty": counts.dirty,
         "in_flight": counts.in_flight,

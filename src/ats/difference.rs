@@ -57,6 +57,7 @@ fn steps(ledger: &Ledger, channel: u16, found: &ItemNumber, slot: &SlotNumber) -
     let parts = known.listings.at(found.listing).mapping.parts();
     let skus = parts.into_iter().flatten().map(|part| part.sku);
     let mut why = match ledger.freeze_of(&known.id, skus) {
+        _ if known.retired.is_some() => "the channel is retired".to_owned(),
         Some((scope, frozen)) => format!("{scope} is frozen: {}", frozen.reason),
         None if found.target == found.pool.total => format!("{} for sale", found.target),
         None => format!("{} for sale of {} there", found.target, found.pool.total),

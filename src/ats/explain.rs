@@ -31,6 +31,8 @@ pub struct Explained {
     pub frozen: Option<ExplainedFreeze>,
     /// While the channel is held for a mass change of it: since which entry, why, and what it may show.
     pub interlock: Option<ExplainedInterlock>,
+    /// Since when the channel is retired, if it is: nothing is for sale then.
+    pub retired_at: Option<String>,
     /// Whole listings by location, first choice first.
     pub pools: Vec<(LocationId, i64)>,
     /// Their sum, or minus the shortfall.
@@ -150,6 +152,7 @@ pub fn explain(ledger: &Ledger, channel: &str, listing: &str) -> Option<Explaine
         no_number: None,
         frozen: explain_freeze(ledger, &known.id, &parts),
         interlock: explain_interlock(ledger, number_of_channel, row.item),
+        retired_at: known.retired.map(|retired| retired.at.to_string()),
         pools: Vec::new(),
         pool: 0,
         target: 0,

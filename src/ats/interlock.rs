@@ -1,7 +1,8 @@
 //! The mass-change interlock: what would change too many listings of a channel at once.
 //!
 //! Only causes that a person or a file can get wrong by the hundred are looked at: counts, corrections,
-//! moves, mappings, listings, settings. Orders, parcels, receipts and freezes never are.
+//! moves, mappings, listings, settings. Orders, parcels, receipts, freezes and the end of a channel
+//! never are.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -104,6 +105,8 @@ pub fn suspect(command: &Command) -> Option<Suspect<'_>> {
         | Command::Unfreeze(_)
         | Command::Interlock(..)
         | Command::GoOn(_)
+        | Command::Retire(..)
+        | Command::Revive(_)
         | Command::Park(_)
         | Command::Unpark(_)
         | Command::Erase(_) => return None,

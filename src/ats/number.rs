@@ -41,7 +41,7 @@ pub struct ItemNumber {
     pub rules: Vec<Effective>,
     /// What is there.
     pub pool: Pool,
-    /// After share, cap and minimum; 0 of what is frozen.
+    /// After share, cap and minimum; 0 of what is frozen, and on a channel that ended.
     pub target: i64,
     /// Own open units.
     pub own: Own,
@@ -99,10 +99,7 @@ pub fn number(ledger: &Ledger, channel: u16, item: u32) -> Result<ItemNumber, No
     let locations: Vec<_> = serves.iter().map(|(location, _)| *location).collect();
     let split = rules.iter().all(|rule| rule.split_kits.value);
     let pool = pool(ledger, &withheld, &locations, split);
-    let is_frozen = ledger
-        .freeze_of(&known.id, parts.iter().map(|part| part.sku))
-        .is_some();
-    let target = if is_frozen {
+    let target = if ledger.is_frozen(channel, item) {
         0
     } else {
         target(pool.total, &rules)

@@ -99,6 +99,21 @@ pub struct ChannelCounts {
     pub refused_reports: usize,
     /// Since when the channel is held because the book was restored.
     pub restored_at: Option<Timestamp>,
+    /// Since when it is retired.
+    pub retired_at: Option<Timestamp>,
+}
+
+impl ChannelCounts {
+    /// Whether all calls came back, all slots show their number, and no order waits to be read. Parcels
+    /// that wait for a person do not count.
+    pub fn is_at_rest(&self) -> bool {
+        let slots = [self.dirty, self.in_flight, self.in_doubt, self.to_read];
+        let orders = [
+            self.wanted,
+            self.reports.saturating_sub(self.refused_reports),
+        ];
+        slots.into_iter().chain(orders).all(|left| left == 0)
+    }
 }
 
 /// The one task that owns a merchant's ledger.
@@ -398,6 +413,7 @@ impl Writer {
                 reports: channel.reports.len(),
                 refused_reports: channel.refused_reports.len(),
                 restored_at: channel.restored.as_ref().map(|restored| restored.at),
+                retired_at: channel.retired.map(|retired| retired.at),
                 ..ChannelCounts::default()
             })
             .collect();

@@ -19,17 +19,7 @@ pub(super) fn account(explained: &Value) -> String {
     for part in parts {
         stock(&mut text, part);
     }
-    let frozen = &explained["frozen"];
-    if frozen.is_object() {
-        let (reason, by) = (cell(&frozen["reason"]), entry(&frozen["entry"]));
-        let help = "`channelsync freeze` says how to undo it";
-        write(
-            &mut text,
-            0,
-            "frozen, so none is shown",
-            format!("{reason}, {by}; {help}"),
-        );
-    }
+    stopped(&mut text, explained);
     if let Some(why) = explained["no_number"].as_str() {
         write(
             &mut text,
@@ -78,6 +68,29 @@ pub(super) fn account(explained: &Value) -> String {
         self::slot(&mut text, slot);
     }
     text.trim_end().to_owned()
+}
+
+/// What a person stopped.
+fn stopped(text: &mut String, explained: &Value) {
+    let frozen = &explained["frozen"];
+    if frozen.is_object() {
+        let (reason, by) = (cell(&frozen["reason"]), entry(&frozen["entry"]));
+        let help = "`channelsync freeze` says how to undo it";
+        write(
+            text,
+            0,
+            "frozen, so none is shown",
+            format!("{reason}, {by}; {help}"),
+        );
+    }
+    if let Some(at) = explained["retired_at"].as_str() {
+        write(
+            text,
+            0,
+            "the channel is retired, so none is shown",
+            format!("since {at}"),
+        );
+    }
 }
 
 fn write(text: &mut String, depth: usize, what: &str, value: String) {

@@ -78,6 +78,7 @@ async fn book(
     let until = clock
         .uptime()
         .saturating_add(Duration::from_secs(args.wait));
+    let bar = session.console.bar("counts", to_u64(counts.len()));
     let mut booked = 0;
     for chunk in counts.chunks(CHUNK_ROWS_MAX) {
         let keys = ["sku", "location", "units", "as_of"];
@@ -101,7 +102,9 @@ async fn book(
             clock.sleep(PAUSE).await;
         }
         booked += chunk.len();
+        bar.inc(to_u64(chunk.len()));
     }
+    bar.finish_and_clear();
     Ok(booked)
 }
 
@@ -134,10 +137,7 @@ fn text(args: &Args, rows: &[Value], booked: Option<usize>) -> String {
         ]
     };
     let proposed = rows.iter().filter(|row| !row["units"].is_null()).count();
-    let counts = |number: usize| {
-        let number = u64::try_from(number).unwrap_or(u64::MAX);
-        count(number, "count", "counts")
-    };
+    let counts = |number: usize| count(to_u64(number), "count", "counts");
     let last = match booked {
         Some(booked) => format!("{} booked", counts(booked)),
         None if proposed == 0 => "nothing was booked, and nothing can be".to_owned(),
@@ -155,4 +155,8 @@ fn text(args: &Args, rows: &[Value], booked: Option<usize>) -> String {
         "{}\n{last}",
         table(&COLUMNS, rows.iter().map(line).collect())
     )
+}
+
+fn to_u64(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }

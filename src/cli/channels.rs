@@ -1,13 +1,81 @@
-//! `channels`: the sales channels.
+//! `channels`: the sales channels, and how one ends.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::failure::{Exit, Failure};
 use super::session::Session;
 use super::status;
 use super::table::elements;
 
-pub(super) async fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// End a channel: its slots show none, and then it is neither polled nor written
+    Retire(Retire),
+    /// Let a retired channel go on; a restart of the daemon starts it
+    Revive {
+        /// Which
+        channel: String,
+    },
+}
+
+#[derive(clap::Args, Debug)]
+struct Retire {
+    /// Which
+    channel: String,
+    /// Its open orders keep their units, and can be shipped
+    #[arg(long, conflicts_with = "release_orders")]
+    keep_orders: bool,
+    /// Its open orders are let go: their units are free
+    #[arg(long)]
+    release_orders: bool,
+}
+
+pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    match args.command {
+        None => list(session).await,
+        Some(Command::Retire(args)) => retire(&args, session).await,
+        Some(Command::Revive { channel }) => {
+            let order = json!({ "kind": "revive", "channel": channel });
+            session.order_and_tell(&order).await?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// Orders are let go a part at a time, so it goes on until nothing follows.
+async fn retire(args: &Retire, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let orders = match (args.keep_orders, args.release_orders) {
+        (true, _) => json!("keep"),
+        (false, true) => json!("release"),
+        (false, false) => Value::Null,
+    };
+    let order = json!({ "kind": "retire", "channel": args.channel, "orders": orders });
+    let mut entries = Vec::new();
+    while let Some(entry) = session.order(&order).await?["entry"].as_u64() {
+        entries.push(entry);
+    }
+    if session.common.json {
+        session.console.json(&json!({ "entries": entries }))?;
+        return Ok(Exit::Ok);
+    }
+    let channel = &args.channel;
+    let told = match entries.first() {
+        None => format!("{channel} is retired already"),
+        Some(first) => format!("{channel} is retired by entry {first}"),
+    };
+    session.console.print(&format!(
+        "{told}; `channelsync channels` tells what is left to do, then it may go from the files"
+    ))?;
+    Ok(Exit::Ok)
+}
+
+async fn list(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let status = status::fetch(session).await?;
     let merchants = elements(&status["merchants"]);
     if session.common.json {

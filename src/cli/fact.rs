@@ -3,8 +3,8 @@
 use channelsync_contract::{ChannelLocationId, Sku, SlotKey, Units};
 
 use crate::ledger::{
-    Back, BackAt, Exception, Fact, LineFact, MappedBy, OrderFact, PurchaseFact, Reading,
-    ReportState, RowOutcome, Shipment,
+    Back, BackAt, Exception, Fact, LineFact, MappedBy, OpenOrders, OrderFact, PurchaseFact,
+    Reading, ReportState, RowOutcome, Shipment,
 };
 
 /// A fact in a line.
@@ -71,6 +71,13 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Interlocked(channel, change) => format!("{channel} is held: {change}"),
         Fact::WentOn(channel) => format!("{channel} goes on"),
         Fact::Frozen(scope, reason) => format!("{scope} is frozen: {reason}"),
+        Fact::Retired(channel, OpenOrders::Keep) => {
+            format!("{channel} is retired, its open orders are kept")
+        }
+        Fact::Retired(channel, OpenOrders::Release) => {
+            format!("{channel} is retired, its open orders are let go")
+        }
+        Fact::Revived(channel) => format!("{channel} is no longer retired"),
         Fact::Unfrozen(scope) => format!("{scope} may be sold again"),
         Fact::Unparked(id) => format!("{id} is no longer parked"),
         Fact::Erased(id) => format!("{id} was erased"),

@@ -115,8 +115,8 @@ enum Command {
     Status,
     /// Everything a person should look at, each with what resolves it
     Doctor(doctor::Args),
-    /// The sales channels: mode, progress, what is left to do
-    Channels,
+    /// The sales channels: mode, progress, what is left to do; or end one
+    Channels(channels::Args),
     /// What the channels sell, and which SKUs it stands for
     Listings(listings::Args),
     /// Say by hand what a listing stands for
@@ -242,7 +242,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Init(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::Ok),
         Command::Status => status::run(session).await,
         Command::Doctor(args) => doctor::run(&args, session).await,
-        Command::Channels => channels::run(session).await,
+        Command::Channels(args) => channels::run(args, session).await,
         Command::Listings(args) => listings::run(&args, session).await,
         Command::Map(args) => map::run(args, session).await,
         Command::Stock(args) => stock::run(args, session).await,

@@ -243,6 +243,11 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
         let what = format!("{activity} failed at {at}: {}", cell(&error["error"]));
         add(false, what, None);
     }
+    if let Some(at) = channel["retired_at"].as_str() {
+        let what = format!("retired at {at}: nothing of it is for sale");
+        let help = "once nothing is left to do it may go from the merchant's file".to_owned();
+        add(false, what, Some(help));
+    }
     if channel["mode"] == "shadow" {
         let help = format!(
             "channelsync shadow --merchant {merchant} {name} tells what differs; `mode = \"live\"` \

@@ -14,7 +14,9 @@ use tokio::sync::{Notify, mpsc};
 use super::book::{Book, StartError};
 use super::{Tasks, World};
 use crate::board::Board;
-use crate::bookkeeper::{Handle, Origin, Writer, WriterLimits, keep_records, take_snapshot};
+use crate::bookkeeper::{
+    BookError, Handle, Origin, Writer, WriterLimits, keep_records, take_snapshot,
+};
 use crate::channels;
 use crate::inbox::{self, Feed, Hook, Park};
 use crate::ledger::Command;
@@ -24,6 +26,8 @@ use crate::settings::{Channel, Config, Merchant, Mode};
 use crate::store::Journal;
 use crate::transport::Paced;
 
+/// Looks this often whether a retired channel has anything left to do.
+const RETIREMENT_LOOK: Duration = Duration::from_secs(5);
 const RECORDS_QUEUE_MAX: usize = 1_024;
 
 /// A merchant at work.
@@ -357,7 +361,48 @@ fn start_channel(
     }
     start_pushes(world, config, merchant, connected);
     start_reports(world, merchant, connected);
+    watch_retirement(world, merchant, connected);
     feed
+}
+
+/// Ends the tasks of a channel that is retired, once they have nothing left to do.
+fn watch_retirement(world: &World, merchant: &MerchantRunning, connected: &Connected) {
+    let (channel, tasks) = (connected.settings.id.clone(), connected.tasks.clone());
+    let (book, clock) = (merchant.book.clone(), world.clock.clone());
+    connected.tasks.start("retirement", move || {
+        let (channel, stop) = (channel.clone(), tasks.stop.clone());
+        let (book, clock) = (book.clone(), clock.clone());
+        async move {
+            while !is_over(&book, &channel).await? {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Ok(()),
+                    () = clock.sleep(RETIREMENT_LOOK) => {}
+                }
+            }
+            tracing::info!(%channel, "retired, nothing is left to do: its tasks end");
+            stop.cancel();
+            Ok::<(), BookError>(())
+        }
+    });
+}
+
+async fn is_over(book: &Handle, channel: &ChannelId) -> Result<bool, BookError> {
+    let published = book.published();
+    let number = published
+        .names
+        .iter()
+        .position(|name| name == channel.as_str());
+    let counts = number.and_then(|number| published.channels.get(number));
+    if !counts.is_some_and(|counts| counts.retired_at.is_some() && counts.is_at_rest()) {
+        return Ok(false);
+    }
+    let channel = channel.clone();
+    book.wait_and_read(move |ledger| {
+        let known = ledger.channel_named(channel.as_str());
+        known.is_some_and(|known| known.is_over())
+    })
+    .await
 }
 
 fn start_reports(world: &World, merchant: &MerchantRunning, connected: &Connected) {

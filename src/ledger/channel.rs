@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::interlock::Interlock;
 use super::order::{Line, Order, PlaceIx};
 use super::push::PushState;
+use super::retire::Retired;
 use super::setup::ChannelSetup;
 use super::shipment::Shipment;
 use super::state::LocIx;
@@ -52,6 +53,8 @@ pub struct Channel {
     pub interlock: Option<Interlock>,
     /// The book was restored from a backup: nothing is written until the channel was looked at again.
     pub restored: Option<Restored>,
+    /// It ended: nothing of it is for sale.
+    pub retired: Option<Retired>,
 }
 
 /// What a channel is held for after its book was restored.
@@ -127,6 +130,7 @@ impl Channel {
             streams: BTreeMap::new(),
             interlock: None,
             restored: None,
+            retired: None,
         }
     }
 

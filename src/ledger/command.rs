@@ -13,6 +13,7 @@ use super::order::Fate;
 use super::purchase::PurchaseOrder;
 use super::push::Row;
 use super::reported::{Happened, ListingReport};
+use super::retire::OpenOrders;
 use super::setup::Setup;
 use super::shipment::{ShipmentAct, ShipmentAt, Tracking};
 
@@ -208,6 +209,10 @@ pub enum Command {
     },
     /// It may be sold again.
     Unfreeze(Scope),
+    /// A channel ends; where it has open orders it must be said what becomes of them.
+    Retire(ChannelId, Option<OpenOrders>),
+    /// It goes on after all.
+    Revive(ChannelId),
     /// Bytes were set aside.
     Park(Box<ParkedBytes>),
     /// A person dealt with parked bytes.

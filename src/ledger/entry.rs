@@ -20,6 +20,7 @@ use super::interlock::MassChange;
 use super::order::CameBack;
 use super::push::Row;
 use super::reported::{ListingReport, Source};
+use super::retire::OpenOrders;
 use super::setup::Setup;
 use super::shipment::Shipment;
 
@@ -185,6 +186,10 @@ pub enum Fact {
     Interlocked(ChannelId, Box<MassChange>),
     /// It goes on: a person said so, or what was wrong is corrected.
     WentOn(ChannelId),
+    /// A channel ended: nothing of it is to be sold, and this becomes of its open orders.
+    Retired(ChannelId, OpenOrders),
+    /// A channel goes on after all.
+    Revived(ChannelId),
 }
 
 /// Who mapped a listing.

@@ -45,10 +45,10 @@ pub struct Frozen {
 impl Ledger {
     /// Whether nothing of an item is to be sold.
     pub fn is_frozen(&self, channel: u16, item: u32) -> bool {
-        if self.frozen.is_empty() {
-            return false;
-        }
         let known = self.channel(channel);
+        if known.retired.is_some() || self.frozen.is_empty() {
+            return known.retired.is_some();
+        }
         let listings = known.items.at(item).listings.iter();
         let parts = listings.filter_map(|listing| known.listings.at(*listing).mapping.parts());
         let skus = parts.flat_map(|parts| parts.iter().map(|part| part.sku));

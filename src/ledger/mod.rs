@@ -20,6 +20,7 @@ mod purchase;
 mod push;
 mod refusal;
 mod reported;
+mod retire;
 mod setup;
 mod shipment;
 mod state;
@@ -50,6 +51,7 @@ pub use reported::{
     Change, Happened, Hint, ListingReport, OrderReport, Polled, PutBack, ReportFacet, ReportLine,
     ReportRestock, ReportRoute, ReportShipment, Source,
 };
+pub use retire::{OpenOrders, Retired};
 pub use setup::{ChannelSetup, Counting, LocationPair, MassLimits, Returns, Rules, Setup};
 pub use shipment::{
     Packed, ReportAnswer, ReportState, Shipment, ShipmentAct, ShipmentAt, Tracking,

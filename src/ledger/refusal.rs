@@ -142,6 +142,30 @@ pub enum Refusal {
     /// The book was restored and the channel not looked at whole since.
     #[error("channel {0} is held until its orders and slots were read again after a restore")]
     NotCaughtUp(ChannelId),
+    /// What becomes of its open orders must be said.
+    #[error(
+        "{channel} has open orders ({orders}): `--keep-orders` lets them be shipped, \
+         `--release-orders` frees their units"
+    )]
+    OpenOrders {
+        /// Which channel.
+        channel: ChannelId,
+        /// How many.
+        orders: usize,
+    },
+    /// Settings leave out a channel that is still at work.
+    #[error(
+        "channel {channel} is no longer in the files and not retired: open orders {orders}, slots \
+         that show stock {slots}; put it back, and end it by `channelsync channels retire {channel}`"
+    )]
+    ChannelMissing {
+        /// Which.
+        channel: ChannelId,
+        /// Its open orders.
+        orders: usize,
+        /// Its slots with something for sale.
+        slots: usize,
+    },
     /// A slot has a call under way or waits for a reading.
     #[error("slot {0} is not free to be pushed")]
     SlotBusy(SlotKey),

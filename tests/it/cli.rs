@@ -14,6 +14,7 @@ mod shadow;
 mod privacy;
 mod stock;
 mod reports;
+mod retire;
 mod subscriptions;
 
 pub(crate) use daemon::{Daemon, configure};

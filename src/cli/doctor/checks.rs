@@ -171,7 +171,8 @@ fn coverage(seen: &Seen<'_>) -> Vec<Finding> {
     let id = seen.id();
     seen.channels(|channel, name| {
         let to = time(&channel["orders_complete_to"]);
-        if to.is_some_and(|to| !seen.is_late(to)) {
+        // A channel that ended is no longer polled.
+        if channel["mode"] == "retired" || to.is_some_and(|to| !seen.is_late(to)) {
             return None;
         }
         let what = format!(

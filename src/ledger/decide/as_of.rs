@@ -68,7 +68,7 @@ pub(super) fn count(
 fn covered(desk: &Desk<'_>, location: LocIx, as_of: Timestamp) -> Result<(), Refusal> {
     for channel in &desk.ledger.channels {
         let serves = channel.places_served().any(|(ours, _)| ours == location);
-        if channel.setup.is_none() || !serves {
+        if channel.setup.is_none() || !serves || channel.is_over() {
             continue;
         }
         let known = channel.complete_to();

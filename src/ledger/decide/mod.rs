@@ -13,6 +13,7 @@ mod parcels;
 mod purchase;
 mod push;
 mod rename;
+mod retire;
 mod report;
 mod returns;
 mod shipments;
@@ -185,6 +186,8 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
         }
         Command::Freeze { scope, reason } => freeze::freeze(&mut desk, scope, reason)?,
         Command::Unfreeze(scope) => freeze::unfreeze(&mut desk, scope)?,
+        Command::Retire(channel, orders) => retire::retire(&mut desk, channel, *orders)?,
+        Command::Revive(channel) => retire::revive(&mut desk, channel)?,
         Command::Park(bytes) => {
             if !ledger.parked.contains_key(&bytes.id) {
                 desk.facts.push(Fact::Parked(bytes.clone()));
@@ -247,6 +250,7 @@ fn configure(desk: &mut Desk<'_>, setup: &Setup) -> Result<(), Refusal> {
             return Err(Refusal::UnknownLocation(pair.ours.clone()));
         }
     }
+    retire::missing(desk, setup)?;
     if desk.ledger.setup != *setup {
         desk.facts.push(Fact::Configured(Box::new(setup.clone())));
         serve(desk, setup);

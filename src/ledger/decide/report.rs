@@ -136,7 +136,9 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
             Some(line) => shipments::book(desk, at, line, report),
             None => vanished(desk, at, report),
         }
-        withheld::withhold(desk, at, report);
+        if !channel.is_released() {
+            withheld::withhold(desk, at, report);
+        }
     }
     acknowledge::settle(desk, work, happened, report);
     desk.allocate(work);
@@ -289,9 +291,14 @@ fn parts_of(channel: &Channel, line: &ReportLine) -> Option<crate::catalog::Part
 }
 
 fn set_line(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, report: &OrderReport) {
+    let is_released = desk.channel_of(at.work).is_released();
     let line = desk.line_mut(at);
     line.ordered = reported.ordered;
-    line.open = reported.open;
+    line.open = if is_released {
+        Units::ZERO
+    } else {
+        reported.open
+    };
     line.price.clone_from(&reported.price);
     if let Some(routes) = &report.routes {
         let channel = desk.channel_of(at.work);

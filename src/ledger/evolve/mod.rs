@@ -21,6 +21,7 @@ use super::lately;
 use super::order::OrderRef;
 use super::purchase::{Purchase, PurchaseLine};
 use super::push::SlotState;
+use super::retire::Retired;
 use super::state::{EXCEPTIONS_KEPT_MAX, Ledger, LocIx, SkuRow};
 use crate::catalog::{Mapping, Part, Parts, SkuIx};
 
@@ -347,6 +348,15 @@ fn learn(
         Fact::Unfrozen(scope) => {
             ledger.frozen.remove(scope);
             touched.touch_scope(ledger, scope);
+        }
+        Fact::Retired(channel, orders) => {
+            let orders = *orders;
+            of(ledger, channel).retired = Some(Retired { at, orders });
+            touched.touch_scope(ledger, &Scope::Channel(channel.clone()));
+        }
+        Fact::Revived(channel) => {
+            of(ledger, channel).retired = None;
+            touched.touch_scope(ledger, &Scope::Channel(channel.clone()));
         }
         Fact::Parked(bytes) => {
             ledger.parked.insert(bytes.id.clone(), (**bytes).clone());

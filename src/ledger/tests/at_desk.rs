@@ -10,6 +10,7 @@ use super::super::command::{Command, MapRow, ShipLine, StockLine, StockMove};
 use super::super::order::Fate;
 use super::super::purchase::PurchaseOrder;
 use super::super::reported::{Happened, Polled, Source};
+use super::super::retire::OpenOrders;
 use super::super::setup::{Counting, Returns};
 use super::language::{Told, Words, number};
 use super::world::{START, World};
@@ -67,6 +68,7 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
             }
         }
         "take-back" => take_back(world, words),
+        "retire" | "revive" | "forget" => ends(world, words),
         _ => ship(world, words),
     };
     world.book(&command).map(Some)
@@ -209,4 +211,24 @@ fn order_lines(words: &Words<'_>) -> Vec<ShipLine> {
         units: Units(units),
     };
     words.units(2).into_iter().map(line).collect()
+}
+
+fn ends(world: &World, words: &Words<'_>) -> Command {
+    let channel = ChannelId::new(words.word(1));
+    match words.word(0) {
+        "retire" => {
+            let orders = match (words.has("keep"), words.has("release")) {
+                (true, _) => Some(OpenOrders::Keep),
+                (false, true) => Some(OpenOrders::Release),
+                (false, false) => None,
+            };
+            Command::Retire(channel, orders)
+        }
+        "revive" => Command::Revive(channel),
+        _ => {
+            let mut setup = world.setup.clone();
+            setup.channels.retain(|own| own.id != channel);
+            Command::Configure(Box::new(setup))
+        }
+    }
 }

@@ -29,6 +29,7 @@ mod pushes;
 mod random;
 mod readings;
 mod rename;
+mod retire;
 mod reports;
 mod returns;
 mod scarcity;

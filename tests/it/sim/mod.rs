@@ -15,6 +15,7 @@ mod parcels;
 mod plan;
 mod pushes;
 mod restored;
+mod retired;
 mod returns;
 mod run;
 mod safety;
