@@ -117,6 +117,7 @@ fn channel_setup(channel: &Channel, counting: &BTreeMap<&str, (Counting, bool)>)
 fn rules(set: &RuleSet) -> Rules {
     Rules {
         safety_stock_units: set.safety_stock_units.map(|units| units.0),
+        set_aside_units: set.set_aside_units.map(|units| units.0),
         share_percent: set.share_percent.map(u32::from),
         cap_units: set.cap_units.map(|units| units.0),
         min_units: set.min_units.map(|units| units.0),

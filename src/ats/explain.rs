@@ -82,6 +82,23 @@ pub struct ExplainedPart {
     pub committed: Vec<CommittedTo>,
     /// Owed to orders beyond what is committed.
     pub backordered: Units,
+    /// What is set aside of it, by channel.
+    pub set_aside: Vec<ExplainedSetAside>,
+}
+
+/// Units of a SKU set aside for a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExplainedSetAside {
+    /// The channel.
+    pub channel: ChannelId,
+    /// How many.
+    pub units: u32,
+    /// Sold on it since the rule was set.
+    pub sold: i64,
+    /// Not sold yet: withheld from every other channel.
+    pub left: u32,
+    /// Entry that set the rule.
+    pub entry: u64,
 }
 
 /// A SKU at one location.
@@ -212,8 +229,23 @@ fn explain_parts(ledger: &Ledger, parts: &Parts) -> Vec<ExplainedPart> {
         stock: explain_stock(ledger, part.sku),
         committed: explain_committed(ledger, part.sku),
         backordered: ledger.backordered(part.sku),
+        set_aside: explain_set_aside(ledger, part.sku),
     };
     parts.iter().map(explain).collect()
+}
+
+fn explain_set_aside(ledger: &Ledger, sku: SkuIx) -> Vec<ExplainedSetAside> {
+    let rules = ledger.channels.iter().filter_map(|channel| {
+        let (_, rule) = ledger.set_aside(channel, sku)?;
+        Some(ExplainedSetAside {
+            channel: channel.id.clone(),
+            units: rule.units,
+            sold: rule.sold,
+            left: rule.left(),
+            entry: rule.seq,
+        })
+    });
+    rules.collect()
 }
 
 fn explain_stock(ledger: &Ledger, sku: SkuIx) -> Vec<ExplainedStock> {

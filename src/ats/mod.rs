@@ -20,8 +20,8 @@ mod tests;
 
 pub use difference::{Difference, differences};
 pub use explain::{
-    CommittedTo, Explained, ExplainedFreeze, ExplainedInterlock, ExplainedPart, ExplainedSlot,
-    ExplainedStock, explain,
+    CommittedTo, Explained, ExplainedFreeze, ExplainedInterlock, ExplainedPart, ExplainedSetAside,
+    ExplainedSlot, ExplainedStock, explain,
 };
 pub use held::to_write;
 pub use interlock::{Before, Left, Suspect, Verdict, Watch, before, suspect, would_change};

@@ -90,11 +90,11 @@ pub fn number(ledger: &Ledger, channel: u16, item: u32) -> Result<ItemNumber, No
     }
     let rule = |part: &Part| effective(&ledger.setup, setup, id, ledger.names_of(part.sku));
     let rules: Vec<Effective> = parts.iter().map(rule).collect();
-    let withheld: Vec<(Part, u32)> = parts
-        .iter()
-        .zip(&rules)
-        .map(|(part, rule)| (*part, rule.safety_stock_units.value))
-        .collect();
+    let withheld = parts.iter().zip(&rules).map(|(part, rule)| {
+        let others = ledger.set_aside_for_others(channel, part.sku);
+        (*part, rule.safety_stock_units.value.saturating_add(others))
+    });
+    let withheld: Vec<(Part, u32)> = withheld.collect();
     let serves: Vec<_> = known.places_served().collect();
     let locations: Vec<_> = serves.iter().map(|(location, _)| *location).collect();
     let split = rules.iter().all(|rule| rule.split_kits.value);

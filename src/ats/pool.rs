@@ -10,8 +10,8 @@ use crate::ledger::{Ledger, LocIx};
 pub struct Pool {
     /// By location, first choice first; each at least 0.
     pub locations: Vec<LocationPool>,
-    /// Their sum, or more where parts may come from several locations; where safety stock exceeds what
-    /// is there, minus the shortfall.
+    /// Their sum, or more where parts may come from several locations; where more is withheld than is
+    /// there, minus the shortfall.
     pub total: i64,
 }
 
@@ -25,14 +25,14 @@ pub struct LocationPool {
     pub listings: i64,
 }
 
-/// What is left of a SKU at each location after its safety stock was taken, last choice first.
+/// What is left of a SKU at each location after what is withheld of it was taken, last choice first.
 struct Free {
     units: Vec<i64>,
     shortfall: i64,
 }
 
-fn free(ledger: &Ledger, sku: SkuIx, safety: u32, locations: &[LocIx]) -> Free {
-    let mut withheld = i64::from(safety);
+fn free(ledger: &Ledger, sku: SkuIx, withheld: u32, locations: &[LocIx]) -> Free {
+    let mut withheld = i64::from(withheld);
     let mut units: Vec<i64> = locations
         .iter()
         .map(|location| ledger.balance(sku, *location).available.signed())
@@ -48,8 +48,8 @@ fn free(ledger: &Ledger, sku: SkuIx, safety: u32, locations: &[LocIx]) -> Free {
     }
 }
 
-/// The pool of a listing made of `parts`, each with the safety stock of its SKU; with `split`, its
-/// parts may come from several locations.
+/// The pool of a listing made of `parts`, each with what is withheld of its SKU: safety stock, and
+/// units set aside for other channels. With `split`, its parts may come from several locations.
 pub(super) fn pool(
     ledger: &Ledger,
     parts: &[(Part, u32)],
@@ -58,10 +58,10 @@ pub(super) fn pool(
 ) -> Pool {
     let free: Vec<(i64, Free)> = parts
         .iter()
-        .map(|(part, safety)| {
+        .map(|(part, withheld)| {
             (
                 i64::from(part.per),
-                free(ledger, part.sku, *safety, locations),
+                free(ledger, part.sku, *withheld, locations),
             )
         })
         .collect();

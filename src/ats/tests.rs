@@ -1,6 +1,8 @@
 //! Numbers worked out by hand, through the ledger's own commands.
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
 
+mod set_aside;
+
 use std::collections::BTreeMap;
 
 use channelsync_contract::ids::{ChannelId, ItemId, ListingId, LocationId, OrderId, Sku, SlotKey};
@@ -18,6 +20,10 @@ pub(super) const CHANNEL: &str = "shop";
 
 pub(super) struct World {
     pub(super) ledger: Ledger,
+    /// Whose listings and orders are meant.
+    channel: ChannelId,
+    /// When orders are placed.
+    placed_at: Timestamp,
 }
 
 impl World {
@@ -48,6 +54,8 @@ impl World {
         };
         let mut world = Self {
             ledger: Ledger::default(),
+            channel: ChannelId::new(CHANNEL),
+            placed_at: Timestamp(1),
         };
         world.book(&Command::Configure(Box::new(setup)));
         world
@@ -102,7 +110,7 @@ impl World {
             unpushable: false,
             sells_without_limit: false,
         };
-        let channel = ChannelId::new(CHANNEL);
+        let channel = self.channel.clone();
         let listings = vec![report];
         self.book(&Command::Listings {
             channel: channel.clone(),
@@ -133,7 +141,7 @@ impl World {
             unsellable: Units(0),
         };
         self.book(&Command::Shown {
-            channel: ChannelId::new(CHANNEL),
+            channel: self.channel.clone(),
             began,
             complete_to: None,
             slots: vec![report],
@@ -164,7 +172,7 @@ impl World {
         let report = OrderReport {
             order: OrderId::new(format!("A-{listing}")),
             name: "#1".to_owned(),
-            placed_at: Timestamp(1),
+            placed_at: self.placed_at,
             version,
             test: false,
             cancelled: open == 0,
@@ -175,7 +183,7 @@ impl World {
             restocks: Some(Vec::new()),
         };
         let changes = vec![Change::Order(Box::new(report))];
-        let (channel, source) = (ChannelId::new(CHANNEL), Source::Fetch);
+        let (channel, source) = (self.channel.clone(), Source::Fetch);
         let began = Timestamp(i64::try_from(self.ledger.seq).unwrap() * 60_000_000);
         self.book(&Command::Report(Happened {
             channel,
@@ -187,8 +195,9 @@ impl World {
     }
 
     pub(super) fn number(&self, listing: &str) -> Result<ItemNumber, NoNumber> {
-        let channel = self.ledger.channel_named(CHANNEL).unwrap();
-        number(&self.ledger, 0, channel.listings.get(listing).unwrap().item)
+        let channel = self.ledger.channel_ix(self.channel.as_str()).unwrap();
+        let listings = &self.ledger.channel(channel).listings;
+        number(&self.ledger, channel, listings.get(listing).unwrap().item)
     }
 
     pub(super) fn writes(&self, listing: &str) -> Vec<u32> {
@@ -269,6 +278,7 @@ fn slots_never_sum_to_more_than_the_target() {
     ] {
         let rules = Rules {
             safety_stock_units: None,
+            set_aside_units: None,
             share_percent: Some(share),
             cap_units: cap,
             min_units: Some(minimum),

@@ -49,7 +49,7 @@ pub(super) fn account(explained: &Value) -> String {
     write(
         &mut text,
         0,
-        "whole listings beyond safety stock",
+        "whole listings beyond what is withheld",
         String::new(),
     );
     for pool in elements(&explained["pools"]) {
@@ -146,6 +146,15 @@ fn stock(text: &mut String, part: &Value) {
         let what = format!("order {name} ({order}) on {}", cell(&held["channel"]));
         let (units, location) = (cell(&held["units"]), cell(&held["location"]));
         let figures = format!("{units} committed at {location}, {}", entry(&held["entry"]));
+        write(text, 2, &what, figures);
+    }
+    for rule in elements(&part["set_aside"]) {
+        let [units, sold, left] = ["units", "sold", "left"].map(|key| cell(&rule[key]));
+        let what = format!("set aside for {}", cell(&rule["channel"]));
+        let figures = format!(
+            "{units}, {sold} sold since, {left} kept for it, {}",
+            entry(&rule["entry"])
+        );
         write(text, 2, &what, figures);
     }
     if part["backordered"].as_u64().unwrap_or(0) > 0 {
@@ -263,7 +272,7 @@ mod tests {
             owed beyond that: 2
         rules: entry 1
           MUG-RED: safety stock 2 (sku on channel), share % 100 (default), cap none (default), minimum 0 (default), split kits no (default)
-        whole listings beyond safety stock:
+        whole listings beyond what is withheld:
           main: 5
           together: 5
           after share, cap and minimum: 5

@@ -69,6 +69,9 @@ pub(super) fn fact(fact: &Fact) -> String {
         }
         Fact::CaughtUp(channel) => format!("{channel} was looked at whole and may be written"),
         Fact::Interlocked(channel, change) => format!("{channel} is held: {change}"),
+        Fact::SoldOfSetAside(channel, sku, by) => {
+            format!("{channel} sold {by:+} of {sku} set aside for it")
+        }
         Fact::WentOn(channel) => format!("{channel} goes on"),
         Fact::Frozen(scope, reason) => format!("{scope} is frozen: {reason}"),
         Fact::Retired(channel, OpenOrders::Keep) => {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use channelsync_contract::ids::{
-    ChannelId, ChannelLocationId, ItemId, ListingId, OrderId, SlotKey,
+    ChannelId, ChannelLocationId, ItemId, ListingId, OrderId, Sku, SlotKey,
 };
 use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::interlock::Interlock;
 use super::order::{Line, Order, PlaceIx};
 use super::push::PushState;
 use super::retire::Retired;
+use super::set_aside::SetAside;
 use super::setup::ChannelSetup;
 use super::shipment::Shipment;
 use super::state::LocIx;
@@ -51,6 +52,8 @@ pub struct Channel {
     pub streams: BTreeMap<String, Stream>,
     /// Too much would change at once: only orders lower what it shows until it goes on.
     pub interlock: Option<Interlock>,
+    /// Units set aside for it, by SKU as the rule names it.
+    pub set_aside: BTreeMap<Sku, SetAside>,
     /// The book was restored from a backup: nothing is written until the channel was looked at again.
     pub restored: Option<Restored>,
     /// It ended: nothing of it is for sale.
@@ -129,6 +132,7 @@ impl Channel {
             wanted: BTreeMap::new(),
             streams: BTreeMap::new(),
             interlock: None,
+            set_aside: BTreeMap::new(),
             restored: None,
             retired: None,
         }

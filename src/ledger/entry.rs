@@ -190,6 +190,8 @@ pub enum Fact {
     Retired(ChannelId, OpenOrders),
     /// A channel goes on after all.
     Revived(ChannelId),
+    /// So many more units of a SKU that are set aside for a channel are sold on it, or fewer (below zero).
+    SoldOfSetAside(ChannelId, Sku, i64),
 }
 
 /// Who mapped a listing.

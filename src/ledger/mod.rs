@@ -21,6 +21,7 @@ mod push;
 mod refusal;
 mod reported;
 mod retire;
+mod set_aside;
 mod setup;
 mod shipment;
 mod state;
@@ -52,6 +53,7 @@ pub use reported::{
     ReportRestock, ReportRoute, ReportShipment, Source,
 };
 pub use retire::{OpenOrders, Retired};
+pub use set_aside::SetAside;
 pub use setup::{ChannelSetup, Counting, LocationPair, MassLimits, Returns, Rules, Setup};
 pub use shipment::{
     Packed, ReportAnswer, ReportState, Shipment, ShipmentAct, ShipmentAt, Tracking,

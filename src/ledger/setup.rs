@@ -108,6 +108,9 @@ pub struct Rules {
     /// Units of a SKU withheld.
     #[serde(default)]
     pub safety_stock_units: Option<u32>,
+    /// Units of a SKU kept for this channel alone; set for a SKU on a channel only.
+    #[serde(default)]
+    pub set_aside_units: Option<u32>,
     /// Percent of the pool shown.
     #[serde(default)]
     pub share_percent: Option<u32>,

@@ -289,6 +289,8 @@ pub struct Breaker {
 pub struct RuleSet {
     /// Units withheld.
     pub safety_stock_units: Option<Units>,
+    /// Units kept for this channel alone.
+    pub set_aside_units: Option<Units>,
     /// Share of the pool that is shown, 0 to 100.
     pub share_percent: Option<u8>,
     /// No more than this is shown.

@@ -119,6 +119,20 @@ const RULES: &[Key] = &[
     },
 ];
 
+/// One SKU on a channel: alone where units can be set aside.
+const SKU_RULES: &[Key] = &[
+    optional_number("safety_stock_units", 0, UNITS_MAX),
+    optional_number("set_aside_units", 1, UNITS_MAX),
+    optional_number("share_percent", 0, 100),
+    optional_number("cap_units", 0, UNITS_MAX),
+    optional_number("min_units", 0, UNITS_MAX),
+    Key {
+        name: "split_kits",
+        shape: Shape::Flag,
+        absent: Absent::Nothing,
+    },
+];
+
 const CHANNEL: &[Key] = &[
     choice("connector", &["shopify"], Absent::Fault("\"shopify\"")),
     choice("mode", &["shadow", "live"], Absent::Text("shadow")),
@@ -159,7 +173,7 @@ const CHANNEL: &[Key] = &[
     number("breaker_pause_secs_max", 300, 1, DAY_SECS),
     table("credentials", CREDENTIALS),
     table("rules", RULES),
-    named("skus", Names::Foreign, RULES),
+    named("skus", Names::Foreign, SKU_RULES),
     named("listings", Names::Foreign, RULES),
 ];
 

@@ -65,6 +65,7 @@ pub(super) struct RawMerchant {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRules {
     pub(super) safety_stock_units: Option<u32>,
+    pub(super) set_aside_units: Option<u32>,
     pub(super) share_percent: Option<u8>,
     pub(super) cap_units: Option<u32>,
     pub(super) min_units: Option<u32>,

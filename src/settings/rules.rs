@@ -37,6 +37,7 @@ pub(super) fn rule_set(
     }
     let keys = [
         ("safety_stock_units", raw.safety_stock_units.is_some()),
+        ("set_aside_units", raw.set_aside_units.is_some()),
         ("share_percent", raw.share_percent.is_some()),
         ("cap_units", raw.cap_units.is_some()),
         ("min_units", raw.min_units.is_some()),
@@ -45,6 +46,7 @@ pub(super) fn rule_set(
     let first = keys.iter().find(|(_, is_set)| *is_set);
     RuleSet {
         safety_stock_units: raw.safety_stock_units.map(Units),
+        set_aside_units: raw.set_aside_units.map(Units),
         share_percent: raw.share_percent,
         cap_units: raw.cap_units.map(Units),
         min_units: raw.min_units.map(Units),
@@ -57,6 +59,7 @@ pub(super) fn rule_set(
 pub(super) fn or(raw: RawRules, above: RawRules) -> RawRules {
     RawRules {
         safety_stock_units: raw.safety_stock_units.or(above.safety_stock_units),
+        set_aside_units: raw.set_aside_units.or(above.set_aside_units),
         share_percent: raw.share_percent.or(above.share_percent),
         cap_units: raw.cap_units.or(above.cap_units),
         min_units: raw.min_units.or(above.min_units),

@@ -15,7 +15,7 @@ use super::super::refusal::Refusal;
 use super::super::reported::Source;
 use super::super::shipment::Shipment;
 use super::super::state::{Ledger, LocIx};
-use super::Draft;
+use super::{Draft, set_aside};
 use crate::catalog::{Part, Parts, SkuIx};
 
 /// A place by numbers.
@@ -375,6 +375,7 @@ impl<'a> Desk<'a> {
         for work in &self.works {
             self.write_order(work, &mut facts);
         }
+        facts.extend(set_aside::sold(&self));
         if let Some((polled, book)) = self.polled.take()
             && (book || !facts.is_empty())
         {

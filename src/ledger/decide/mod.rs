@@ -16,6 +16,7 @@ mod rename;
 mod retire;
 mod report;
 mod returns;
+mod set_aside;
 mod shipments;
 mod withheld;
 mod stock;

@@ -64,6 +64,9 @@ pub(super) fn configure(ledger: &mut Ledger, setup: &Setup, touched: &mut Touche
             .collect();
         items.into_iter().for_each(|item| channel.open_slots(item));
     }
+    for channel in (0_u16..).take(ledger.channels.len()) {
+        ledger.configure_set_aside(channel);
+    }
     ledger.setup = setup.clone();
     ledger.setup_seq = ledger.seq;
     touched.all = true;

@@ -339,6 +339,13 @@ fn learn(
             of(ledger, channel).interlock = None;
             touched.touch_scope(ledger, &Scope::Channel(channel.clone()));
         }
+        Fact::SoldOfSetAside(channel, sku, by) => {
+            if let Some(rule) = of(ledger, channel).set_aside.get_mut(sku) {
+                rule.sold = rule.sold.saturating_add(*by).max(0);
+            }
+            let now = ledger.sku_ix(sku.as_str()).or_else(|| ledger.renamed(sku));
+            touched.touch_sku(ledger, now.expect("a SKU that was ordered"));
+        }
         Fact::Frozen(scope, reason) => {
             let reason = reason.clone();
             let frozen = Frozen { reason, seq, at };
@@ -352,11 +359,12 @@ fn learn(
         Fact::Retired(channel, orders) => {
             let orders = *orders;
             of(ledger, channel).retired = Some(Retired { at, orders });
-            touched.touch_scope(ledger, &Scope::Channel(channel.clone()));
+            // What was set aside for it is for all, or is kept again.
+            touched.all = true;
         }
         Fact::Revived(channel) => {
             of(ledger, channel).retired = None;
-            touched.touch_scope(ledger, &Scope::Channel(channel.clone()));
+            touched.all = true;
         }
         Fact::Parked(bytes) => {
             ledger.parked.insert(bytes.id.clone(), (**bytes).clone());

@@ -197,3 +197,43 @@ fn a_shop_in_shadow_is_written_nothing_and_what_it_would_be_is_told() {
     assert_eq!((&written, parcels), (&differ, 1));
     assert_eq!((differ.len(), left), (8, Slots::new()));
 }
+
+#[test]
+fn a_shop_shows_none_of_what_is_set_aside_for_another_until_that_one_sold_it() {
+    let mut plan = Plan::calm();
+    (plan.size.skus, plan.size.locations) = (3, 1);
+    scene(plan, async |scene| {
+        scene.begin().await;
+        receive(scene, "stock", 3, 10).await;
+        scene.rest().await;
+        let sku = Sku::new(&scene.machine.shops[0].variants[1].sku);
+        let mut setup = scene.ledger().await.setup;
+        let mut channels = setup.channels.iter_mut();
+        let south = channels.find(|channel| channel.id.as_str() == "south");
+        let rules = south.unwrap().sku_rules.entry(sku).or_default();
+        rules.set_aside_units = Some(6);
+        scene.book(Command::Configure(Box::new(setup))).await;
+        for (shop, units, [north, south]) in [
+            ("south", 0, [4, 10]),
+            ("south", 4, [4, 6]),
+            ("north", 3, [1, 3]),
+            ("south", 2, [1, 1]),
+        ] {
+            if units > 0 {
+                scene.buy(shop, 1, units);
+            }
+            scene.rest().await;
+            assert_eq!(
+                for_sale(scene, "north"),
+                [10, north, 10],
+                "{shop} sold {units}"
+            );
+            assert_eq!(
+                for_sale(scene, "south"),
+                [10, south, 10],
+                "{shop} sold {units}"
+            );
+        }
+        scene.audited().await;
+    });
+}
