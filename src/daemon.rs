@@ -7,6 +7,7 @@ mod manager;
 mod merchant;
 mod pulse;
 mod reload;
+mod retention;
 mod serve;
 
 use std::collections::BTreeMap;

@@ -78,6 +78,8 @@ pub(super) enum Ordered {
         order: OrderId,
         reason: Option<String>,
     },
+    /// An order that was too old to be booked was dealt with.
+    Dismiss { channel: ChannelId, order: OrderId },
     /// Listings stand for these; none returns one to automatic mapping.
     Map { rows: Vec<MapOrder> },
     /// Open lines stand for what their listing stands for now.
@@ -205,7 +207,7 @@ impl Ordered {
             Self::Release { item, .. } => item.as_str(),
             Self::GoOn { channel } => channel.as_str(),
             Self::Shipment { shipment, .. } => shipment,
-            Self::Hold { order, .. } => order.as_str(),
+            Self::Hold { order, .. } | Self::Dismiss { order, .. } => order.as_str(),
         }
     }
 
@@ -281,6 +283,7 @@ impl Ordered {
                 order,
                 reason,
             },
+            Self::Dismiss { channel, order } => Command::Dismiss(channel, order),
             Self::Map { rows } => Command::Map(map_rows(rows)?),
             Self::Reapply { channel, listing } => Command::Reapply { channel, listing },
             Self::Barcodes { sku, gtins, has } => Command::Barcodes {

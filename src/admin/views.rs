@@ -265,6 +265,7 @@ pub(super) fn parked(ledger: &Ledger, merchant: &str, most: usize) -> Vec<Value>
                 ),
             }));
         }
+        rows.extend(too_old(ledger, channel, merchant).take(most));
         for number in channel.refused_reports.iter().take(most) {
             let order = channel.orders.key(*number);
             for shipment in &channel.orders.at(*number).shipments {
@@ -303,6 +304,27 @@ pub(super) fn parked(ledger: &Ledger, merchant: &str, most: usize) -> Vec<Value>
     }
     rows.truncate(most);
     rows
+}
+
+/// Orders that are too old to be booked and that nobody dealt with.
+fn too_old<'a>(
+    ledger: &'a Ledger,
+    channel: &'a Channel,
+    merchant: &'a str,
+) -> impl Iterator<Item = Value> + 'a {
+    let waiting = channel.too_old.iter().filter(|(_, row)| !row.dismissed);
+    waiting.map(move |(order, row)| {
+        json!({
+            "kind": "order", "channel": channel.id, "order": order,
+            "why": format!(
+                "placed {}, is not known; orders from before {} have left the book",
+                row.placed_at, ledger.forgot_before
+            ),
+            "release": format!(
+                "channelsync orders --merchant {merchant} dismiss {} {order}", channel.id
+            ),
+        })
+    })
 }
 
 pub(super) fn exceptions(ledger: &Ledger) -> Vec<Value> {

@@ -109,7 +109,9 @@ pub fn suspect(command: &Command) -> Option<Suspect<'_>> {
         | Command::Revive(_)
         | Command::Park(_)
         | Command::Unpark(_)
-        | Command::Erase(_) => return None,
+        | Command::Erase(_)
+        | Command::Forget(_)
+        | Command::Dismiss(..) => return None,
     };
     Some(Suspect { what, reach })
 }

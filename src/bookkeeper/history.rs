@@ -85,7 +85,7 @@ pub(super) fn recorded(ledger: &Ledger, entries: &[Entry]) -> Recorded {
             touched.insert((&line.channel, &line.order));
         }
     }
-    let mut changes = Vec::new();
+    let mut changes = forgotten(entries);
     for (channel, order) in touched {
         let Some(channel) = ledger.channel_named(channel.as_str()) else {
             continue;
@@ -102,6 +102,21 @@ pub(super) fn recorded(ledger: &Ledger, entries: &[Entry]) -> Recorded {
         changes,
         seq: entries.last().map_or(0, |entry| entry.seq),
     }
+}
+
+/// The records of orders that left the book go with them.
+fn forgotten(entries: &[Entry]) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for fact in entries.iter().flat_map(|entry| &entry.facts) {
+        if let Fact::Forgot(_, orders) = fact {
+            for (channel, gone) in orders {
+                let keys = gone.iter();
+                let keys = keys.map(|order| order_key(channel.as_str(), order.as_str()));
+                changes.extend(keys.map(|key| (key, None)));
+            }
+        }
+    }
+    changes
 }
 
 /// Brings records that are behind up to the ledger: all closed orders, then the sequence.

@@ -21,5 +21,5 @@ pub use handle::{BookError, Booked, Handle, Origin};
 pub use history::{Recorded, keep_records, order_key, rebuild_records};
 pub use movements::{GoOn, Moved, MovementsAsked, MovementsPage, ReadMovements, Side, movements};
 pub use open::{OpenError, ReadGroups, open, replay, restored};
-pub use snapshots::{Loaded, load_newest, take_snapshot, write_piece};
+pub use snapshots::{Loaded, load_base, load_newest, prepare_cut, take_snapshot, write_piece};
 pub use writer::{ChannelCounts, Published, Writer, WriterLimits};

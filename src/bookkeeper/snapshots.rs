@@ -6,9 +6,13 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use channelsync_contract::Timestamp;
+
+use super::code::decode;
 use super::open::{OpenError, ReadGroups, replay};
 use crate::ledger::{Ledger, Piece};
 use crate::store::snapshot::{self, SnapshotError};
+use crate::store::{Head, Journal};
 
 /// A ledger to replay from.
 #[derive(Default)]
@@ -30,15 +34,37 @@ pub enum TakeError {
     Snapshot(#[from] SnapshotError),
 }
 
-/// Loads the newest snapshot that is good in itself and readable by this version.
+/// Loads the newest snapshot that is good in itself and readable by this version; where there is
+/// none, the state at which the journal begins.
 ///
 /// # Errors
 /// [`SnapshotError`] when the directory cannot be read or a newer version wrote to it.
 pub fn load_newest(dir: &Path) -> Result<Loaded, SnapshotError> {
-    let (found, skipped) = snapshot::newest_good(dir)?;
     let mut loaded = Loaded::default();
+    load(dir, &mut loaded)?;
+    if loaded.ledger.seq == 0 {
+        load(&dir.join(snapshot::BASES), &mut loaded)?;
+    }
+    Ok(loaded)
+}
+
+/// Loads the state at which a journal that begins after `begins` can be replayed; an empty one for a
+/// journal that is whole.
+///
+/// # Errors
+/// As [`load_newest`].
+pub fn load_base(dir: &Path, begins: &Head) -> Result<Loaded, SnapshotError> {
+    let mut loaded = Loaded::default();
+    if begins.seq > 0 {
+        load(&dir.join(snapshot::BASES), &mut loaded)?;
+    }
+    Ok(loaded)
+}
+
+fn load(dir: &Path, loaded: &mut Loaded) -> Result<(), SnapshotError> {
+    let (found, skipped) = snapshot::newest_good(dir)?;
     let tell = |skip: snapshot::Skipped| format!("{}: {}", skip.path.display(), skip.why);
-    loaded.skipped = skipped.into_iter().map(tell).collect();
+    loaded.skipped.extend(skipped.into_iter().map(tell));
     if let Some(found) = found {
         let seq = found.head.seq;
         let tell = |why: &str| format!("snapshot of entry {seq}: {why}");
@@ -48,7 +74,7 @@ pub fn load_newest(dir: &Path) -> Result<Loaded, SnapshotError> {
             Err(error) => loaded.skipped.push(tell(&error.to_string())),
         }
     }
-    Ok(loaded)
+    Ok(())
 }
 
 /// Writes a snapshot of the journal's present end. Gives its entry; none if there was nothing new.
@@ -61,12 +87,63 @@ pub fn take_snapshot(dir: &Path, read: ReadGroups<'_>) -> Result<Option<u64>, Ta
     let loaded = load_newest(dir)?;
     let (ledger, head) = replay(read, loaded.ledger, |_| true)?;
     let Some(head) = head else { return Ok(None) };
-    snapshot::write(dir, &head, |file| {
-        ledger
-            .into_pieces()
-            .try_for_each(|piece| write_piece(&piece, file))
-    })?;
+    write(dir, &head, ledger)?;
     Ok(Some(head.seq))
+}
+
+fn write(dir: &Path, head: &Head, ledger: Ledger) -> Result<u64, SnapshotError> {
+    snapshot::write(dir, head, |file| {
+        let mut pieces = ledger.into_pieces();
+        pieces.try_for_each(|piece| write_piece(&piece, file))
+    })
+}
+
+/// Snapshots that must cover what is deleted from a journal.
+const COVERED_BY: usize = 2;
+
+/// Finds how far a journal may be cut: whole files with entries from before a time only, that two
+/// snapshots cover. Writes the state at that point first. None where nothing may go.
+///
+/// Blocks for as long as a replay takes.
+///
+/// # Errors
+/// [`TakeError`]; nothing may be cut then.
+pub fn prepare_cut(
+    dir: &Path,
+    journal: &dyn Journal,
+    before: Timestamp,
+) -> Result<Option<Head>, TakeError> {
+    let read = |from, bytes| journal.read(from, bytes);
+    let Some(covered) = snapshot::covered_by(dir, COVERED_BY)? else {
+        return Ok(None);
+    };
+    let bounds = journal.bounds();
+    let mut bound = None;
+    for next in bounds.iter().skip(1).filter(|next| next.seq <= covered) {
+        // Times never go back: older than the first entry after it is all before it.
+        let found = first_after(&read, next)?;
+        if found.is_none_or(|at| at >= before) {
+            break;
+        }
+        bound = Some(*next);
+    }
+    let (Some(bound), Some(begins)) = (bound, bounds.first()) else {
+        return Ok(None);
+    };
+    let base = load_base(dir, begins)?;
+    let (ledger, _) = replay(&read, base.ledger, |entry| entry.seq <= bound.seq)?;
+    write(&dir.join(snapshot::BASES), &bound, ledger)?;
+    Ok(Some(bound))
+}
+
+/// The time of the first entry after a head.
+fn first_after(read: ReadGroups<'_>, head: &Head) -> Result<Option<Timestamp>, OpenError> {
+    let groups = read(head.seq + 1, 1)?;
+    let Some(group) = groups.first() else {
+        return Ok(None);
+    };
+    let entries = decode(&group.payload, group.first)?;
+    Ok(entries.first().map(|entry| entry.at))
 }
 
 /// Writes a piece behind its length. Equal histories are written as equal bytes.

@@ -434,13 +434,18 @@ impl Writer {
             let told = (lock.seq, lock.at, lock.why.clone());
             Some((channel.id.to_string(), told))
         });
+        let channels = self.ledger.channels.iter();
+        let too_old = channels.map(|channel| {
+            let rows = channel.too_old.values();
+            rows.filter(|row| !row.dismissed).count()
+        });
         Published {
             interlocks: held.collect(),
             head: Head::default(),
             unwritable: None,
             names: names.map(|channel| channel.id.to_string()).collect(),
             channels: counts,
-            parked: self.ledger.parked.len(),
+            parked: self.ledger.parked.len().saturating_add(too_old.sum()),
             exception: self.ledger.exceptions.back().map(|(entry, _)| *entry),
             frozen: self.ledger.frozen.len(),
             freezes: freezes

@@ -17,7 +17,7 @@ pub trait Key {
     fn text(&self) -> &str;
 }
 
-/// Rows numbered in order of arrival; never removed.
+/// Rows numbered in order of arrival. A number is for ever, unless rows are removed.
 #[derive(Clone, Debug)]
 pub struct Table<K, V> {
     rows: Vec<(K, V)>,
@@ -150,6 +150,24 @@ impl<K: Key, V> Table<K, V> {
         if !self.key(number).text().is_empty() {
             self.link(own, number);
         }
+    }
+
+    /// Removes the rows whose key is not to be kept; gives the number that each row has now.
+    pub fn retain(&mut self, keep: impl Fn(&K) -> bool) -> Vec<Option<u32>> {
+        let rows = std::mem::take(&mut self.rows);
+        let (mut numbers, mut left) = (Vec::with_capacity(rows.len()), 0);
+        for row in rows {
+            let kept = keep(&row.0);
+            numbers.push(kept.then_some(left));
+            if kept {
+                self.rows.push(row);
+                left += 1;
+            }
+        }
+        self.rows.shrink_to_fit();
+        self.index = HashTable::with_capacity(self.rows.len());
+        (0..left).for_each(|number| self.link_named(number));
+        numbers
     }
 
     /// Takes the table apart, so many rows at a time.

@@ -84,6 +84,16 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Unfrozen(scope) => format!("{scope} may be sold again"),
         Fact::Unparked(id) => format!("{id} is no longer parked"),
         Fact::Erased(id) => format!("{id} was erased"),
+        Fact::Forgot(before, orders) => {
+            let all: usize = orders.iter().map(|(_, gone)| gone.len()).sum();
+            format!("{all} orders with which nothing happened since {before} left the book")
+        }
+        Fact::TooOld(channel, order, placed) => {
+            format!("order {order} on {channel} of {placed} is too old to be booked")
+        }
+        Fact::Dismissed(channel, order) => {
+            format!("order {order} on {channel}, too old, was dealt with")
+        }
         Fact::Exception(known) => exception(known),
         Fact::Done(id, _) => format!("done: {id}"),
         Fact::Intent(..)

@@ -1,6 +1,6 @@
 //! `orders`: what buyers bought, and what became of it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::query;
 use super::failure::{Exit, Failure};
@@ -41,6 +41,13 @@ enum Command {
     Hold(ship::HoldArgs),
     /// Let a held order go
     Release(ship::OrderArgs),
+    /// Say that an order, parked because it is too old to be booked, was dealt with
+    Dismiss {
+        /// The channel
+        channel: String,
+        /// The channel's id of the order
+        order: String,
+    },
     /// Write a list for the warehouse
     Export(parcels::Export),
 }
@@ -85,6 +92,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
         Some(Command::Ship(args)) => return ship::run(args, session).await,
         Some(Command::Tracking(args)) => ship::track(args, session).await?,
         Some(Command::Report(args)) => ship::report(args, session).await?,
+        Some(Command::Dismiss { channel, order }) => {
+            let dismiss = json!({ "kind": "dismiss", "channel": channel, "order": order });
+            session.order_and_tell(&dismiss).await?;
+        }
         Some(Command::Hold(args)) => ship::hold(args, session).await?,
         Some(Command::Release(args)) => ship::release(args, session).await?,
         Some(Command::Export(args)) => parcels::export(args, session).await?,

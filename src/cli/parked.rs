@@ -94,6 +94,7 @@ fn line(row: &Value) -> Vec<String> {
             let (order, shipment) = (cell(&row["order"]), cell(&row["shipment"]));
             format!("report of {shipment}, order {order}")
         }
+        Some("order") => format!("order {}", cell(&row["order"])),
         _ => format!("slot {}", cell(&row["slot"])),
     };
     vec![

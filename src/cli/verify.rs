@@ -13,7 +13,7 @@ use super::console::Console;
 use super::failure::{Exit, Failure};
 use super::session::Session;
 use super::table::{cell, count, elements};
-use crate::bookkeeper::{OpenError, replay, write_piece};
+use crate::bookkeeper::{OpenError, load_base, replay, write_piece};
 use crate::ledger::{self, Entry, Fact, Ledger};
 use crate::settings::Config;
 use crate::store::Head;
@@ -151,7 +151,9 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
         erased += entry.facts.iter().filter(is_erasure).count();
     };
     let read = |from, bytes| reader.read(from, bytes);
-    let mut ledger = Ledger::default();
+    let mut ledger = base(&dir.join("snapshots"), &reader, report)?;
+    let mut bounds = reader.bounds().into_iter();
+    let begins = bounds.rfind(|bound| bound.seq == ledger.seq);
     if let Some(snapshot) = snapshot {
         let seq = snapshot.head.seq;
         let (then, head) = replay(&read, ledger, |entry| {
@@ -161,7 +163,7 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
             }
             is_before
         })?;
-        let of_this = head == Some(snapshot.head);
+        let of_this = head.or(begins) == Some(snapshot.head);
         let (then, is_same) = compare(then, snapshot);
         if !of_this {
             let what = format!("the snapshot of entry {seq} is of another journal");
@@ -198,6 +200,28 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
     }
     verify_parked(&dir.join("parked"), &ledger, report);
     Ok(())
+}
+
+/// Where the replay begins: at nothing, or at the state that was kept when older entries left by age.
+fn base(dir: &Path, reader: &JournalReader, report: &mut Report) -> Result<Ledger, OpenError> {
+    let begins = reader.bounds().first().copied().unwrap_or_default();
+    let loaded = match load_base(dir, &begins) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            report.broken(&error, Some(error.help()));
+            return Ok(Ledger::default());
+        }
+    };
+    for skipped in loaded.skipped {
+        report.broken(&skipped, Some("restore a backup"));
+    }
+    if loaded.ledger.seq > 0 {
+        let seq = loaded.ledger.seq;
+        let note =
+            format!("entries up to {seq} left by age; the replay begins at the state they left");
+        report.notes.push(note);
+    }
+    Ok(loaded.ledger)
 }
 
 const SNAPSHOT_HELP: &str =

@@ -12,6 +12,7 @@ use channelsync_contract::{ChannelId, Connector, MerchantId};
 use tokio::sync::{Notify, mpsc};
 
 use super::book::{Book, StartError};
+use super::retention::Keeper;
 use super::{Tasks, World};
 use crate::board::Board;
 use crate::bookkeeper::{
@@ -243,6 +244,14 @@ fn start_book(world: &World, config: &Config, book: Book, writers: &Tasks) -> Ha
     );
     writers.start_once("bookkeeper", writer.run(writers.stop.clone()));
     if let Some(dir) = book.snapshots {
+        let keeper = Keeper {
+            snapshots: dir.clone(),
+            journal: journal.clone(),
+            book: handle.clone(),
+            clock: world.clock.clone(),
+            keep: config.limits.journal_keep,
+        };
+        writers.start_once("retention", keeper.run(writers.stop.clone()));
         let (watch, stop) = (handle.clone(), writers.stop.clone());
         let every = config.limits.snapshot_entries;
         writers.start_once("snapshots", async move {

@@ -275,6 +275,10 @@ fn different_limits(was: &Limits, is: &Limits) -> Vec<(&'static str, bool)> {
             "limits.snapshot_entries",
             was.snapshot_entries != is.snapshot_entries,
         ),
+        (
+            "limits.journal_keep_days",
+            was.journal_keep != is.journal_keep,
+        ),
     ]
 }
 

@@ -48,6 +48,8 @@ pub struct Channel {
     pub awaiting: BTreeSet<u32>,
     /// Orders to be read.
     pub wanted: BTreeMap<OrderId, Wanted>,
+    /// Orders that are too old to be booked.
+    pub too_old: BTreeMap<OrderId, TooOld>,
     /// How far each stream of changes was read.
     pub streams: BTreeMap<String, Stream>,
     /// Too much would change at once: only orders lower what it shows until it goes on.
@@ -74,6 +76,17 @@ pub struct Restored {
 pub struct Wanted {
     /// A read that began at or after this satisfies it.
     pub since: Timestamp,
+}
+
+/// An order that is not known and was placed before those that left the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TooOld {
+    /// When the buyer ordered.
+    pub placed_at: Timestamp,
+    /// Entry that set it aside.
+    pub seq: u64,
+    /// A person dealt with it.
+    pub dismissed: bool,
 }
 
 /// One stream of changes.
@@ -130,6 +143,7 @@ impl Channel {
             refused_reports: BTreeSet::new(),
             awaiting: BTreeSet::new(),
             wanted: BTreeMap::new(),
+            too_old: BTreeMap::new(),
             streams: BTreeMap::new(),
             interlock: None,
             set_aside: BTreeMap::new(),

@@ -219,6 +219,10 @@ pub enum Command {
     Unpark(String),
     /// Parked bytes must be forgotten; those that are not there already are.
     Erase(Vec<String>),
+    /// Orders with which nothing happened since may leave the book.
+    Forget(Timestamp),
+    /// A person dealt with an order that was too old to be booked.
+    Dismiss(ChannelId, OrderId),
 }
 
 /// What a person says a listing stands for.

@@ -192,6 +192,13 @@ pub enum Fact {
     Revived(ChannelId),
     /// So many more units of a SKU that are set aside for a channel are sold on it, or fewer (below zero).
     SoldOfSetAside(ChannelId, Sku, i64),
+    /// Orders with which nothing happened since this time left the book; one that is not known and was
+    /// placed before it is not booked any more.
+    Forgot(Timestamp, Vec<(ChannelId, Vec<OrderId>)>),
+    /// An order that was placed at this time is not known and too old to be booked.
+    TooOld(ChannelId, OrderId, Timestamp),
+    /// A person dealt with such an order.
+    Dismissed(ChannelId, OrderId),
 }
 
 /// Who mapped a listing.

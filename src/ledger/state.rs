@@ -94,6 +94,9 @@ pub struct Ledger {
     pub done: BTreeMap<String, u64>,
     /// Bytes set aside.
     pub parked: BTreeMap<String, ParkedBytes>,
+    /// Orders with which nothing happened since then have left; older ones that are not known are not
+    /// booked.
+    pub forgot_before: Timestamp,
     /// What must not be sold.
     pub frozen: BTreeMap<Scope, Frozen>,
     /// The newest exceptions with their entry.

@@ -144,7 +144,17 @@ pub fn copy_book(from: &Path, to: &Path, until: &Head) -> Result<(), BackupError
     options.check_from_seq = until.seq;
     let (reader, _) = JournalReader::open(&options)?;
     reader.copy_to(&to.join("journal"), until)?;
-    let (seqs, _) = match snapshot::list(&from.join("snapshots")) {
+    for dir in [
+        snapshot::DIR.into(),
+        Path::new(snapshot::DIR).join(snapshot::BASES),
+    ] {
+        copy_snapshots(&from.join(&dir), &to.join(&dir), until)?;
+    }
+    Ok(())
+}
+
+fn copy_snapshots(from: &Path, to: &Path, until: &Head) -> Result<(), BackupError> {
+    let (seqs, _) = match snapshot::list(from) {
         Ok(listed) => listed,
         Err(snapshot::SnapshotError::Failed { what, path, source }) => {
             return Err(BackupError::Failed { what, path, source });
@@ -152,9 +162,7 @@ pub fn copy_book(from: &Path, to: &Path, until: &Head) -> Result<(), BackupError
         Err(snapshot::SnapshotError::Newer { .. }) => (Vec::new(), Vec::new()),
     };
     for seq in seqs.into_iter().filter(|seq| *seq <= until.seq) {
-        let path = snapshot::path_in(&from.join("snapshots"), seq);
-        let target = snapshot::path_in(&to.join("snapshots"), seq);
-        copy_one(&path, &target)?;
+        copy_one(&snapshot::path_in(from, seq), &snapshot::path_in(to, seq))?;
     }
     Ok(())
 }

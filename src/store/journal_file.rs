@@ -137,6 +137,16 @@ impl Journal for JournalFile {
         self.view.read(from_seq, limit_bytes)
     }
 
+    fn bounds(&self) -> Vec<Head> {
+        self.view.bounds()
+    }
+
+    async fn cut(&self, bound: &Head) -> Result<(), JournalError> {
+        let bound = *bound;
+        self.with_writer(move |writer| writer.as_ref().ok_or(JournalError::Closed)?.cut(&bound))
+            .await
+    }
+
     async fn mark(&self) -> Result<(), JournalError> {
         self.with_writer(|writer| writer.as_ref().ok_or(JournalError::Closed)?.mark())
             .await
@@ -167,6 +177,12 @@ impl JournalReader {
     #[must_use]
     pub fn head(&self) -> Head {
         self.view.head()
+    }
+
+    /// As [`Journal::bounds`].
+    #[must_use]
+    pub fn bounds(&self) -> Vec<Head> {
+        self.view.bounds()
     }
 
     /// Writes the journal up to `until`, the end of one of its groups, into a directory of its own.

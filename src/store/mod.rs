@@ -134,6 +134,19 @@ pub trait Journal: Send + Sync {
     /// `Gone`, `Damaged`, `Failed`.
     fn read(&self, from_seq: u64, limit_bytes: usize) -> Result<Vec<Group>, JournalError>;
 
+    /// The heads after which a new file begins, oldest first; the first is where the journal begins.
+    fn bounds(&self) -> Vec<Head> {
+        vec![Head::default()]
+    }
+
+    /// Deletes files whose every entry is at or before `bound`, one of [`Journal::bounds`].
+    ///
+    /// # Errors
+    /// `Failed` (the oldest are gone first: what is left is whole), `Closed`.
+    async fn cut(&self, _bound: &Head) -> Result<(), JournalError> {
+        Ok(())
+    }
+
     /// Writes the present head into a second place, so that a lost tail is noticed at the next open.
     /// For snapshots; `close` does it too.
     ///

@@ -13,6 +13,11 @@ use std::path::{Path, PathBuf};
 use super::disk::{self, Disk as _, SystemDisk};
 use super::{FAILED_HELP, Head, NEWER_HELP, to_u64};
 
+/// Name of a merchant's directory of snapshots.
+pub const DIR: &str = "snapshots";
+/// Name of the directory in it with the state at which a journal begins whose older files are gone.
+pub const BASES: &str = "bases";
+
 const MAGIC: [u8; 8] = *b"csyncsnp";
 const FORMAT: u32 = 1;
 const HEADER_BYTES: usize = 80;
@@ -120,6 +125,22 @@ pub fn newest_good(dir: &Path) -> Result<(Option<Snapshot>, Vec<Skipped>), Snaps
         }
     }
     Ok((None, skipped))
+}
+
+/// The entry that so many good snapshots are of, or of a later one. Reads each once in full.
+///
+/// # Errors
+/// As [`newest_good`].
+pub fn covered_by(dir: &Path, snapshots: usize) -> Result<Option<u64>, SnapshotError> {
+    let mut good = 0;
+    let (seqs, _) = list(dir)?;
+    for seq in seqs.into_iter().rev() {
+        good += usize::from(check(&path_in(dir, seq), seq)?.is_ok());
+        if good == snapshots {
+            return Ok(Some(seq));
+        }
+    }
+    Ok(None)
 }
 
 fn write_file(

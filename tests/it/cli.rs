@@ -15,6 +15,7 @@ mod privacy;
 mod stock;
 mod reports;
 mod retire;
+mod retention;
 mod subscriptions;
 
 pub(crate) use daemon::{Daemon, configure};

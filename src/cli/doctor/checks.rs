@@ -312,6 +312,7 @@ fn parked(seen: &Seen<'_>) -> Vec<Finding> {
                 let (order, parcel) = (cell(&row["order"]), cell(&row["shipment"]));
                 format!("parcel {parcel} of order {order} is not on the channel")
             }
+            Some("order") => format!("order {} is too old to be booked", cell(&row["order"])),
             _ => format!("slot {} is not pushed", cell(&row["slot"])),
         };
         Finding {

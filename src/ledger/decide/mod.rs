@@ -15,6 +15,7 @@ mod push;
 mod rename;
 mod retire;
 mod report;
+mod retention;
 mod returns;
 mod set_aside;
 mod shipments;
@@ -198,6 +199,8 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
             let known = ids.iter().filter(|id| ledger.parked.contains_key(*id));
             desk.facts.extend(known.cloned().map(Fact::Erased));
         }
+        Command::Forget(before) => retention::forget(&mut desk, *before),
+        Command::Dismiss(channel, order) => retention::dismiss(&mut desk, channel, order)?,
         Command::Unpark(id) => {
             if !ledger.parked.contains_key(id) {
                 return Err(Refusal::NotParked(id.clone()));

@@ -17,6 +17,7 @@ use super::super::reported::{Change, Happened, Hint, OrderReport, Polled, Report
 use super::acknowledge;
 use super::desk::{Desk, LineAt};
 use super::parcels;
+use super::retention;
 use super::shipments;
 use super::withheld;
 
@@ -68,7 +69,8 @@ fn note_poll(desk: &mut Desk<'_>, channel: &Channel, polled: &Polled) {
 /// Wants the order read unless a copy at least as new is known or asked for already.
 fn note_hint(desk: &mut Desk<'_>, channel: &Channel, hint: &Hint) {
     let known = channel.orders.get(hint.order.as_str());
-    if known.is_some_and(|known| is_known(known, hint)) {
+    if known.is_some_and(|known| is_known(known, hint)) || channel.too_old.contains_key(&hint.order)
+    {
         return;
     }
     let wanted = channel.wanted.get(&hint.order);
@@ -112,6 +114,11 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
         let version = known.version;
         let differs = version == report.version && differs(known, report);
         refuse_old(desk, channel, (version, differs), happened, report);
+        return;
+    }
+    if desk.known_order(number, &report.order).is_none()
+        && retention::is_too_old(desk, channel, report)
+    {
         return;
     }
     if report.test {

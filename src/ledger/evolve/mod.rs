@@ -7,6 +7,7 @@ mod catalog;
 mod orders;
 mod push;
 mod rename;
+mod retention;
 
 use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
 use channelsync_contract::time::Timestamp;
@@ -371,6 +372,14 @@ fn learn(
         }
         Fact::Unparked(id) | Fact::Erased(id) => {
             ledger.parked.remove(id);
+        }
+        Fact::Forgot(before, orders) => retention::forget(ledger, *before, orders),
+        Fact::TooOld(channel, order, placed_at) => {
+            retention::set_aside(of(ledger, channel), order, *placed_at, seq);
+        }
+        Fact::Dismissed(channel, order) => {
+            let known = of(ledger, channel).too_old.get_mut(order);
+            known.expect("an order that was set aside").dismissed = true;
         }
         Fact::Exception(exception) => {
             if ledger.exceptions.len() >= EXCEPTIONS_KEPT_MAX {

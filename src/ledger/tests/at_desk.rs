@@ -69,6 +69,11 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
         }
         "take-back" => take_back(world, words),
         "retire" | "revive" | "forget" => ends(world, words),
+        "let-go" => {
+            let secs: i64 = words.number(1);
+            Command::Forget(Timestamp(world.now.0 - secs * 1_000_000))
+        }
+        "dismiss" => Command::Dismiss(ChannelId::new("us"), OrderId::new(words.word(1))),
         _ => ship(world, words),
     };
     world.book(&command).map(Some)

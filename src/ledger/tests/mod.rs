@@ -31,6 +31,7 @@ mod readings;
 mod rename;
 mod retire;
 mod reports;
+mod retention;
 mod returns;
 mod scarcity;
 mod shipments;

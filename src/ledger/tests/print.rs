@@ -14,6 +14,10 @@ pub(super) fn ledger(ledger: &Ledger) -> Vec<String> {
     out.extend(orders(ledger));
     for channel in &ledger.channels {
         out.extend(wanted(ledger, channel));
+        out.extend(channel.too_old.iter().map(|(id, row)| {
+            let done = if row.dismissed { ", dealt with" } else { "" };
+            format!("{id}  too old{done}")
+        }));
         out.extend(slots(channel));
     }
     out

@@ -127,6 +127,9 @@ fn desk_line() -> impl Strategy<Value = String> {
         "came P1",
         "came P1 CUP 2",
         "drop-po P1",
+        "let-go 0",
+        "let-go 240",
+        "dismiss A0",
         "wait 7",
     ])
     .prop_map(str::to_owned)

@@ -42,6 +42,19 @@ impl View {
         self.lock().segments.clone()
     }
 
+    pub(crate) fn bounds(&self) -> Vec<Head> {
+        let state = self.lock();
+        let segments = state.segments.iter();
+        segments.map(|segment| segment.continues).collect()
+    }
+
+    /// The oldest segment is no longer there.
+    pub(crate) fn drop_first(&self) {
+        let mut state = self.lock();
+        let first = state.segments.remove(0);
+        state.cursors.retain(|(path, _)| *path != first.path);
+    }
+
     pub(crate) fn advance(&self, head: Head) {
         self.lock().head = head;
     }

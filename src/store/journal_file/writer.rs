@@ -94,6 +94,26 @@ impl Writer {
         mark::write(&self.dir, &self.view.head())
     }
 
+    /// Deletes whole segments up to a bound, the oldest first, and never the last.
+    pub(crate) fn cut(&self, bound: &Head) -> Result<(), JournalError> {
+        let segments = self.view.segments();
+        let pairs = segments.iter().zip(segments.iter().skip(1));
+        for (old, next) in pairs {
+            if next.continues.seq > bound.seq {
+                break;
+            }
+            let removed = match std::fs::remove_file(&old.path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            };
+            removed
+                .and_then(|()| disk::sync_dir(&self.dir))
+                .map_err(|error| JournalError::io("remove", &old.path, error))?;
+            self.view.drop_first();
+        }
+        Ok(())
+    }
+
     /// A new segment, durable under its name before anything goes into it. It may replace one of the
     /// same name: that one began at the same entry, so nothing in it was ever acknowledged.
     fn begin(&self, head: &Head) -> Result<Current, JournalError> {

@@ -114,8 +114,8 @@ impl Quantities for Shelf {
 pub(crate) struct Daemon {
     dir: TempDir,
     config: Config,
-    book: Handle,
-    journal: Arc<dyn Journal>,
+    pub(crate) book: Handle,
+    pub(crate) journal: Arc<dyn Journal>,
     parked: Arc<ParkedFiles>,
     pub(crate) shelf: Shelf,
     pub(crate) admin: Arc<Admin>,
@@ -144,11 +144,18 @@ pub(crate) fn configure() -> TempDir {
 
 impl Daemon {
     pub(crate) async fn start() -> Self {
+        Self::start_with(64 << 20).await
+    }
+
+    /// With another limit of a segment of the journal.
+    pub(crate) async fn start_with(segment_bytes_max: u64) -> Self {
         let dir = configure();
         let config = settings::load(dir.path(), &BTreeMap::new()).unwrap();
         let (clock, rng) = (Arc::new(SystemClock::new()), Arc::new(SeededRng::new(1)));
         let state = config.state_dir.join("acme");
-        let opened = JournalFile::open(&JournalOptions::new(state.join("journal"))).unwrap();
+        let mut options = JournalOptions::new(state.join("journal"));
+        options.segment_bytes_max = segment_bytes_max;
+        let opened = JournalFile::open(&options).unwrap();
         let journal: Arc<dyn Journal> = Arc::new(opened.journal);
         let key = Arc::new(open_key(&config, &*rng).unwrap());
         let vault = vault("acme", key, rng.clone());
@@ -381,7 +388,7 @@ impl Daemon {
         .await;
     }
 
-    fn merchant_dir(&self) -> PathBuf {
+    pub(crate) fn merchant_dir(&self) -> PathBuf {
         self.config.state_dir.join("acme")
     }
 
