@@ -124,6 +124,7 @@ fn config(dir: &Path) -> Config {
             parked_bytes_max: 256 << 20,
             segment_bytes_max: 64 << 20,
             snapshot_entries: 100_000,
+            parked_keep: Duration::from_secs(90 * 86_400),
             journal_keep: Duration::from_secs(730 * 86_400),
             shutdown: Duration::from_secs(20),
         },

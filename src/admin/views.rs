@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::ats::{number, would_change};
 use crate::catalog::{Mapping, Parts, SkuIx};
 use crate::ledger::{
-    Channel, Exception, Frozen, Ledger, Line, LocIx, ReportState, Scope, SlotState,
+    Channel, Exception, Frozen, Ledger, Line, LocIx, ParkedRow, ReportState, Scope, SlotState,
 };
 
 /// A page of rows and where the next begins.
@@ -243,10 +243,11 @@ fn slot_state(state: &SlotState) -> String {
 /// Everything that waits for a person: bytes, unmapped orders, slots.
 pub(super) fn parked(ledger: &Ledger, merchant: &str, most: usize) -> Vec<Value> {
     let mut rows = Vec::new();
-    for bytes in ledger.parked.values().take(most) {
+    for ParkedRow { bytes, at } in ledger.parked.values().take(most) {
         rows.push(json!({
             "kind": "bytes", "id": bytes.id, "channel": bytes.channel, "what": bytes.what,
             "why": bytes.why, "length": bytes.length, "sha256": bytes.sha256,
+            "since": at.to_string(),
             "release": format!("channelsync parked --merchant {merchant} release {}", bytes.id),
         }));
     }

@@ -2,7 +2,8 @@
 //!
 //! The whole file is read and checked first; nothing of a file with a fault is booked, and all
 //! faults are told. Then it goes out in chunks, each under an id made of the file's hash: a file
-//! that broke off halfway is simply imported again, and the same file twice books nothing.
+//! that broke off halfway is simply imported again, and the same file twice books nothing, unless a
+//! person gives it another name.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -61,6 +62,7 @@ impl fmt::Display for Fault {
 pub(super) async fn run(
     file: &Path,
     counts: bool,
+    again: Option<&str>,
     session: &mut Session<'_, '_>,
 ) -> Result<(), Failure> {
     let bytes = read(file, FILE_BYTES_MAX)?;
@@ -72,7 +74,7 @@ pub(super) async fn run(
     let (mut booked, mut known) = (0_u64, 0_u64);
     let bar = session.console.bar("rows", to_u64(rows.len()));
     for (number, chunk) in (1..).zip(rows.chunks(CHUNK_ROWS_MAX)) {
-        let id = chunk_id(&sha256, kind, number);
+        let id = chunk_id(&sha256, kind, number, again);
         let is_as_of = chunk.iter().any(|row| row.as_of.is_some());
         let order = if is_as_of {
             json!({ "kind": "count_as_of", "id": id, "rows": chunk })
@@ -96,16 +98,21 @@ pub(super) async fn run(
     session.console.print(&summary(booked, known))
 }
 
-/// Counts and receipts of one file are different things, so the kind is part of the chunk's name.
-fn chunk_id(sha256: &str, kind: &str, number: u32) -> String {
-    format!("import-{sha256}-{kind}-{number}")
+/// Counts and receipts of one file are different things, so the kind is part of the chunk's name; and
+/// so is the name under which a person has it booked once more.
+fn chunk_id(sha256: &str, kind: &str, number: u32, again: Option<&str>) -> String {
+    let id = format!("import-{sha256}-{kind}-{number}");
+    again.map_or(id.clone(), |again| format!("{id}-{again}"))
 }
 
 fn summary(booked: u64, known: u64) -> String {
     let mut text = format!("{} booked", count(booked, "row", "rows"));
     if known > 0 {
         let rows = count(known, "row of this file was", "rows of this file were");
-        text.push_str(&format!(", {rows} booked before or changed nothing"));
+        text.push_str(&format!(
+            ", {rows} booked before or changed nothing; what was booked since stands. To book it once \
+             more: --id NAME"
+        ));
     }
     text
 }

@@ -57,6 +57,9 @@ pub(super) struct Doubles {
     pub(super) stop: CancellationToken,
 }
 
+/// Units of a SKU at a place in the counts that come with a written configuration.
+const COUNTED_UNITS: u32 = 40;
+
 /// A week: nobody watches longer.
 pub(super) const SECONDS_MAX: u64 = 604_800;
 
@@ -204,7 +207,19 @@ pub(super) fn write_config(dir: &Path, written: &Written<'_>) -> io::Result<()> 
             shop.client_id,
         ));
     }
-    fs::write(dir.join("merchants.d").join("demo.toml"), merchant)
+    fs::write(dir.join("merchants.d").join("demo.toml"), merchant)?;
+    fs::write(dir.join("counts.csv"), counts(written.shops, &ours))
+}
+
+/// Opening counts of every SKU at every place, as a merchant would have counted them.
+fn counts(shops: &[ShopInfo], places: &[String]) -> String {
+    let variants = shops.iter().take(1).flat_map(|shop| &shop.variants);
+    let rows = variants.flat_map(|variant| {
+        let row = |place| format!("{},{place},{COUNTED_UNITS}\n", variant.sku);
+        places.iter().map(row)
+    });
+    let rows: String = rows.collect();
+    format!("sku,location,units\n{rows}")
 }
 
 fn secret(path: &Path, text: &str) -> io::Result<()> {

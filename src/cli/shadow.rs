@@ -26,9 +26,16 @@ const COLUMNS: [Column; 6] = [
 pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let (all, live) = channels(args, session).await?;
     let path = session.path(&["differences"])?;
+    let listings = session.path(&["listings"])?;
     let client = session.client();
-    let mut rows = Vec::new();
+    let (mut rows, mut unmapped) = (Vec::new(), 0_usize);
     for channel in &all {
+        let of_channel = query(&listings, &[("channel", channel), ("unmapped", "true")]);
+        let each = |page: Vec<Value>| {
+            unmapped = unmapped.saturating_add(page.len());
+            Ok(())
+        };
+        client.pages(&of_channel, each).await?;
         let each = |page| {
             rows.extend::<Vec<Value>>(page);
             Ok(())
@@ -44,7 +51,9 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
     if session.common.json {
         session.console.json(&Value::Array(rows))?;
     } else {
-        session.console.print(&text(&all, live, &rows))?;
+        session
+            .console
+            .print(&text(&all, live, (&rows, unmapped)))?;
     }
     Ok(exit)
 }
@@ -68,7 +77,7 @@ async fn channels(args: &Args, session: &Session<'_, '_>) -> Result<(Vec<String>
     })
 }
 
-fn text(channels: &[String], live: bool, rows: &[Value]) -> String {
+fn text(channels: &[String], live: bool, (rows, unmapped): (&[Value], usize)) -> String {
     let names = channels.join(", ");
     if channels.is_empty() {
         return "no channel is in shadow mode".to_owned();
@@ -79,6 +88,15 @@ fn text(channels: &[String], live: bool, rows: &[Value]) -> String {
         format!(
             "to write them: `mode = \"live\"` for {names} in the merchant's file, then a reload"
         )
+    };
+    let go = match u64::try_from(unmapped).unwrap_or(u64::MAX) {
+        0 => go,
+        unmapped => {
+            let unmapped = count(unmapped, "listing stands", "listings stand");
+            format!(
+                "not compared: {unmapped} for nothing, see `channelsync listings --unmapped`\n{go}"
+            )
+        }
     };
     let lines: Vec<Vec<String>> = rows.iter().flat_map(lines).collect();
     if lines.is_empty() {
@@ -106,4 +124,19 @@ fn lines(row: &Value) -> Vec<Vec<String>> {
         ]
     };
     elements(&row["slots"]).iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_for_nothing_is_no_sign_that_all_is_well() {
+        let channels = ["shop".to_owned()];
+        let all = text(&channels, false, (&[], 0));
+        assert!(all.starts_with("shop: every slot shows its number\nto write"));
+        let none = text(&channels, false, (&[], 2));
+        let said = "not compared: 2 listings stand for nothing";
+        assert!(none.contains(said), "{none}");
+    }
 }

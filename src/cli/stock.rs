@@ -106,6 +106,9 @@ enum Command {
         file: PathBuf,
         #[command(flatten)]
         kind: Kind,
+        /// Book a file that was booked before once more, under this name once
+        #[arg(long, value_name = "NAME")]
+        id: Option<String>,
     },
 }
 
@@ -190,7 +193,9 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
             let order = json!({ "kind": "barcodes", "sku": sku, "gtins": gtins, "has": !remove });
             session.order_and_tell(&order).await?;
         }
-        Some(Command::Import { file, kind }) => import::run(&file, kind.counts, session).await?,
+        Some(Command::Import { file, kind, id }) => {
+            import::run(&file, kind.counts, id.as_deref(), session).await?;
+        }
     }
     Ok(Exit::Ok)
 }

@@ -185,9 +185,9 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
             "delivery",
             "deliveries",
         );
-        report
-            .notes
-            .push(format!("parked and erased on a privacy request: {erased}"));
+        report.notes.push(format!(
+            "parked and erased, on a privacy request or by age: {erased}"
+        ));
     }
     report.entries = ledger.seq;
     report.last_at = ledger.at.to_string();
@@ -278,7 +278,7 @@ fn compare(ledger: Ledger, snapshot: Snapshot) -> (Ledger, bool) {
 }
 
 fn verify_parked(dir: &Path, ledger: &Ledger, report: &mut Report) {
-    for parked in ledger.parked.values() {
+    for parked in ledger.parked.values().map(|row| &row.bytes) {
         let path = dir.join(&parked.id);
         let why = match std::fs::read(&path) {
             Err(error) => format!("cannot be read: {error}"),

@@ -249,7 +249,9 @@ fn start_book(world: &World, config: &Config, book: Book, writers: &Tasks) -> Ha
             journal: journal.clone(),
             book: handle.clone(),
             clock: world.clock.clone(),
+            parked: book.parked,
             keep: config.limits.journal_keep,
+            keep_parked: config.limits.parked_keep,
         };
         writers.start_once("retention", keeper.run(writers.stop.clone()));
         let (watch, stop) = (handle.clone(), writers.stop.clone());

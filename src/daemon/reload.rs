@@ -275,6 +275,7 @@ fn different_limits(was: &Limits, is: &Limits) -> Vec<(&'static str, bool)> {
             "limits.snapshot_entries",
             was.snapshot_entries != is.snapshot_entries,
         ),
+        ("limits.parked_keep_days", was.parked_keep != is.parked_keep),
         (
             "limits.journal_keep_days",
             was.journal_keep != is.journal_keep,

@@ -279,7 +279,7 @@ impl Feed {
     async fn mentioning(&self, texts: Option<&[String]>) -> Result<Vec<String>, Reply> {
         let channel = self.channel.clone();
         let read = self.book.read(move |ledger| {
-            let parked = ledger.parked.values();
+            let parked = ledger.parked.values().map(|row| &row.bytes);
             let own = parked.filter(|bytes| bytes.channel == channel);
             own.map(|bytes| bytes.id.clone()).collect::<Vec<String>>()
         });

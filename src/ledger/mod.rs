@@ -58,5 +58,5 @@ pub use setup::{ChannelSetup, Counting, LocationPair, MassLimits, Returns, Rules
 pub use shipment::{
     Packed, ReportAnswer, ReportState, Shipment, ShipmentAct, ShipmentAt, Tracking,
 };
-pub use state::{Ledger, LocIx, SkuRow, Sold};
+pub use state::{Ledger, LocIx, ParkedRow, SkuRow, Sold};
 pub use verify::{Broken, verify};

@@ -63,6 +63,15 @@ pub struct Outside {
     pub adjustment: i64,
 }
 
+/// Bytes that were set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedRow {
+    /// What is kept of them.
+    pub bytes: ParkedBytes,
+    /// Since when.
+    pub at: Timestamp,
+}
+
 /// The state that all entries add up to.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Ledger {
@@ -93,7 +102,7 @@ pub struct Ledger {
     /// Ids of commands that must not be carried out twice, each with a mark of its content.
     pub done: BTreeMap<String, u64>,
     /// Bytes set aside.
-    pub parked: BTreeMap<String, ParkedBytes>,
+    pub parked: BTreeMap<String, ParkedRow>,
     /// Orders with which nothing happened since then have left; older ones that are not known are not
     /// booked.
     pub forgot_before: Timestamp,

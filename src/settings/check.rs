@@ -163,6 +163,7 @@ fn limits(raw: &RawLimits) -> Limits {
         parked_bytes_max: raw.parked_bytes_max,
         segment_bytes_max: raw.segment_bytes_max,
         snapshot_entries: raw.snapshot_entries,
+        parked_keep: Duration::from_secs(raw.parked_keep_days.saturating_mul(86_400)),
         journal_keep: Duration::from_secs(raw.journal_keep_days.saturating_mul(86_400)),
         shutdown: Duration::from_secs(raw.shutdown_secs),
     }

@@ -99,6 +99,8 @@ pub struct Limits {
     pub segment_bytes_max: u64,
     /// Entries between two snapshots.
     pub snapshot_entries: u64,
+    /// Bytes parked for longer are erased.
+    pub parked_keep: Duration,
     /// What happened longer ago may leave the journal.
     pub journal_keep: Duration,
     /// The process has stopped by then.

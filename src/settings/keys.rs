@@ -89,6 +89,7 @@ const LIMITS: &[Key] = &[
     number("parked_bytes_max", 268_435_456, 0, 1_099_511_627_776),
     number("segment_bytes_max", 67_108_864, 1_048_576, 4_294_967_296),
     number("snapshot_entries", 100_000, 100, 100_000_000),
+    number("parked_keep_days", 90, 1, 36_500),
     number("journal_keep_days", 730, 90, 36_500),
     number("shutdown_secs", 20, 1, 600),
 ];

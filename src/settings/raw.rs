@@ -43,6 +43,7 @@ pub(super) struct RawLimits {
     pub(super) parked_bytes_max: u64,
     pub(super) segment_bytes_max: u64,
     pub(super) snapshot_entries: u64,
+    pub(super) parked_keep_days: u64,
     pub(super) journal_keep_days: u64,
     pub(super) shutdown_secs: u64,
 }

@@ -113,7 +113,7 @@ async fn a_file_with_a_broken_row_books_nothing_and_a_good_one_once() {
     assert_eq!(daemon.ok(&import).await, "1200 rows booked\n");
     assert_eq!(
         daemon.ok(&import).await,
-        "0 rows booked, 1200 rows of this file were booked before or changed nothing\n"
+        "0 rows booked, 1200 rows of this file were booked before or changed nothing; what was booked since stands. To book it once more: --id NAME\n"
     );
     // The same file means something else as receipts.
     let again = daemon.run(&format!("stock import {good} --receipts")).await;

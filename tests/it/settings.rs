@@ -216,7 +216,7 @@ fn variables_override_files_and_create_nothing() {
     assert_snapshot!(setup.faults(), @r#"
     the configuration has 8 faults
     variable CHANNELSYNC__LIMITS: `limits` is a table
-      help: go on with `__` and one of: body_bytes_max, header_bytes_max, connections_max, connections_per_ip_max, header_timeout_secs, body_timeout_secs, queue_commands_max, group_entries_max, read_rows_max, parked_bytes_max, segment_bytes_max, snapshot_entries, journal_keep_days, shutdown_secs
+      help: go on with `__` and one of: body_bytes_max, header_bytes_max, connections_max, connections_per_ip_max, header_timeout_secs, body_timeout_secs, queue_commands_max, group_entries_max, read_rows_max, parked_bytes_max, segment_bytes_max, snapshot_entries, parked_keep_days, journal_keep_days, shutdown_secs
     variable CHANNELSYNC__LIMITS__BODY_BYTES_MAX: limits.body_bytes_max: a text where a whole number is expected
       help: set a whole number from 1024 to 67108864
     variable CHANNELSYNC__LIMITS__BODY_BYTES_MAX__MORE: `body_bytes_max` is not a table

@@ -254,7 +254,10 @@ fn interlock(seen: &Seen<'_>) -> Vec<Finding> {
     let each = held.map(|held| Finding {
         of: seen.id(),
         what: status::interlocked(held),
-        remedy: format!("see that it was meant, then: {}", cell(&held["release"])),
+        remedy: format!(
+            "see what it is: {0}; was it meant: {0} --yes",
+            cell(&held["release"])
+        ),
     });
     each.collect()
 }
@@ -291,7 +294,8 @@ fn errors(seen: &Seen<'_>) -> Vec<Finding> {
                 )
             })
             .collect();
-        let remedy = format!("channelsync check --merchant {id}; see whether {name} is up");
+        let remedy =
+            format!("channelsync check --online --merchant {id}; see whether {name} is up");
         (!texts.is_empty()).then(|| (texts.join("; "), remedy))
     })
 }

@@ -138,11 +138,16 @@ fn all_faults_are_told_and_that_nothing_was_booked() {
 
 #[test]
 fn a_file_is_known_again_by_its_bytes_and_kind() {
-    assert_eq!(chunk_id("ab", "counts", 1), "import-ab-counts-1");
+    assert_eq!(chunk_id("ab", "counts", 1, None), "import-ab-counts-1");
+    assert_eq!(
+        chunk_id("ab", "counts", 1, Some("tuesday")),
+        "import-ab-counts-1-tuesday"
+    );
     assert_eq!(summary(501, 0), "501 rows booked");
     assert_eq!(
         summary(0, 1),
-        "0 rows booked, 1 row of this file was booked before or changed nothing"
+        "0 rows booked, 1 row of this file was booked before or changed nothing; what was booked since \
+         stands. To book it once more: --id NAME"
     );
     let failure = Failure::new(Exit::TryAgain, "the queue is full", "try again in a moment");
     insta::assert_snapshot!(halfway(failure, 500, 800), @r"

@@ -23,7 +23,7 @@ use super::order::OrderRef;
 use super::purchase::{Purchase, PurchaseLine};
 use super::push::SlotState;
 use super::retire::Retired;
-use super::state::{EXCEPTIONS_KEPT_MAX, Ledger, LocIx, SkuRow};
+use super::state::{EXCEPTIONS_KEPT_MAX, Ledger, LocIx, ParkedRow, SkuRow};
 use crate::catalog::{Mapping, Part, Parts, SkuIx};
 
 /// What an entry may have changed for the channels' numbers.
@@ -368,7 +368,10 @@ fn learn(
             touched.all = true;
         }
         Fact::Parked(bytes) => {
-            ledger.parked.insert(bytes.id.clone(), (**bytes).clone());
+            let bytes = (**bytes).clone();
+            ledger
+                .parked
+                .insert(bytes.id.clone(), ParkedRow { bytes, at });
         }
         Fact::Unparked(id) | Fact::Erased(id) => {
             ledger.parked.remove(id);

@@ -387,6 +387,7 @@ fn a_caller_that_vanishes_between_verdict_and_leaving_gives_all_back() {
     assert_eq!(world.points(), 896);
 }
 
+/// R60
 #[test]
 fn a_401_with_a_fixed_token_is_final_and_counted_as_such() {
     let world = world();

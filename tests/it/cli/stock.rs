@@ -124,6 +124,15 @@ async fn a_count_of_an_earlier_time_is_tried_again_until_the_channels_are_known_
         daemon.polled(channel).await;
     }
     assert_eq!(daemon.ok(&import).await, "1 row booked\n");
+    let known = daemon.ok(&import).await;
+    assert!(
+        known.contains("booked before") && known.contains("--id NAME"),
+        "{known}"
+    );
+    for rows in ["1 row booked\n", "0 rows booked"] {
+        let again = daemon.ok(&format!("{import} --id once-more")).await;
+        assert!(again.starts_with(rows), "{again}");
+    }
     let stock = daemon.ok("stock MUG-RED --json").await;
     let stock: serde_json::Value = serde_json::from_str(&stock).unwrap();
     // Nine were received after the count found seven.

@@ -259,8 +259,9 @@ fn idle(ledger: &Ledger, found: &mut Vec<String>) {
     if !ledger.calls.is_empty() {
         found.push(format!("calls under way at rest: {:?}", ledger.calls));
     }
-    for (id, bytes) in &ledger.parked {
-        found.push(format!("parked {id}: {} {}", bytes.what, bytes.why));
+    for (id, row) in &ledger.parked {
+        let (what, why) = (&row.bytes.what, &row.bytes.why);
+        found.push(format!("parked {id}: {what} {why}"));
     }
     for channel in &ledger.channels {
         for (_, parcel) in channel.unsettled() {

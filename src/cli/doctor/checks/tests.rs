@@ -84,7 +84,7 @@ fn what_the_daemon_tells_of_itself_is_found() {
     permissions | acme/shopify-us | write_inventory (quantities); answered by 2026-07 | mend it on shopify-us, then: channelsync check --online --merchant acme
     token | acme/shopify-us | the token ends in 3599 s and was not renewed; then nothing is pushed | channelsync credentials test acme/shopify-us
     subscriptions | acme/shopify-us | 2 subscriptions were gone and made anew since the start; the time between was polled | see why shopify-us could not deliver: proxy, certificate, or answers that took too long
-    errors | acme/shopify-us | poll failed: 503 | channelsync check --merchant acme; see whether shopify-us is up
+    errors | acme/shopify-us | poll failed: 503 | channelsync check --online --merchant acme; see whether shopify-us is up
     parked-bytes | acme | 900 of at most 1000 bytes are parked; above it webhooks get 503 | channelsync parked --merchant acme
     shadow | acme/shopify-us | shadow mode: all is computed, nothing is written | channelsync shadow --merchant acme shopify-us; then set it live
     ");
