@@ -132,6 +132,10 @@ pub fn prepare_cut(
     };
     let base = load_base(dir, begins)?;
     let (ledger, _) = replay(&read, base.ledger, |entry| entry.seq <= bound.seq)?;
+    if ledger.seq != bound.seq {
+        // A base beyond it is there, from a cut that did not come to its end: that one must stay.
+        return Ok(None);
+    }
     write(&dir.join(snapshot::BASES), &bound, ledger)?;
     Ok(Some(bound))
 }

@@ -28,8 +28,12 @@ fn segments(daemon: &Daemon) -> Vec<String> {
 
 /// How far the journal may be cut, whatever the age of its entries.
 fn prepared(daemon: &Daemon) -> Option<Head> {
+    prepared_before(daemon, Timestamp(i64::MAX))
+}
+
+fn prepared_before(daemon: &Daemon, before: Timestamp) -> Option<Head> {
     let dir = daemon.merchant_dir().join("snapshots");
-    prepare_cut(&dir, daemon.journal.as_ref(), Timestamp(i64::MAX)).unwrap()
+    prepare_cut(&dir, daemon.journal.as_ref(), before).unwrap()
 }
 
 /// Whether a restart would open the ledger as it is.
@@ -91,10 +95,14 @@ async fn old_segments_go_once_two_snapshots_cover_them_and_the_rest_is_proved() 
     }
     assert!(opens_the_same(&daemon).await);
     receive(&daemon, 30).await;
+    let then = daemon.now();
+    receive(&daemon, 30).await;
     daemon.snapshot();
     receive(&daemon, 30).await;
     daemon.snapshot();
     let next = prepared(&daemon).expect("a day later more may go");
+    // Before it is cut more is to be kept: the state that is there already stays.
+    assert_eq!(prepared_before(&daemon, then), None);
     daemon.journal.cut(&next).await.unwrap();
     assert!(next.seq > bound.seq);
     assert_eq!(daemon.run("verify").await.0, Exit::Ok);
