@@ -56,6 +56,9 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Polled(channel, stream, to, newest) => {
             format!("{stream} of {channel} are complete to {to}, newest seen {newest}")
         }
+        Fact::Reached(channel, stream, newest) => {
+            format!("{stream} of {channel} are read to {newest}, more are to come")
+        }
         Fact::Shown(channel, began, readings) => {
             let readings: Vec<String> = readings.iter().map(reading).collect();
             format!("{channel}, read at {began}, shows {}", readings.join("; "))

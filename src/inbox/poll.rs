@@ -1,7 +1,8 @@
 //! Polls a channel's streams of changes: the source of truth.
 //!
 //! Keyset windows with overlap: a window begins before the newest change known, is read page by page,
-//! oldest first, and moves the watermark only after its last page is booked.
+//! oldest first, and moves the watermark only after its last page is booked. How far it came is booked
+//! with each page: a restart goes on there.
 
 use std::time::Duration;
 
@@ -96,7 +97,9 @@ async fn start(feed: &Feed, stream: &'static str) -> Result<Start, BookError> {
         let at = known.and_then(|known| known.streams.get(stream));
         let waits = known.is_some_and(|known| !known.to_read.is_empty());
         let fresh = at.is_some_and(|at| now.since(at.watermark) < BOOK_EVERY);
-        let since = at.map_or(first, |at| at.cursor.minus(overlap));
+        let reached = known.and_then(|known| known.reached.get(stream));
+        let reached = reached.copied().or(at.map(|at| at.cursor));
+        let since = reached.map_or(first, |reached| reached.minus(overlap));
         Start {
             since,
             book: waits || !fresh,
@@ -116,12 +119,12 @@ async fn window(feed: &Feed, stream: &'static str, stop: &CancellationToken) -> 
         newest = newest.max(read.newest);
         pages += 1;
         page.clone_from(&read.next);
-        let polled = page.is_none().then(|| Polled {
+        let polled = Polled {
             stream: stream.to_owned(),
-            to: began.minus(SKEW),
+            to: page.is_none().then(|| began.minus(SKEW)),
             newest,
             book: start.book,
-        });
+        };
         book(feed, began, read, polled).await?;
         if page.is_none() {
             feed.board.cover(stream, began.minus(SKEW));
@@ -170,7 +173,7 @@ async fn book(
     feed: &Feed,
     began: Timestamp,
     page: ChangedPage,
-    polled: Option<Polled>,
+    polled: Polled,
 ) -> Result<(), Broken> {
     let mut changes = Vec::with_capacity(page.changes.len());
     for changed in page.changes {
@@ -185,10 +188,10 @@ async fn book(
             }
         });
     }
-    if changes.is_empty() && polled.as_ref().is_none_or(|polled| !polled.book) {
+    if changes.is_empty() && !polled.book {
         return Ok(());
     }
-    let (channel, source) = (feed.channel.clone(), Source::Fetch);
+    let (channel, source, polled) = (feed.channel.clone(), Source::Fetch, Some(polled));
     let happened = Happened {
         channel,
         source,

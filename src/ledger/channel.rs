@@ -52,6 +52,9 @@ pub struct Channel {
     pub too_old: BTreeMap<OrderId, TooOld>,
     /// How far each stream of changes was read.
     pub streams: BTreeMap<String, Stream>,
+    /// How far a stream's window was read that is not at its end: time of the newest change booked, by
+    /// the channel's clock.
+    pub reached: BTreeMap<String, Timestamp>,
     /// Too much would change at once: only orders lower what it shows until it goes on.
     pub interlock: Option<Interlock>,
     /// Units set aside for it, by SKU as the rule names it.
@@ -145,6 +148,7 @@ impl Channel {
             wanted: BTreeMap::new(),
             too_old: BTreeMap::new(),
             streams: BTreeMap::new(),
+            reached: BTreeMap::new(),
             interlock: None,
             set_aside: BTreeMap::new(),
             restored: None,

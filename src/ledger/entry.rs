@@ -199,6 +199,9 @@ pub enum Fact {
     TooOld(ChannelId, OrderId, Timestamp),
     /// A person dealt with such an order.
     Dismissed(ChannelId, OrderId),
+    /// Of a window of a stream that is not read to its end, changes up to this time (the channel's)
+    /// are booked.
+    Reached(ChannelId, String, Timestamp),
 }
 
 /// Who mapped a listing.

@@ -30,17 +30,17 @@ pub struct Happened {
     pub began: Timestamp,
     /// What changed.
     pub changes: Vec<Change>,
-    /// The poll's progress, on its last page.
+    /// How far the poll came with this.
     pub polled: Option<Polled>,
 }
 
-/// A stream is complete up to a time.
+/// How far a stream of changes was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Polled {
     /// Which stream.
     pub stream: String,
-    /// Up to when, by our clock.
-    pub to: Timestamp,
+    /// Up to when it is complete, by our clock; none while pages of the window are still to come.
+    pub to: Option<Timestamp>,
     /// Newest change seen, by the channel's clock; none if the window was empty.
     pub newest: Option<Timestamp>,
     /// Whether this alone is worth an entry.

@@ -52,18 +52,22 @@ pub(super) fn report(desk: &mut Desk<'_>, happened: &Happened) -> Result<(), Ref
 
 fn note_poll(desk: &mut Desk<'_>, channel: &Channel, polled: &Polled) {
     let known = channel.streams.get(&polled.stream);
-    if known.is_some_and(|known| known.watermark >= polled.to) {
+    let (id, stream) = (channel.id.clone(), polled.stream.clone());
+    let Some(to) = polled.to else {
+        let reached = channel.reached.get(&polled.stream).copied();
+        let reached = reached.max(known.map(|known| known.cursor));
+        if let Some(newest) = polled.newest.filter(|newest| Some(*newest) > reached) {
+            desk.polled = Some((Fact::Reached(id, stream, newest), polled.book));
+        }
+        return;
+    };
+    if known.is_some_and(|known| known.watermark >= to) {
         return;
     }
-    let setup = channel
-        .setup
-        .as_ref()
-        .map_or(polled.to, |setup| setup.book_from);
+    let setup = channel.setup.as_ref().map_or(to, |setup| setup.book_from);
     let before = known.map_or(setup, |known| known.cursor);
     let cursor = polled.newest.map_or(before, |newest| newest.max(before));
-    let stream = polled.stream.clone();
-    let fact = Fact::Polled(channel.id.clone(), stream, polled.to, cursor);
-    desk.polled = Some((fact, polled.book));
+    desk.polled = Some((Fact::Polled(id, stream, to, cursor), polled.book));
 }
 
 /// Wants the order read unless a copy at least as new is known or asked for already.

@@ -303,9 +303,13 @@ fn learn(
                 cursor: *cursor,
                 seq,
             };
-            of(ledger, channel)
-                .streams
-                .insert(stream.clone(), stream_now);
+            let known = of(ledger, channel);
+            known.streams.insert(stream.clone(), stream_now);
+            known.reached.remove(stream);
+        }
+        Fact::Reached(channel, stream, newest) => {
+            let reached = &mut of(ledger, channel).reached;
+            reached.insert(stream.clone(), *newest);
         }
         Fact::Intent(call, channel, rows) => {
             push::intend(ledger, *call, channel, rows, touched);

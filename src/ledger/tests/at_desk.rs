@@ -143,7 +143,7 @@ fn counted_then(world: &mut World, words: &Words<'_>) -> Command {
             changes: Vec::new(),
             polled: Some(Polled {
                 stream: "orders".to_owned(),
-                to: world.now,
+                to: Some(world.now),
                 newest: None,
                 book: true,
             }),

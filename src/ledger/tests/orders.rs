@@ -348,15 +348,23 @@ fn a_poll_is_written_down_beside_news_or_when_told_to() {
         tell A1
         tell A2
         order A3 MUG 1 quiet
+        order A4 MUG 1 quiet
     ");
     let mut told = Vec::new();
     for (orders, to, newest, book) in [
-        (["A1", "A2"].as_slice(), 100, Some(50), false),
-        (&["A1", "A3"], 110, Some(60), false),
-        (&[], 120, None, false),
-        (&[], 130, None, true),
-        (&[], 125, Some(90), true),
-        (&[], 140, Some(40), true),
+        (["A1", "A2"].as_slice(), Some(100), Some(50), false),
+        (&["A1", "A3"], Some(110), Some(60), false),
+        (&[], Some(120), None, false),
+        (&[], Some(130), None, true),
+        (&[], Some(125), Some(90), true),
+        (&[], Some(140), Some(40), true),
+        // Pages of a window that goes on.
+        (&[], None, Some(50), true),
+        (&[], None, Some(70), false),
+        (&["A4"], None, Some(70), false),
+        (&[], None, Some(80), true),
+        (&[], None, Some(80), true),
+        (&[], Some(150), Some(85), true),
     ] {
         let copy =
             |id: &&str| Change::Order(Box::new(world.orders[*id].report(Without::default())));
@@ -367,24 +375,33 @@ fn a_poll_is_written_down_beside_news_or_when_told_to() {
             changes: orders.iter().map(copy).collect(),
             polled: Some(Polled {
                 stream: "orders".to_owned(),
-                to: Timestamp(to),
+                to: to.map(Timestamp),
                 newest: newest.map(Timestamp),
                 book,
             }),
         });
         let draft = world.book(&command).unwrap();
-        let stream = world.ledger.channels[0].streams.get("orders");
-        let at = stream.map(|stream| (stream.watermark.0, stream.cursor.0));
-        told.push(format!("{to}: {} facts, {at:?}", draft.facts.len()));
+        let known = &world.ledger.channels[0];
+        let at = known.streams.get("orders");
+        let at = at.map(|stream| (stream.watermark.0, stream.cursor.0));
+        let reached = known.reached.get("orders").map(|reached| reached.0);
+        let (facts, to) = (draft.facts.len(), to.unwrap_or_default());
+        told.push(format!("{to}: {facts} facts, {at:?}, {reached:?}"));
     }
     assert_snapshot!(told.join("\n"), @r"
-    100: 0 facts, None
-    110: 3 facts, Some((110, 60))
-    120: 0 facts, Some((110, 60))
-    130: 1 facts, Some((130, 60))
-    125: 0 facts, Some((130, 60))
-    140: 1 facts, Some((140, 60))
+    100: 0 facts, None, None
+    110: 3 facts, Some((110, 60)), None
+    120: 0 facts, Some((110, 60)), None
+    130: 1 facts, Some((130, 60)), None
+    125: 0 facts, Some((130, 60)), None
+    140: 1 facts, Some((140, 60)), None
+    0: 0 facts, Some((140, 60)), None
+    0: 0 facts, Some((140, 60)), None
+    0: 3 facts, Some((140, 60)), Some(70)
+    0: 1 facts, Some((140, 60)), Some(80)
+    0: 0 facts, Some((140, 60)), Some(80)
+    150: 1 facts, Some((150, 85)), None
     ");
     let complete = world.ledger.channels[0].complete_to();
-    assert_eq!(complete, Some(Timestamp(140)));
+    assert_eq!(complete, Some(Timestamp(150)));
 }

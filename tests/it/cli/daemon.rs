@@ -366,7 +366,7 @@ impl Daemon {
             changes: Vec::new(),
             polled: Some(Polled {
                 stream: "orders".to_owned(),
-                to: self.now(),
+                to: Some(self.now()),
                 newest: None,
                 book: true,
             }),

@@ -250,6 +250,63 @@ fn crash_at(step: u64) -> bool {
     })
 }
 
+/// The times from which the shop's changed orders were asked for.
+fn asked_since(scene: &Scene) -> Vec<String> {
+    let arrived = scene.machine.net.arrived.lock().unwrap();
+    let polls = arrived.iter().flatten().filter(|(shop, operation, _)| {
+        (shop.as_str(), operation.as_str()) == ("north", "query OrdersChanged")
+    });
+    let since = |body: &[u8]| {
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+        let query = body["variables"]["query"].as_str().unwrap().to_owned();
+        query.split('\'').nth(1).unwrap().to_owned()
+    };
+    polls.map(|(_, _, body)| since(body)).collect()
+}
+
+/// R8: the shop was open long before the daemon came, which dies after it booked a first page.
+#[test]
+fn a_first_load_goes_on_after_a_crash_where_it_was() {
+    let mut plan = Plan::calm();
+    plan.opening_units = 10_000;
+    plan.shops.add("webhooks-lost=1").unwrap();
+    plan.overlap_secs = 0;
+    plan.search_lag = Duration::ZERO;
+    plan.crashes.down_max = ms(5_000);
+    scene(plan, async |scene| {
+        let orders = 2 * PAGE + 10;
+        for at in 0..orders {
+            scene.buy("north", at % 12, 1);
+            scene.sleep(ms(2_000)).await;
+        }
+        *scene.machine.net.arrived.lock().unwrap() = Some(Vec::new());
+        scene.open();
+        let reached = loop {
+            scene.sleep(ms(10)).await;
+            let Some(book) = scene.machine.book() else {
+                continue;
+            };
+            let reached = book.read(|ledger| {
+                let known = ledger.channel_named("north")?;
+                known.reached.get("orders").copied()
+            });
+            if let Some(reached) = reached.await.unwrap() {
+                break reached;
+            }
+        };
+        let before = asked_since(scene).len();
+        scene.machine.kill();
+        scene.rest().await;
+        let asked = asked_since(scene);
+        assert!(before <= 2, "{before} of 3 pages were asked for");
+        assert_eq!(asked[before], reached.to_second_text());
+        let ledger = scene.audited().await;
+        let known = ledger.channel_named("north").unwrap();
+        assert_eq!(known.orders.iter().count(), orders);
+        assert_eq!(known.reached.get("orders"), None, "it is complete");
+    });
+}
+
 /// Orders evenly over time; the most deliveries that were ever in the daemon's hands.
 async fn sell(scene: &Scene, per_sec: u64, secs: u64) -> usize {
     let mut most = 0;
