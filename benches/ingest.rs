@@ -45,7 +45,7 @@ use channelsync_contract::ports::within;
 use channelsync_contract::transport::Secret;
 use channelsync_contract::webhook::{Content, SigningSecret};
 use channelsync_contract::{CallError, Connector, Request, Response, Timestamp, Transport};
-use channelsync_shopify::{Credentials, Settings};
+use channelsync_shopify::{Credentials, Figure, Settings};
 use client::Seen;
 use sheet::{Sheet, full_size, per_second};
 use tokio_util::sync::CancellationToken;
@@ -133,6 +133,7 @@ fn connector() -> Connector {
     let settings = Settings {
         shop: body::SHOP.to_owned(),
         base_url: None,
+        figure: Figure::OnHand,
         credentials: Credentials::AccessToken(Secret::new("unused")),
         webhook_secrets: vec![SigningSecret::new(Secret::new(body::SECRET))],
     };

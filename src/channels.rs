@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use channelsync_contract::transport::{Account, Patience};
 use channelsync_contract::{Connector, Counting, Transport};
+use channelsync_shopify::Figure;
 
 use crate::ledger::{self, ChannelSetup, Rules, Setup};
-use crate::settings::{Channel, ConnectorSettings, Credentials, Merchant, Mode, Returns, RuleSet};
+use crate::settings::{
+    Channel, ConnectorSettings, Credentials, Merchant, Mode, QuantityName, Returns, RuleSet,
+};
 
 /// What transport must know of a channel's account.
 pub fn account(channel: &Channel) -> Account {
@@ -39,12 +42,17 @@ fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
     let ConnectorSettings::Shopify {
         shop,
         base_url,
+        quantity_name,
         credentials,
         webhook_secrets,
     } = &channel.connector;
     channelsync_shopify::Settings {
         shop: shop.clone(),
         base_url: Some(base_url.clone()),
+        figure: match quantity_name {
+            QuantityName::OnHand => Figure::OnHand,
+            QuantityName::Available => Figure::Available,
+        },
         credentials: match credentials.clone() {
             Credentials::Sealed => unreachable!("credentials are opened before they are used"),
             Credentials::AccessToken(token) => channelsync_shopify::Credentials::AccessToken(token),

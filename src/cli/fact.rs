@@ -104,6 +104,7 @@ pub(super) fn fact(fact: &Fact) -> String {
         | Fact::InDoubt(_)
         | Fact::Moved(..)
         | Fact::Reread(..)
+        | Fact::Unsure(..)
         | Fact::Released(..) => push(fact),
     }
 }
@@ -142,6 +143,10 @@ fn push(fact: &Fact) -> String {
             format!("{} moved by {by:+} on the channel", slot_of(channel, slot))
         }
         Fact::Reread(channel, slot) => format!("{} must be read", slot_of(channel, slot)),
+        Fact::Unsure(channel, slot) => format!(
+            "{} must be read: an act may or may not be in what it is believed to hold",
+            slot_of(channel, slot)
+        ),
         Fact::Released(channel, slot) => format!("{} may be pushed again", slot_of(channel, slot)),
         _ => String::new(),
     }

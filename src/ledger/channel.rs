@@ -14,7 +14,7 @@ use super::order::{Line, Order, PlaceIx};
 use super::push::PushState;
 use super::retire::Retired;
 use super::set_aside::SetAside;
-use super::setup::ChannelSetup;
+use super::setup::{ChannelSetup, Counting};
 use super::shipment::Shipment;
 use super::state::LocIx;
 use crate::catalog::{Listings, Table};
@@ -176,6 +176,12 @@ impl Channel {
         self.places
             .get(usize::from(place.0))
             .expect("place number of this channel")
+    }
+
+    /// Whether it shows what is written, so that its own sales change what a slot holds.
+    pub fn is_net(&self) -> bool {
+        let setup = self.setup.as_ref();
+        setup.is_some_and(|setup| setup.counting == Counting::Net)
     }
 
     /// Our location behind one of the channel's.

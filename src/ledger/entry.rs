@@ -202,6 +202,8 @@ pub enum Fact {
     /// Of a window of a stream that is not read to its end, changes up to this time (the channel's)
     /// are booked.
     Reached(ChannelId, String, Timestamp),
+    /// An act on the channel may or may not be in what a slot is believed to hold: it must be read.
+    Unsure(ChannelId, SlotKey),
 }
 
 /// Who mapped a listing.

@@ -28,10 +28,14 @@ pub struct PushState {
     pub recheck: Option<Recheck>,
     /// Must be read before it is written again.
     pub reread: bool,
+    /// Acts on the channel that may or may not be in `expected`: a difference is no drift then.
+    pub unsure: bool,
     /// Corrections in a row without an agreeing reading.
     pub corrections: u32,
     /// A call of ours came back since the last reading that drifted.
     pub corrected: bool,
+    /// Writes in a row that found something else than expected, each followed by a reading at once.
+    pub stale: u32,
     /// Free, under way, in doubt or parked.
     pub state: SlotState,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channelsync_contract::connector::{Connector, NextStep};
+use channelsync_contract::connector::{Connector, Counting, NextStep};
 use channelsync_contract::ports::{Clock, Rng};
 use channelsync_contract::quantity::{Push, PushOutcome};
 use channelsync_contract::{CallId, ChannelId, SlotKey, Timestamp};
@@ -253,6 +253,7 @@ impl Dispatcher {
     async fn plan(&self) -> Result<Option<Work>, BookError> {
         let call = CallId(self.rng.uuid());
         let channel = self.channel.clone();
+        let is_net = self.connector.capabilities.counting == Counting::Net;
         let (rows_max, batch_max) = (self.read_rows_max, self.connector.capabilities.batch_max);
         let make = move |ledger: &Ledger, dirty: &mut crate::bookkeeper::Dirty| {
             let Some(number) = ledger.channel_ix(channel.as_str()) else {
@@ -263,7 +264,8 @@ impl Dispatcher {
                 let caught_up = known.has_caught_up();
                 return (caught_up.then_some(Command::CatchUp(channel)), None);
             }
-            if known.complete_to().is_none() {
+            // New settings are booked before those of old end: they write another figure.
+            if known.is_net() != is_net || known.complete_to().is_none() {
                 return (None, None);
             }
             let items = dirty.take(number, rows_max);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use channelsync_contract::connector::{Connector, ConnectorError};
+use channelsync_contract::connector::{Connector, ConnectorError, Counting};
 use channelsync_contract::ports::Clock;
 use channelsync_contract::{ChannelId, SlotKey, Timestamp};
 use tokio::sync::Notify;
@@ -115,8 +115,11 @@ impl Reader {
     async fn job(&self, sweep_from: Option<u32>) -> Result<Job, BookError> {
         let (channel, complete_to) = (self.channel.clone(), self.complete_to());
         let most = self.connector.capabilities.read_back_max;
+        let is_net = self.connector.capabilities.counting == Counting::Net;
         let read = self.book.wait_and_read(move |ledger| {
-            let Some(known) = ledger.channel_named(channel.as_str()) else {
+            let known = ledger.channel_named(channel.as_str());
+            // New settings are booked before those of old end: they read another figure.
+            let Some(known) = known.filter(|known| known.is_net() == is_net) else {
                 return Job {
                     slots: Vec::new(),
                     next: None,

@@ -224,12 +224,24 @@ pub enum ConnectorSettings {
         shop: String,
         /// Scheme and host that calls go to, without a trailing slash.
         base_url: String,
+        /// Which of its figures is written.
+        quantity_name: QuantityName,
         /// How calls are authorized.
         credentials: Credentials,
         /// Secrets that may have signed a webhook; at least one where there are subscriptions, once
         /// credentials are opened.
         webhook_secrets: Vec<SigningSecret>,
     },
+}
+
+/// Which figure of a Shopify level is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuantityName {
+    /// What is there: the shop subtracts its own open orders.
+    OnHand,
+    /// What may still be sold: for virtual stock, and where on hand belongs to somebody else.
+    Available,
 }
 
 /// How calls are authorized.

@@ -140,6 +140,11 @@ const CHANNEL: &[Key] = &[
     choice("mode", &["shadow", "live"], Absent::Text("shadow")),
     text("shop", Absent::Fault("\"acme.myshopify.com\"")),
     text("base_url", Absent::Nothing),
+    choice(
+        "quantity_name",
+        &["on_hand", "available"],
+        Absent::Text("on_hand"),
+    ),
     text("book_from", Absent::Fault("\"2026-11-20T09:00:00Z\"")),
     Key {
         name: "locations",

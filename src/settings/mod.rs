@@ -28,7 +28,7 @@ use std::path::Path;
 pub use address::Network;
 pub use config::{
     Address, Breaker, Channel, Config, ConnectorSettings, Credentials, KeyPlace, Limits, Listen,
-    LocationPair, Log, LogFormat, LogLevel, Merchant, Mode, Origin, Returns, RuleSet,
+    LocationPair, Log, LogFormat, LogLevel, Merchant, Mode, Origin, QuantityName, Returns, RuleSet,
 };
 pub use fault::{Fault, Faults};
 pub use variables::environment;

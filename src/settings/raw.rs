@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::config::{LogFormat, LogLevel, Mode, Returns};
+use super::config::{LogFormat, LogLevel, Mode, QuantityName, Returns};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +87,7 @@ pub(super) struct RawChannel {
     pub(super) mode: Mode,
     pub(super) shop: Option<String>,
     pub(super) base_url: Option<String>,
+    pub(super) quantity_name: QuantityName,
     pub(super) book_from: Option<String>,
     pub(super) locations: Option<Vec<RawLocationPair>>,
     pub(super) backorder_priority: i32,

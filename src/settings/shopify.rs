@@ -66,6 +66,7 @@ pub(super) fn settings(
     Some(ConnectorSettings::Shopify {
         shop: shop?,
         base_url: base_url?,
+        quantity_name: raw.quantity_name,
         credentials: credentials?,
         webhook_secrets: webhook_secrets?,
     })

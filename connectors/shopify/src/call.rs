@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::documents::Document;
 use crate::report::report;
-use crate::{BUCKET, Settings, VERSION};
+use crate::{BUCKET, Figure, Settings, VERSION};
 
 /// Names and messages of ours and theirs in errors are cut at this length.
 const MESSAGE_CHARS_MAX: usize = 300;
@@ -32,6 +32,8 @@ pub(crate) struct Shop {
     transport: Arc<dyn Transport>,
     /// Host that deliveries must name.
     pub(crate) host: Arc<str>,
+    /// Which figure is written.
+    pub(crate) figure: Figure,
     /// Secrets that sign deliveries.
     pub(crate) webhook_secrets: Arc<[SigningSecret]>,
 }
@@ -93,6 +95,7 @@ impl Shop {
         Self {
             transport,
             host: settings.shop.into(),
+            figure: settings.figure,
             webhook_secrets: settings.webhook_secrets.into(),
         }
     }

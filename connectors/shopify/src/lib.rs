@@ -46,11 +46,32 @@ pub struct Settings {
     pub shop: String,
     /// Scheme and host to use in place of `https://{shop}`, without a trailing slash.
     pub base_url: Option<String>,
+    /// Which figure of a level is written.
+    pub figure: Figure,
     /// How to be let in.
     pub credentials: Credentials,
     /// Secrets that sign webhooks: more than one while a secret is being replaced. With none, no
     /// delivery verifies.
     pub webhook_secrets: Vec<SigningSecret>,
+}
+
+/// Which figure of a level is written and compared (page section 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// `on_hand`: the shop subtracts its own open orders by itself.
+    OnHand,
+    /// `available`: shown as it is written, so every write must be compared with what it replaces.
+    Available,
+}
+
+impl Figure {
+    /// Shopify's name of it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::OnHand => "on_hand",
+            Self::Available => "available",
+        }
+    }
 }
 
 /// How to be let in.
@@ -130,9 +151,16 @@ pub fn account(settings: &Settings) -> Account {
 
 /// The shop as a connector; every request goes through `transport`.
 pub fn connect(settings: Settings, transport: Arc<dyn Transport>) -> Connector {
+    let counting = match settings.figure {
+        Figure::OnHand => Counting::Gross,
+        Figure::Available => Counting::Net,
+    };
     let shop = Shop::new(settings, transport);
     Connector {
-        capabilities: CAPABILITIES,
+        capabilities: Capabilities {
+            counting,
+            ..CAPABILITIES
+        },
         orders: Box::new(shop.clone()),
         quantities: Box::new(shop.clone()),
         listings: Box::new(shop.clone()),

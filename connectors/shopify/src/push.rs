@@ -1,4 +1,4 @@
-//! Setting quantities: `on_hand`, absolute, compared with what we believe is there.
+//! Setting quantities: one figure, absolute, compared with what we believe is there.
 //!
 //! A call is all or nothing (page section 6.2): one row at fault, and no row is written. So the row
 //! that is named gets its reason and the others are told apart as merely not applied.
@@ -8,6 +8,7 @@ use channelsync_contract::{CallId, ConnectorError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::Figure;
 use crate::call::Shop;
 use crate::documents::SET_QUANTITIES;
 use crate::ids::{gid, is_number};
@@ -46,14 +47,18 @@ struct UserError {
 
 impl Shop {
     /// One call; see [`Quantities::push`](channelsync_contract::connector::Quantities::push).
-    pub(crate) async fn set_on_hand(
+    pub(crate) async fn set_quantities(
         &self,
         push: &Push,
     ) -> Result<Vec<PushOutcome>, ConnectorError> {
         if push.rows.is_empty() {
             return Ok(Vec::new());
         }
-        let inputs: Vec<Result<QuantityInput, PushOutcome>> = push.rows.iter().map(input).collect();
+        let inputs: Vec<Result<QuantityInput, PushOutcome>> = push
+            .rows
+            .iter()
+            .map(|row| input(row, self.figure))
+            .collect();
         if inputs.iter().any(Result::is_err) {
             return Ok(inputs
                 .into_iter()
@@ -61,7 +66,7 @@ impl Shop {
                 .collect());
         }
         let inputs: Vec<QuantityInput> = inputs.into_iter().flatten().collect();
-        let variables = variables(push.call, &inputs);
+        let variables = variables(push.call, self.figure, &inputs);
         let answer = self.ask::<Data>(&SET_QUANTITIES, &variables, 0).await?;
         let Some(result) = answer.data.inventory_set_quantities else {
             return Err(ConnectorError::Unanswered(
@@ -72,11 +77,11 @@ impl Shop {
     }
 }
 
-fn variables(call: CallId, quantities: &[QuantityInput]) -> Value {
+fn variables(call: CallId, figure: Figure, quantities: &[QuantityInput]) -> Value {
     json!({
         "key": call,
         "input": {
-            "name": "on_hand",
+            "name": figure.name(),
             "reason": "correction",
             // Shown in the shop's stock history, where it tells our writes from others'.
             "referenceDocumentUri": format!("gid://channelsync/StockPush/{call}"),
@@ -86,7 +91,7 @@ fn variables(call: CallId, quantities: &[QuantityInput]) -> Value {
 }
 
 /// The row as Shopify takes it, or why it cannot be asked for.
-fn input(row: &PushRow) -> Result<QuantityInput, PushOutcome> {
+fn input(row: &PushRow, figure: Figure) -> Result<QuantityInput, PushOutcome> {
     let refused = |message: &str| PushOutcome::Refused {
         code: "NOT_SENT".to_owned(),
         message: message.to_owned(),
@@ -103,6 +108,12 @@ fn input(row: &PushRow) -> Result<QuantityInput, PushOutcome> {
     }
     if row.quantity.0 > QUANTITY_MAX {
         return Err(refused("more than 1,000,000,000 units"));
+    }
+    // A plain set of what is available would bring back units sold unseen (page section 6.3).
+    if figure == Figure::Available && row.expected.is_none() {
+        return Err(refused(
+            "`available` is set only in place of a known figure",
+        ));
     }
     Ok(QuantityInput {
         inventory_item_id: gid("InventoryItem", row.slot.item.as_str()),

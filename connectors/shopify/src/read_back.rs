@@ -9,6 +9,7 @@ use channelsync_contract::{ConnectorError, SlotKey, Units};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::Figure;
 use crate::call::{Shop, unreadable};
 use crate::documents::INVENTORY_AT_LOCATION;
 use crate::ids::{gid, is_number};
@@ -47,7 +48,7 @@ struct QuantityNode {
 #[async_trait]
 impl Quantities for Shop {
     async fn push(&self, push: &Push) -> Result<Vec<PushOutcome>, ConnectorError> {
-        self.set_on_hand(push).await
+        self.set_quantities(push).await
     }
 
     async fn read_back(&self, slots: &[SlotKey]) -> Result<Vec<ShownQuantity>, ConnectorError> {
@@ -109,9 +110,8 @@ impl Shop {
                 Some(ItemNode {
                     id: Some(id),
                     inventory_level,
-                }) if id == *asked => {
-                    inventory_level.map_or(Ok(Shown::NotStocked), |level| held(&level))?
-                }
+                }) if id == *asked => inventory_level
+                    .map_or(Ok(Shown::NotStocked), |level| held(&level, self.figure))?,
                 Some(ItemNode { id: Some(_), .. }) => {
                     return Err(unreadable(what, "nodes not in the order asked for"));
                 }
@@ -122,7 +122,7 @@ impl Shop {
     }
 }
 
-fn held(level: &LevelNode) -> Result<Shown, ConnectorError> {
+fn held(level: &LevelNode, written: Figure) -> Result<Shown, ConnectorError> {
     if !level.is_active {
         return Ok(Shown::NotStocked);
     }
@@ -131,10 +131,15 @@ fn held(level: &LevelNode) -> Result<Shown, ConnectorError> {
         let found = figure(name).map(|node| node.quantity);
         found.ok_or_else(|| unreadable(INVENTORY_AT_LOCATION.name, "a quantity is missing"))
     };
-    let unsellable = UNSELLABLE.iter().filter_map(|name| figure(name));
+    // Units that cannot be sold are on hand and were never available.
+    let states: &[&str] = match written {
+        Figure::OnHand => &UNSELLABLE,
+        Figure::Available => &[],
+    };
+    let unsellable = states.iter().filter_map(|name| figure(name));
     let unsellable = unsellable.fold(0_i64, |sum, node| sum.saturating_add(node.quantity));
     Ok(Shown::Held {
-        written: need("on_hand")?,
+        written: need(written.name())?,
         sellable: need("available")?,
         unsellable: Units::from_signed(unsellable.max(0)).unwrap_or(Units(u32::MAX)),
     })

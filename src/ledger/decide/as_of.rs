@@ -122,7 +122,7 @@ pub(super) fn waiting(
 }
 
 /// Whether a SKU was counted at a location after a time, in this entry or before it.
-fn is_counted(desk: &Desk<'_>, sku: SkuIx, location: LocIx, at: Timestamp) -> bool {
+pub(super) fn is_counted(desk: &Desk<'_>, sku: SkuIx, location: LocIx, at: Timestamp) -> bool {
     let (name, place) = (desk.sku_id(sku), desk.ledger.location_id(location));
     let is_here = |sku: &Sku, there: &LocationId| sku == name && there == place;
     let now = desk.facts.iter().any(|fact| {

@@ -13,7 +13,7 @@ use super::super::reported::ListingReport;
 use super::super::state::Ledger;
 use super::as_of;
 use super::desk::{Desk, Spot};
-use super::returns;
+use super::{returns, withheld};
 use crate::catalog::{Automatic, Claim, Listing, Mapping, Part, Parts, SkuIx, automatic};
 
 pub(super) fn list(
@@ -360,6 +360,7 @@ fn book_waiting(desk: &mut Desk<'_>, channel: u16, listing: &ListingId, parts: &
                     desk.ship_units(at, foreign, &from);
                     returns::book_waiting(desk, at);
                 });
+                withheld::book_waiting(desk, at);
             }
         }
         if !desk.booked.contains(&work) {

@@ -9,6 +9,7 @@ mod as_of;
 mod catalog;
 mod desk;
 mod freeze;
+mod net;
 mod parcels;
 mod purchase;
 mod push;

@@ -165,7 +165,9 @@ fn judge(
         .filter(|recheck| recheck.difference == difference);
     let complete_past = |since: Timestamp| seen.complete_to.is_some_and(|to| to > since);
     let is_drift = difference > 0 || waited.is_some_and(|recheck| complete_past(recheck.began));
-    if is_drift {
+    if is_drift && slot.unsure {
+        reading.adopt = true;
+    } else if is_drift {
         reading.adopt = true;
         reading.drift = Some(difference);
         if slot.corrections >= corrections_max && slot.has_corrected() {

@@ -16,6 +16,7 @@ use super::super::refusal::Refusal;
 use super::super::reported::{Change, Happened, Hint, OrderReport, Polled, ReportLine, Source};
 use super::acknowledge;
 use super::desk::{Desk, LineAt};
+use super::net;
 use super::parcels;
 use super::retention;
 use super::shipments;
@@ -127,6 +128,7 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
     }
     if report.test {
         header(desk, number, happened, report);
+        net::tested(desk, channel, report);
         return;
     }
     let Some(lines) = report.lines.as_ref() else {
@@ -137,6 +139,7 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
         want_rest(desk, channel, happened, report);
         return;
     }
+    let before = net::before(desk, number, report);
     let work = header(desk, number, happened, report);
     for line in lines {
         let at = find_line(desk, work, line);
@@ -150,6 +153,7 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
         if !channel.is_released() {
             withheld::withhold(desk, at, report);
         }
+        net::sold(desk, at, &before, happened.began);
     }
     acknowledge::settle(desk, work, happened, report);
     desk.allocate(work);

@@ -20,7 +20,7 @@ use super::super::state::LocIx;
 use super::as_of;
 use super::desk::{Desk, LineAt, Spot};
 use super::parcels::{known_line, known_order};
-use super::shipments::{is_history, moved, reread};
+use super::shipments::{is_history, moved, unsure};
 
 /// What was booked of a line's returns before a report.
 pub(super) struct Before {
@@ -166,8 +166,8 @@ fn touch_slot(
 ) {
     match place {
         BackAt::Place(place) if !inspect => moved(desk, at, place, units.signed(), record.at),
-        BackAt::Place(place) => reread(desk, at, Some(place)),
-        BackAt::Unsaid => reread(desk, at, None),
+        BackAt::Place(place) => unsure(desk, at, Some(place)),
+        BackAt::Unsaid => unsure(desk, at, None),
         BackAt::Elsewhere => {}
     }
 }

@@ -164,6 +164,8 @@ fn shipped_more(
     line.fulfilled = line.fulfilled.plus(rise);
     let known = line.left.clone();
     let channel = desk.channel_of(at.work);
+    // There a sale took the units off what is shown, and the parcel changes nothing more.
+    let is_net = channel.is_net();
     let mut from: Vec<(LocIx, Units)> = Vec::new();
     let mut times: Vec<(LocIx, Units, Timestamp)> = Vec::new();
     let mut left = rise;
@@ -174,7 +176,9 @@ fn shipped_more(
         }
         left = left.minus(more);
         for (units, when) in newest(channel, desk.line(at), *place, more, report) {
-            moved(desk, at, *place, 0_i64.saturating_sub(units.signed()), when);
+            if !is_net {
+                moved(desk, at, *place, 0_i64.saturating_sub(units.signed()), when);
+            }
             times.extend(
                 channel
                     .ours(*place)
@@ -185,8 +189,8 @@ fn shipped_more(
             from.push((location, more));
         }
     }
-    if !left.is_zero() {
-        reread(desk, at, None);
+    if !left.is_zero() && !is_net {
+        unsure(desk, at, None);
     }
     // Of parcels that are ours in part it is not known which: they pass when they are heard of.
     for (location, units, when) in times.into_iter().filter(|_| ours.is_zero()) {
@@ -245,6 +249,7 @@ fn shipped_less(
     let known = line.left.clone();
     let mut back = foreign.minus_or_zero(are_back);
     let mut unplaced = fall;
+    let is_net = desk.channel_of(at.work).is_net();
     for (place, before) in known {
         let now = places.map_or(before, |places| at_place(places, place));
         let less = before.minus_or_zero(now).min(unplaced);
@@ -252,14 +257,16 @@ fn shipped_less(
             continue;
         }
         unplaced = unplaced.minus(less);
-        moved(desk, at, place, less.signed(), None);
+        if !is_net {
+            moved(desk, at, place, less.signed(), None);
+        }
         if let Some(location) = desk.channel_of(at.work).ours(place) {
             desk.give_back(at, Spot::At(location, Bucket::Available), less.min(back));
             back = back.minus_or_zero(less);
         }
     }
-    if !unplaced.is_zero() {
-        reread(desk, at, None);
+    if !unplaced.is_zero() && !is_net {
+        unsure(desk, at, None);
     }
     let first = desk.first_choice(at);
     desk.give_back(at, Spot::At(first, Bucket::Available), back);
@@ -275,8 +282,19 @@ pub(super) fn moved(
     by: i64,
     when: Option<Timestamp>,
 ) {
+    moved_between(desk, at, Some(place), by, when.map(|when| (when, when)));
+}
+
+/// The same of an act that happened between two times.
+pub(super) fn moved_between(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    place: Option<PlaceIx>,
+    by: i64,
+    when: Option<(Timestamp, Timestamp)>,
+) {
     let channel = desk.channel_of(at.work);
-    let Some(slot) = slot_of(desk, at, Some(place)) else {
+    let Some(slot) = slot_of(desk, at, place) else {
         return;
     };
     let Some(state) = channel.slot(&slot).filter(|state| state.expected.is_some()) else {
@@ -288,11 +306,11 @@ pub(super) fn moved(
     }
     desk.facts.push(match (state.adopted_at, when) {
         (None, _) => Fact::Moved(id, slot, by),
-        (Some(adopted), Some(when)) if when > adopted.plus(READING_MARGIN) => {
+        (Some(adopted), Some((from, _))) if from > adopted.plus(READING_MARGIN) => {
             Fact::Moved(id, slot, by)
         }
-        (Some(adopted), Some(when)) if when < adopted.minus(READING_MARGIN) => return,
-        (Some(_), Some(_) | None) => Fact::Reread(id, slot),
+        (Some(adopted), Some((_, to))) if to < adopted.minus(READING_MARGIN) => return,
+        (Some(_), Some(_) | None) => Fact::Unsure(id, slot),
     });
 }
 
@@ -305,7 +323,7 @@ fn slot_of(desk: &Desk<'_>, at: LineAt, place: Option<PlaceIx>) -> Option<SlotKe
 
 /// Something changed at the channel and it is not known what, or where: its slot is read, or all
 /// slots of the item.
-pub(super) fn reread(desk: &mut Desk<'_>, at: LineAt, place: Option<PlaceIx>) {
+pub(super) fn unsure(desk: &mut Desk<'_>, at: LineAt, place: Option<PlaceIx>) {
     let channel = desk.channel_of(at.work);
     let served = channel.places_served().map(|(_, served)| served);
     for served in served.filter(|served| place.is_none() || *served == place) {
@@ -314,7 +332,7 @@ pub(super) fn reread(desk: &mut Desk<'_>, at: LineAt, place: Option<PlaceIx>) {
                 .slot(&slot)
                 .is_some_and(|state| state.expected.is_some())
         {
-            desk.facts.push(Fact::Reread(channel.id.clone(), slot));
+            desk.facts.push(Fact::Unsure(channel.id.clone(), slot));
         }
     }
 }

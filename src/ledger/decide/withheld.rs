@@ -2,14 +2,16 @@
 //!
 //! The channel took them off what it holds; here they go out of sale until a person looks.
 
+use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::entry::{Bucket, Exception};
 use super::super::order::{PlaceIx, total};
 use super::super::reported::{OrderReport, PutBack};
 use super::super::state::LocIx;
+use super::as_of::is_counted;
 use super::desk::{Desk, LineAt, Spot};
-use super::shipments::{is_history, moved, reread};
+use super::shipments::{is_history, moved, unsure};
 use crate::catalog::SkuIx;
 
 /// Moves units of a line that were cancelled without restock since the last report.
@@ -21,9 +23,6 @@ pub(super) fn withhold(desk: &mut Desk<'_>, at: LineAt, report: &OrderReport) {
         return;
     };
     let line = desk.line(at);
-    if line.parts.is_none() {
-        return;
-    }
     let mine = |kind: PutBack| {
         let of_kind = restocks.iter().filter(move |restock| restock.kind == kind);
         of_kind.filter(|restock| restock.line == line.id)
@@ -43,13 +42,26 @@ pub(super) fn withhold(desk: &mut Desk<'_>, at: LineAt, report: &OrderReport) {
     let when = mine(PutBack::Withheld)
         .filter_map(|restock| restock.at)
         .max();
-    match only_place(desk, at) {
-        Some(place) => moved(desk, at, place, 0_i64.saturating_sub(more.signed()), when),
-        None => reread(desk, at, None),
+    // On a net channel they were not shown since they were sold.
+    if !desk.channel_of(at.work).is_net() {
+        match only_place(desk, at) {
+            Some(place) => moved(desk, at, place, 0_i64.saturating_sub(more.signed()), when),
+            None => unsure(desk, at, None),
+        }
     }
     desk.line_mut(at).withheld = withheld;
     for part in desk.parts(at) {
-        put_away(desk, at, report, part.sku, more.times(part.per));
+        put_away(desk, at, part.sku, more.times(part.per), None);
+    }
+}
+
+/// Puts away what was withheld of a line before it was mapped, but where a count was made after the
+/// order changed last: what it found is free.
+pub(super) fn book_waiting(desk: &mut Desk<'_>, at: LineAt) {
+    let (units, order) = (desk.line(at).withheld, desk.order(at.work));
+    let changed = order.version.unwrap_or(order.began);
+    for part in desk.parts(at) {
+        put_away(desk, at, part.sku, units.times(part.per), Some(changed));
     }
 }
 
@@ -73,21 +85,26 @@ fn only_place(desk: &Desk<'_>, at: LineAt) -> Option<PlaceIx> {
     }
 }
 
-/// Takes units out of sale: those the line had, then what is free at the channel's locations. What
-/// was only owed was never there.
-fn put_away(desk: &mut Desk<'_>, at: LineAt, report: &OrderReport, sku: SkuIx, units: Units) {
+/// Takes units out of sale: those the line had, then what is free at the channel's locations that were
+/// not counted since. What was only owed was never there.
+fn put_away(
+    desk: &mut Desk<'_>,
+    at: LineAt,
+    sku: SkuIx,
+    units: Units,
+    uncounted_since: Option<Timestamp>,
+) {
     let mut left = units;
     let held: Vec<_> = desk.line(at).held.iter().copied().collect();
-    let served: Vec<LocIx> = desk
-        .channel_of(at.work)
-        .places_served()
-        .map(|(ours, _)| ours)
-        .collect();
+    let is_free =
+        |ours: &LocIx| uncounted_since.is_none_or(|since| !is_counted(desk, sku, *ours, since));
+    let served = desk.channel_of(at.work).places_served();
+    let served: Vec<LocIx> = served.map(|(ours, _)| ours).filter(is_free).collect();
     for held in held.into_iter().filter(|held| held.sku == sku) {
         let here = left.min(held.units);
         let away = Spot::At(held.location, Bucket::Unavailable);
         desk.unhold(at, sku, held.location, here, away);
-        note(desk, report, sku, held.location, here);
+        note(desk, at, sku, held.location, here);
         left = left.minus(here);
     }
     for location in served {
@@ -99,17 +116,17 @@ fn put_away(desk: &mut Desk<'_>, at: LineAt, report: &OrderReport, sku: SkuIx, u
             Spot::At(location, away),
             here,
         );
-        note(desk, report, sku, location, here);
+        note(desk, at, sku, location, here);
         left = left.minus(here);
     }
 }
 
-fn note(desk: &mut Desk<'_>, report: &OrderReport, sku: SkuIx, location: LocIx, units: Units) {
+fn note(desk: &mut Desk<'_>, at: LineAt, sku: SkuIx, location: LocIx, units: Units) {
     if units.is_zero() {
         return;
     }
     let location = desk.ledger.location_id(location).clone();
-    let (order, sku) = (report.order.clone(), desk.sku_id(sku).clone());
+    let (order, sku) = (desk.order_id(at.work).clone(), desk.sku_id(sku).clone());
     desk.note(Exception::Withheld {
         order,
         sku,

@@ -6,7 +6,7 @@ use super::super::channel::{Channel, Item};
 use super::super::reported::ListingReport;
 use super::super::setup::Setup;
 use super::super::state::{Ledger, LocIx, Sold};
-use super::{Touched, channel_number};
+use super::{Touched, channel_number, push};
 use crate::catalog::{Listing, ListingFlags, Mapping};
 
 pub(super) fn configure(ledger: &mut Ledger, setup: &Setup, touched: &mut Touched) {
@@ -19,6 +19,9 @@ pub(super) fn configure(ledger: &mut Ledger, setup: &Setup, touched: &mut Touche
         if ledger.channel_ix(channel.id.as_str()).is_none() {
             ledger.channels.push(Channel::new(channel.id.clone()));
         }
+    }
+    for channel in counted_anew(ledger, setup) {
+        push::recounted(ledger, &channel);
     }
     let locations = ledger.locations.clone();
     let number = |id: &LocationId| {
@@ -70,6 +73,17 @@ pub(super) fn configure(ledger: &mut Ledger, setup: &Setup, touched: &mut Touche
     ledger.setup = setup.clone();
     ledger.setup_seq = ledger.seq;
     touched.all = true;
+}
+
+/// Channels whose slots hold another figure from now on.
+fn counted_anew(ledger: &Ledger, setup: &Setup) -> Vec<ChannelId> {
+    let differs = |channel: &&Channel| {
+        let now = setup.channels.iter().find(|own| own.id == channel.id);
+        let both = channel.setup.as_ref().zip(now);
+        both.is_some_and(|(was, is)| was.counting != is.counting)
+    };
+    let channels = ledger.channels.iter().filter(differs);
+    channels.map(|channel| channel.id.clone()).collect()
 }
 
 pub(super) fn list(ledger: &mut Ledger, at: u16, report: &ListingReport) {

@@ -330,6 +330,12 @@ fn learn(
                 push::must_read(slot, at)
             });
         }
+        Fact::Unsure(channel, key) => {
+            push::change_named(ledger, channel, key, touched, |slot| {
+                slot.unsure = true;
+                push::must_read(slot, at);
+            });
+        }
         Fact::Released(channel, key) => {
             push::change_named(ledger, channel, key, touched, |slot| {
                 slot.state = SlotState::Free;

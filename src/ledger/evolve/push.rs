@@ -7,10 +7,13 @@ use channelsync_contract::time::Timestamp;
 
 use super::super::channel::{Item, Restored};
 use super::super::command::RowOutcome;
-use super::super::entry::Reading;
+use super::super::entry::{Reading, Recheck};
 use super::super::push::{Call, Confirmed, LastShown, PushState, Row, SlotState};
 use super::super::state::Ledger;
 use super::{Touched, channel_number};
+
+/// Writes in a row that found something else, before a slot waits for word of orders.
+const STALE_ROUNDS_MAX: u32 = 3;
 
 pub(super) fn intend(
     ledger: &mut Ledger,
@@ -58,6 +61,29 @@ pub(super) fn must_read(slot: &mut PushState, at: Timestamp) {
     slot.changed_at = at;
 }
 
+/// A channel's slots hold another figure than before: what was known of the old one tells nothing, and
+/// a row of it that was sent again would set the new one.
+pub(super) fn recounted(ledger: &mut Ledger, channel: &ChannelId) {
+    let (number, at) = (channel_number(ledger, channel), ledger.at);
+    ledger.calls.retain(|_, call| call.channel != number);
+    let channel = ledger.channel_mut(number);
+    for item in 0..channel.items.len() {
+        for (place, slot) in &mut channel.items.at_mut(item).slots {
+            forget(slot, at);
+            channel.to_read.insert((item, *place));
+        }
+    }
+}
+
+/// Nothing is known of what a slot holds until it is read; a person's matter stays one.
+fn forget(slot: &mut PushState, at: Timestamp) {
+    if !matches!(slot.state, SlotState::Parked(_)) {
+        slot.state = SlotState::Free;
+    }
+    (slot.expected, slot.recheck, slot.unsure) = (None, None, false);
+    must_read(slot, at);
+}
+
 /// Nothing is known of the channels since the last entry: what each slot holds is for readings to
 /// tell, whatever became of calls. A row of then that was sent again would bring back units sold since.
 pub(super) fn restored(ledger: &mut Ledger, at: Timestamp, touched: &mut Touched) {
@@ -67,11 +93,7 @@ pub(super) fn restored(ledger: &mut Ledger, at: Timestamp, touched: &mut Touched
         let mut unread = BTreeSet::new();
         for item in 0..channel.items.len() {
             for (place, slot) in &mut channel.items.at_mut(item).slots {
-                if !matches!(slot.state, SlotState::Parked(_)) {
-                    slot.state = SlotState::Free;
-                }
-                (slot.expected, slot.recheck) = (None, None);
-                must_read(slot, at);
+                forget(slot, at);
                 unread.insert((item, *place));
             }
         }
@@ -200,6 +222,7 @@ fn settle(
             slot.expected = Some(expected_after(slot, row));
             slot.changed_at = confirmed.at;
             slot.confirmed = Some(confirmed);
+            slot.stale = 0;
             // Whether a correction lasted is seen by reading once more.
             if slot.corrections > 0 {
                 must_read(slot, confirmed.at);
@@ -210,10 +233,23 @@ fn settle(
             slot.expected = Some(expected_after(slot, row));
             must_read(slot, confirmed.at);
         }
-        RowOutcome::Stale => must_read(slot, confirmed.at),
+        RowOutcome::Stale => {
+            slot.stale = slot.stale.saturating_add(1);
+            must_read(slot, confirmed.at);
+            if slot.stale >= STALE_ROUNDS_MAX {
+                wait_for_orders(slot, confirmed.at);
+            }
+        }
         RowOutcome::Refused(why) => slot.state = SlotState::Parked(why.clone()),
         RowOutcome::NotApplied | RowOutcome::InDoubt => {}
     }
+}
+
+/// It sells faster than it can be followed: read again once orders are complete past now, not at once.
+fn wait_for_orders(slot: &mut PushState, at: Timestamp) {
+    let (began, difference) = (at, 0);
+    slot.recheck = Some(Recheck { began, difference });
+    (slot.reread, slot.stale) = (false, 0);
 }
 
 /// What a slot holds once a row is written.
@@ -263,7 +299,7 @@ fn take_in(slot: &mut PushState, reading: &Reading, began: Timestamp, now: (u64,
             .corrections
             .saturating_add(u32::from(slot.has_corrected()));
         slot.corrected = false;
-    } else if reading.recheck.is_none() {
+    } else if reading.recheck.is_none() && !slot.unsure {
         slot.corrections = 0;
     }
     match reading.written {
@@ -276,6 +312,7 @@ fn take_in(slot: &mut PushState, reading: &Reading, began: Timestamp, now: (u64,
                 began,
             });
             if reading.adopt {
+                slot.unsure = false;
                 slot.expected = Some(written);
                 slot.adopted_at = Some(began);
                 slot.changed_at = now.1;
@@ -283,7 +320,7 @@ fn take_in(slot: &mut PushState, reading: &Reading, began: Timestamp, now: (u64,
         }
         None => {
             slot.state = SlotState::Absent;
-            slot.expected = None;
+            (slot.expected, slot.unsure) = (None, false);
         }
     }
     if let Some(why) = &reading.park {

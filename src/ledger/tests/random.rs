@@ -130,6 +130,7 @@ fn desk_line() -> impl Strategy<Value = String> {
         "let-go 0",
         "let-go 240",
         "dismiss A0",
+        "channel us main=L1 east=L2 net",
         "wait 7",
     ])
     .prop_map(str::to_owned)

@@ -72,3 +72,36 @@ fn what_was_withheld_before_the_books_opened_stays_where_it_is() {
     A1 MUG  open 2  held main 2
     ");
 }
+
+/// R50
+#[test]
+fn what_was_withheld_while_unmapped_goes_out_of_sale_with_the_mapping_and_once() {
+    assert_snapshot!(replay("
+        channel us main=L1 east=L2
+        receive RED 9
+        order A1 MUG 5 quiet
+        withhold A1 MUG 2
+        map MUG RED=1
+        tell A1
+        free A1 MUG 1
+    "), @r"
+    line 5 notes: order A1: 2 RED withheld at main
+    RED  main  available 5  committed 2  unavailable 2
+    A1 MUG  open 2  held main 2
+    wanted A1 +60 s
+    ");
+}
+
+/// R50
+#[test]
+fn a_count_after_units_were_withheld_found_what_is_free() {
+    assert_snapshot!(replay("
+        order A1 MUG 5 quiet
+        withhold A1 MUG 2
+        wait 10
+        count MUG 7
+    "), @r"
+    MUG  main  available 4  committed 3
+    A1 MUG  open 3  held main 3
+    ");
+}

@@ -250,6 +250,7 @@ impl Daemon {
         let settings = channelsync_shopify::Settings {
             shop: "acme-us.myshopify.com".to_owned(),
             base_url: None,
+            figure: channelsync_shopify::Figure::OnHand,
             credentials: channelsync_shopify::Credentials::AccessToken(Secret::new("shpat_1")),
             webhook_secrets: vec![SigningSecret::new(Secret::new(secret))],
         };

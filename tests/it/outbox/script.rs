@@ -12,7 +12,7 @@ use channelsync_contract::{
     CallError, CallId, Capabilities, Clock, Connector, ConnectorError, Request, Response, SlotKey,
     Transport, Units,
 };
-use channelsync_shopify::{Credentials, Settings, connect};
+use channelsync_shopify::{Credentials, Figure, Settings, connect};
 use tokio::sync::Semaphore;
 
 use crate::sim::PausedClock;
@@ -90,6 +90,7 @@ pub(super) fn connector(script: Script) -> Connector {
     let settings = Settings {
         shop: "acme.myshopify.com".to_owned(),
         base_url: None,
+        figure: Figure::Available,
         credentials: Credentials::AccessToken(Secret::new("unused")),
         webhook_secrets: Vec::new(),
     };

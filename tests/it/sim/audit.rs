@@ -25,9 +25,14 @@ pub(super) fn audit(machine: &Machine, ledger: &Ledger) -> Vec<String> {
             continue;
         };
         orders(ledger.channel(number), &truth.orders, &mut found);
-        slots(ledger, number, &truth.levels, &mut found);
+        let written = |level: &LevelTruth| match machine.plan.quantity_name {
+            "available" => level.available,
+            _ => level.on_hand,
+        };
+        slots(ledger, number, &truth.levels, written, &mut found);
         if machine.plan.rules.is_empty() {
-            for_sale(ledger, number, shop, &truth, &mut found);
+            let is_net = machine.plan.quantity_name == "available";
+            for_sale(ledger, number, (shop, is_net), &truth, &mut found);
         }
         let orders = truth.orders.iter().filter(|order| !order.test);
         let lines = orders.flat_map(|order| &order.lines);
@@ -122,7 +127,13 @@ fn lines(channel: &Channel, order: &OrderTruth, row: &Order, found: &mut Vec<Str
     }
 }
 
-fn slots(ledger: &Ledger, channel: u16, levels: &[LevelTruth], found: &mut Vec<String>) {
+fn slots(
+    ledger: &Ledger,
+    channel: u16,
+    levels: &[LevelTruth],
+    written: impl Fn(&LevelTruth) -> i64,
+    found: &mut Vec<String>,
+) {
     let known = ledger.channel(channel);
     for level in levels.iter().filter(|level| level.active && level.tracked) {
         let name = format!("{} {} at {}", known.id, level.sku, level.location);
@@ -144,17 +155,18 @@ fn slots(ledger: &Ledger, channel: u16, levels: &[LevelTruth], found: &mut Vec<S
             found.push(format!("{name}: no slot"));
             continue;
         };
-        if !(slot.low.signed()..=slot.high.signed()).contains(&level.on_hand) {
+        let shown = written(level);
+        if !(slot.low.signed()..=slot.high.signed()).contains(&shown) {
             found.push(format!(
-                "{name}: {} on hand, the number is {} to {}, {state:?}",
-                level.on_hand, slot.low, slot.high
+                "{name}: {shown} shown, the number is {} to {}, {state:?}",
+                slot.low, slot.high
             ));
         }
-        let wrong = |expected: i64| level.on_hand != expected;
+        let wrong = |expected: i64| shown != expected;
         if state.expected.is_none_or(wrong) {
             found.push(format!(
-                "{name}: {} on hand, believed {:?}",
-                level.on_hand, state.expected
+                "{name}: {shown} shown, believed {:?}",
+                state.expected
             ));
         }
         if state.state != SlotState::Free {
@@ -168,7 +180,7 @@ fn slots(ledger: &Ledger, channel: u16, levels: &[LevelTruth], found: &mut Vec<S
 fn for_sale(
     ledger: &Ledger,
     channel: u16,
-    shop: &ShopInfo,
+    (shop, is_net): (&ShopInfo, bool),
     truth: &Truth,
     found: &mut Vec<String>,
 ) {
@@ -178,8 +190,8 @@ fn for_sale(
     for level in levels.filter(|level| level.active && level.tracked) {
         *shown.entry(level.variant).or_default() += level.available;
     }
-    // A shop holds stock for its test orders too.
-    let tests = truth.orders.iter().filter(|order| order.test);
+    // A shop holds stock for its test orders too; what may be sold was set beside them.
+    let tests = truth.orders.iter().filter(|order| order.test && !is_net);
     for line in tests.flat_map(|order| &order.lines) {
         let shown = line.variant.and_then(|variant| shown.get_mut(&variant));
         if let Some(shown) = shown {
@@ -199,6 +211,7 @@ fn for_sale(
         let owed: i64 = own
             .map(|line| line.wanted().signed() - line.committed().signed())
             .sum();
+        let owed = if is_net { 0 } else { owed };
         if *shown != left - owed {
             found.push(format!(
                 "{} sells {shown} of {}, {left} are left and {owed} owed",

@@ -54,13 +54,14 @@ pub(super) fn write_config(dir: &Path, plan: &Plan, shops: &[ShopInfo], book_fro
             .collect();
         merchant.push_str(&format!(
             "\n[channels.{name}]\nconnector = \"shopify\"\nmode = \"{}\"\nshop = \"{}\"\n\
-             base_url = \"http://127.0.0.1:1{}\"\nbook_from = \"{book_from}\"\n\
+             base_url = \"http://127.0.0.1:1{}\"\nquantity_name = \"{}\"\nbook_from = \"{book_from}\"\n\
              locations = [{}]\npoll_interval_secs = {}\npoll_overlap_secs = {}\n\
              read_back_interval_secs = {}\nreturns = \"{}\"\nmass_change_percent = {}\n\n[channels.{name}.credentials]\nclient_id = \"{}\"\n\
              client_secret_file = \"{name}\"\nwebhook_secret_files = [\"{name}\"]\n",
             plan.mode,
             shop.domain,
             shop.base_path,
+            plan.quantity_name,
             pairs.join(", "),
             plan.poll_secs,
             plan.overlap_secs,

@@ -1,12 +1,13 @@
 //! What is sent for quantities, subscriptions and listings, and what is made of the answers.
 
 use channelsync_contract::quantity::{Push, PushOutcome, PushRow, Shown};
+use channelsync_contract::suite::Scripted;
 use channelsync_contract::transport::Secret;
-use channelsync_contract::{CallId, SlotKey, Units};
+use channelsync_contract::{CallId, Counting, SlotKey, Units};
 use serde_json::{Value, json};
 
 use super::shop::{asked, body, connection, data, ok, settings, shop};
-use crate::{Credentials, account, check_shop};
+use crate::{Credentials, Figure, Settings, account, check_shop, connect};
 
 fn slot(item: &str, location: &str) -> SlotKey {
     SlotKey {
@@ -71,6 +72,46 @@ async fn a_row_that_cannot_be_asked_for_stops_the_call_and_takes_the_blame() {
         );
         assert!(transport.sent().is_empty());
     }
+}
+
+/// Set as it is shown, a figure is written only in place of a known one, or units sold unseen come back.
+#[tokio::test]
+async fn what_may_be_sold_is_set_by_comparison_only_and_read_without_what_is_unsellable() {
+    let figures = level(true, &[("on_hand", 10), ("available", 6), ("damaged", 4)]);
+    let result = json!({ "inventoryAdjustmentGroup": { "id": "x" }, "userErrors": [] });
+    let answers = [
+        data(&json!({ "inventorySetQuantities": result })),
+        data(&json!({ "nodes": [item("4501", &figures)] })),
+    ];
+    let transport = Scripted::new(answers);
+    let settings = Settings {
+        figure: Figure::Available,
+        ..settings()
+    };
+    let connector = connect(settings, transport.clone());
+    assert_eq!(connector.capabilities.counting, Counting::Net);
+    assert!(connector.capabilities.compare_and_set);
+    let blind = push(vec![row("4501", 7, Some(6)), row("4502", 1, None)]);
+    let outcomes = connector.quantities.push(&blind).await.unwrap();
+    assert_eq!(outcomes[0], PushOutcome::NotApplied);
+    assert!(
+        matches!(outcomes[1], PushOutcome::Refused { .. }),
+        "{outcomes:?}"
+    );
+    assert!(transport.sent().is_empty());
+    let compared = push(vec![row("4501", 7, Some(6))]);
+    let outcomes = connector.quantities.push(&compared).await.unwrap();
+    assert_eq!(outcomes, [PushOutcome::Applied]);
+    let input = &body(&transport.sent()[0])["variables"]["input"];
+    assert_eq!(input["name"], "available");
+    assert_eq!(input["quantities"][0]["changeFromQuantity"], 6);
+    let shown = connector.quantities.read_back(&[slot("4501", "101")]).await;
+    let held = Shown::Held {
+        written: 6,
+        sellable: 6,
+        unsellable: Units::ZERO,
+    };
+    assert_eq!(shown.unwrap()[0].shown, held);
 }
 
 fn level(active: bool, quantities: &[(&str, i64)]) -> Value {

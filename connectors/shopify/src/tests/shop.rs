@@ -10,7 +10,7 @@ use channelsync_contract::{CallError, Connector};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::{Credentials, Settings, connect};
+use crate::{Credentials, Figure, Settings, connect};
 
 pub(super) const SECRET: &str = "shpss_example_client_secret";
 
@@ -18,6 +18,7 @@ pub(super) fn settings() -> Settings {
     Settings {
         shop: "shop.myshopify.com".to_owned(),
         base_url: None,
+        figure: Figure::OnHand,
         credentials: Credentials::AccessToken(Secret::new("shpat_example")),
         webhook_secrets: ["the next secret", SECRET]
             .map(|text| SigningSecret::new(Secret::new(text)))
