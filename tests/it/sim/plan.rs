@@ -124,6 +124,14 @@ pub(super) fn dice(seed: u64, purpose: u64) -> SeededRng {
     SeededRng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ purpose)
 }
 
+/// Where half of all calls fail, a row of failures may last longer than anybody waits.
+fn bearable(rate: &str) -> &str {
+    match rate {
+        "0.3" | "0.4" => "0.1",
+        rate => rate,
+    }
+}
+
 impl Plan {
     /// A plan in which nothing goes wrong, with more on the shelves than anybody buys.
     pub(super) fn calm() -> Self {
@@ -180,12 +188,7 @@ impl Plan {
         for (name, choices) in rates {
             let rate = choices[usize::try_from(dice.below(4)).unwrap()];
             shops.add(&format!("{name}={rate}")).unwrap();
-            // Where half of all calls fail, a row of failures may last longer than anybody waits.
-            let lasts = match rate {
-                "0.3" | "0.4" => "0.1",
-                rate => rate,
-            };
-            lasting.add(&format!("{name}={lasts}")).unwrap();
+            lasting.add(&format!("{name}={}", bearable(rate))).unwrap();
             if name == "webhooks-lost" {
                 healed.add(&format!("{name}={rate}")).unwrap();
             }
