@@ -9,7 +9,7 @@ use channelsync_shopify::Figure;
 
 use crate::ledger::{self, ChannelSetup, Rules, Setup};
 use crate::settings::{
-    Channel, ConnectorSettings, Credentials, Merchant, Mode, QuantityName, Returns, RuleSet,
+    Channel, ConnectorSettings, Credentials, Master, Merchant, Mode, QuantityName, Returns, RuleSet,
 };
 
 /// What transport must know of a channel's account.
@@ -70,6 +70,10 @@ fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
 
 /// The settings of a merchant as its book keeps them.
 pub fn setup(merchant: &Merchant, counting: &BTreeMap<&str, (Counting, bool)>) -> Setup {
+    let masters = merchant.masters.iter().map(|(location, master)| {
+        let Master::Channel(channel) = master;
+        (location.clone(), ledger::Master::Channel(channel.clone()))
+    });
     Setup {
         merchant: Some(merchant.id.clone()),
         locations: merchant.locations.clone(),
@@ -79,6 +83,7 @@ pub fn setup(merchant: &Merchant, counting: &BTreeMap<&str, (Counting, bool)>) -
             .iter()
             .map(|channel| channel_setup(channel, counting))
             .collect(),
+        masters: masters.collect(),
     }
 }
 

@@ -83,6 +83,7 @@ fn stock_row(ledger: &Ledger, sku: SkuIx, incoming: &Incoming) -> Value {
             "on_hand": balance.on_hand(),
             "counted": stock.counted,
             "entry": stock.seq,
+            "master": master_of(ledger, stock.location),
         })
     });
     let outside = ledger.sku(sku).outside;
@@ -96,6 +97,12 @@ fn stock_row(ledger: &Ledger, sku: SkuIx, incoming: &Incoming) -> Value {
         "adjusted": outside.adjustment.saturating_neg(),
         "locations": stocks.collect::<Vec<_>>(),
     })
+}
+
+/// Who says how much lies at a location.
+fn master_of(ledger: &Ledger, location: LocIx) -> String {
+    let other = ledger.master(location).map(ToString::to_string);
+    other.unwrap_or_else(|| "ledger".to_owned())
 }
 
 pub(super) fn parts(ledger: &Ledger, parts: &Parts) -> Vec<Value> {

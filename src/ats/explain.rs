@@ -114,6 +114,9 @@ pub struct ExplainedStock {
     pub unavailable: Units,
     /// Whether it was ever counted here.
     pub counted: bool,
+    /// Who says how much lies here, if it is not the book.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub master: Option<String>,
     /// Entry that changed it last.
     pub entry: u64,
 }
@@ -256,6 +259,7 @@ fn explain_stock(ledger: &Ledger, sku: SkuIx) -> Vec<ExplainedStock> {
         committed: stock.balance.committed,
         unavailable: stock.balance.unavailable,
         counted: stock.counted,
+        master: ledger.master(stock.location).map(ToString::to_string),
         entry: stock.seq,
     });
     explain.collect()

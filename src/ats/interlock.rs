@@ -1,7 +1,7 @@
 //! The mass-change interlock: what would change too many listings of a channel at once.
 //!
 //! Only causes that a person or a file can get wrong by the hundred are looked at: counts, corrections,
-//! moves, mappings, listings, settings. Orders, parcels, receipts, freezes and the end of a channel
+//! moves, mappings, listings, settings, and what a channel shows at a location that it is master of. Orders, parcels, receipts, freezes and the end of a channel
 //! never are.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,7 +14,8 @@ use super::held::allowed;
 use super::number::number;
 use crate::catalog::{Parts, SkuIx};
 use crate::ledger::{
-    Command, Interlock, Ledger, MassChange, MassLimits, Setup, Showed, StockMove, Swing, touched,
+    Command, Interlock, Ledger, MassChange, MassLimits, Setup, Showed, ShownReport, StockMove,
+    Swing, touched,
 };
 
 /// Changes of so long together are judged as one.
@@ -46,6 +47,7 @@ enum Reach<'a> {
     Listings(Vec<(&'a ChannelId, &'a ListingId)>),
     Counted(Vec<(&'a Sku, &'a LocationId)>),
     Sku(&'a Sku),
+    Shown(&'a ChannelId, &'a [ShownReport]),
 }
 
 /// Whether a command may change many listings at once.
@@ -79,6 +81,7 @@ pub fn suspect(command: &Command) -> Option<Suspect<'_>> {
         Command::Move(what, line) if *what != StockMove::Arrive => {
             ("a move of stock", Reach::Sku(&line.sku))
         }
+        Command::Shown { channel, slots, .. } => ("a master outside", Reach::Shown(channel, slots)),
         Command::Import { counts: false, .. }
         | Command::Move(..)
         | Command::Report(_)
@@ -96,7 +99,6 @@ pub fn suspect(command: &Command) -> Option<Suspect<'_>> {
         | Command::Push { .. }
         | Command::Pushed { .. }
         | Command::Doubt
-        | Command::Shown { .. }
         | Command::Reread { .. }
         | Command::Restore
         | Command::CatchUp(_)
@@ -142,6 +144,7 @@ pub fn before(ledger: &Ledger, suspect: &Suspect<'_>) -> Vec<Before> {
             sold(ledger, rows.iter().filter_map(again))
         }
         Reach::Sku(sku) => sold(ledger, ledger.sku_ix(sku.as_str())),
+        Reach::Shown(channel, slots) => elsewhere(ledger, channel, slots),
     };
     let rows = items.into_iter().filter_map(|(channel, item)| {
         let (for_sale, parts) = for_sale(ledger, channel, item)?;
@@ -157,6 +160,21 @@ pub fn before(ledger: &Ledger, suspect: &Suspect<'_>) -> Vec<Before> {
 
 fn sold(ledger: &Ledger, skus: impl IntoIterator<Item = SkuIx>) -> BTreeSet<(u16, u32)> {
     touched(ledger, skus).items.into_iter().collect()
+}
+
+/// What other channels sell of that which a channel tells of as master of a location. It shows its own
+/// word already.
+fn elsewhere(ledger: &Ledger, channel: &ChannelId, slots: &[ShownReport]) -> BTreeSet<(u16, u32)> {
+    let Some(master) = ledger.channel_ix(channel.as_str()) else {
+        return BTreeSet::new();
+    };
+    let known = ledger.channel(master);
+    let shelves = slots
+        .iter()
+        .filter_map(|read| ledger.shelf(known, &read.slot));
+    let mut items = sold(ledger, shelves.map(|shelf| shelf.sku));
+    items.retain(|(channel, _)| *channel != master);
+    items
 }
 
 /// A SKU that was counted at a location before.

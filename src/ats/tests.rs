@@ -22,7 +22,7 @@ pub(super) const CHANNEL: &str = "shop";
 pub(super) struct World {
     pub(super) ledger: Ledger,
     /// Whose listings and orders are meant.
-    channel: ChannelId,
+    pub(super) channel: ChannelId,
     /// When orders are placed.
     placed_at: Timestamp,
 }

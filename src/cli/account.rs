@@ -132,8 +132,10 @@ fn stock(text: &mut String, part: &Value) {
         } else {
             ""
         };
+        let master = here["master"].as_str();
+        let master = master.map_or(String::new(), |who| format!(", master {who}"));
         let figures = format!(
-            "available {}, committed {}, unavailable {}{never}, {}",
+            "available {}, committed {}, unavailable {}{never}, {}{master}",
             cell(&here["available"]),
             cell(&here["committed"]),
             cell(&here["unavailable"]),

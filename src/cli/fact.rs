@@ -103,6 +103,8 @@ pub(super) fn fact(fact: &Fact) -> String {
         | Fact::Outcome(..)
         | Fact::InDoubt(_)
         | Fact::Moved(..)
+        | Fact::MovedMaybe(..)
+        | Fact::Mastered(..)
         | Fact::Reread(..)
         | Fact::Unsure(..)
         | Fact::Released(..) => push(fact),
@@ -141,6 +143,13 @@ fn push(fact: &Fact) -> String {
         Fact::InDoubt(call) => format!("call {call} may or may not have had its effect"),
         Fact::Moved(channel, slot, by) => {
             format!("{} moved by {by:+} on the channel", slot_of(channel, slot))
+        }
+        Fact::MovedMaybe(channel, slot, by) => {
+            let slot = slot_of(channel, slot);
+            format!("{slot} moved by {by:+} on the channel, or was read so: it must be read")
+        }
+        Fact::Mastered(channel, slot, sku, location, by) => {
+            format!("{} says {sku} at {location} {by:+}", slot_of(channel, slot))
         }
         Fact::Reread(channel, slot) => format!("{} must be read", slot_of(channel, slot)),
         Fact::Unsure(channel, slot) => format!(

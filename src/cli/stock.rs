@@ -149,6 +149,7 @@ const LIST: List = List {
         Column::Text("COUNTED"),
         Column::Number("BACKORDERED"),
         Column::Number("INCOMING"),
+        Column::Text("MASTER"),
     ],
     lines,
     nothing: "no stock was ever booked",
@@ -260,6 +261,7 @@ fn lines(row: &Value) -> Vec<Vec<String>> {
             cell(&here["counted"]),
             owed,
             incoming,
+            cell(&here["master"]),
         ]
     };
     locations.iter().enumerate().map(line).collect()
@@ -276,6 +278,7 @@ mod tests {
             json!({
                 "location": location, "available": available, "committed": committed,
                 "unavailable": 0, "in_transit": 0, "on_hand": available + committed, "counted": counted,
+                "master": "ledger",
             })
         };
         let rows = [
@@ -288,10 +291,10 @@ mod tests {
         ];
         let lines = rows.iter().flat_map(lines).collect();
         assert_snapshot!(super::super::table::table(LIST.columns, lines), @r"
-        SKU         LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING
-        MUG-RED     main            3          0          3            0           0  yes                2        24
-        MUG-RED     annex          12         12          0            0           0  no
-        NEVER-SEEN  -               -          -          -            -           -  -                  0         0
+        SKU         LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING  MASTER
+        MUG-RED     main            3          0          3            0           0  yes                2        24  ledger
+        MUG-RED     annex          12         12          0            0           0  no                              ledger
+        NEVER-SEEN  -               -          -          -            -           -  -                  0         0  -
         ");
     }
 }

@@ -204,6 +204,12 @@ pub enum Fact {
     Reached(ChannelId, String, Timestamp),
     /// An act on the channel may or may not be in what a slot is believed to hold: it must be read.
     Unsure(ChannelId, SlotKey),
+    /// A known act may have changed what a slot holds by so many, or its last reading has that act
+    /// already: it must be read before it is written again.
+    MovedMaybe(ChannelId, SlotKey, i64),
+    /// The channel that is master of a location showed so many units of a SKU more there than is
+    /// explained, or fewer (below zero): the entry's movements.
+    Mastered(ChannelId, SlotKey, Sku, LocationId, i64),
 }
 
 /// Who mapped a listing.

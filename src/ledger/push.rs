@@ -24,6 +24,8 @@ pub struct PushState {
     pub adopted_at: Option<Timestamp>,
     /// When something was written or happened last; a reading begun before says nothing about it.
     pub changed_at: Timestamp,
+    /// What known acts may have changed since the last reading, or before it.
+    pub maybe: i64,
     /// A difference that may be an order on its way.
     pub recheck: Option<Recheck>,
     /// Must be read before it is written again.
@@ -45,6 +47,18 @@ impl PushState {
     pub fn to_be_read(&self) -> bool {
         let unread = self.expected.is_none() && self.state == SlotState::Free;
         unread || self.reread || self.recheck.is_some()
+    }
+
+    /// What it holds once a row is written.
+    ///
+    /// Acts learned since the intent came after the write: before it they would have made the comparison
+    /// fail.
+    pub(super) fn if_written(&self, row: &Row) -> i64 {
+        let moved = match (self.expected, row.expected) {
+            (Some(now), Some(then)) => now.saturating_sub(then),
+            (Some(_) | None, None) | (None, Some(_)) => 0,
+        };
+        row.quantity.signed().saturating_add(moved)
     }
 
     /// Whether a drift found now is one more correction that did not hold: a drift without a call of

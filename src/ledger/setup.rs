@@ -8,6 +8,8 @@ use channelsync_contract::ids::{
 use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::master::Master;
+
 /// How a channel treats the figure we write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +43,9 @@ pub struct Setup {
     pub rules: Rules,
     /// The channels.
     pub channels: Vec<ChannelSetup>,
+    /// Who is master of a location; this book where nobody is named.
+    #[serde(default)]
+    pub masters: BTreeMap<LocationId, Master>,
 }
 
 /// One channel.

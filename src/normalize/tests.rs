@@ -172,6 +172,7 @@ fn shop(returns: Returns) -> Ledger {
             sku_rules: Default::default(),
             listing_rules: Default::default(),
         }],
+        masters: Default::default(),
     };
     book(&mut ledger, &Command::Configure(Box::new(setup)));
     for (sku, location) in [

@@ -127,7 +127,7 @@ impl Reader {
                 };
             };
             let items = known.items.len();
-            let slots = due(known, complete_to, most);
+            let slots = due(ledger, known, complete_to, most);
             match sweep_from {
                 Some(from) if slots.is_empty() => {
                     let (slots, next) = sweep(known, from, most);

@@ -162,10 +162,19 @@ pub struct Merchant {
     pub id: MerchantId,
     /// Where stock is counted, at least one, first choice first.
     pub locations: Vec<LocationId>,
+    /// Who is master of a location; the book where nobody is named.
+    pub masters: BTreeMap<LocationId, Master>,
     /// Rules for every channel that says nothing more specific.
     pub rules: RuleSet,
     /// By id; may be empty.
     pub channels: Vec<Channel>,
+}
+
+/// Who says how much lies at a location, where it is not the book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Master {
+    /// One of the merchant's channels, which the location serves.
+    Channel(ChannelId),
 }
 
 /// A sales account.

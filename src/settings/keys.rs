@@ -106,7 +106,14 @@ const LOG: &[Key] = &[
 const MERCHANT: &[Key] = &[
     texts("locations", Absent::Fault("[\"main\"]")),
     table("rules", RULES),
+    named("stock", Names::Ours, STOCK),
     named("channels", Names::Ours, CHANNEL),
+];
+
+/// One location: who says how much lies there.
+const STOCK: &[Key] = &[
+    choice("master", &["ledger", "channel"], Absent::Text("ledger")),
+    text("channel", Absent::Nothing),
 ];
 
 const RULES: &[Key] = &[

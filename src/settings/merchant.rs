@@ -9,6 +9,7 @@ use super::check::Checking;
 use super::config::{Breaker, Channel, LocationPair, Merchant};
 use super::fault::meant;
 use super::keys::Names;
+use super::masters::masters;
 use super::path::KeyPath;
 use super::raw::{ConnectorKind, RawChannel, RawLocationPair, RawMerchant, RawRules};
 use super::{rules, shopify, walk};
@@ -24,6 +25,8 @@ pub(super) fn merchant(
         .locations
         .map(|raw| locations(checking, &path.key("locations"), &raw));
     let rules = rules::rule_set(checking, &path.key("rules"), raw.rules, RawRules::default());
+    let known = (locations.as_deref(), &raw.channels);
+    let masters = masters(checking, &path.key("stock"), &raw.stock, known);
     let mut channels = Vec::new();
     let mut is_whole = true;
     for (channel_name, channel_raw) in &raw.channels {
@@ -41,6 +44,7 @@ pub(super) fn merchant(
     Some(Merchant {
         id: MerchantId::new(name),
         locations: locations?,
+        masters,
         rules,
         channels,
     })

@@ -13,6 +13,7 @@ mod config;
 mod fault;
 mod keys;
 mod layers;
+mod masters;
 mod merchant;
 mod path;
 mod raw;
@@ -28,7 +29,8 @@ use std::path::Path;
 pub use address::Network;
 pub use config::{
     Address, Breaker, Channel, Config, ConnectorSettings, Credentials, KeyPlace, Limits, Listen,
-    LocationPair, Log, LogFormat, LogLevel, Merchant, Mode, Origin, QuantityName, Returns, RuleSet,
+    LocationPair, Log, LogFormat, LogLevel, Master, Merchant, Mode, Origin, QuantityName, Returns,
+    RuleSet,
 };
 pub use fault::{Fault, Faults};
 pub use variables::environment;

@@ -60,7 +60,22 @@ pub(super) struct RawLog {
 pub(super) struct RawMerchant {
     pub(super) locations: Option<Vec<String>>,
     pub(super) rules: RawRules,
+    pub(super) stock: BTreeMap<String, RawStock>,
     pub(super) channels: BTreeMap<String, RawChannel>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStock {
+    pub(super) master: RawMaster,
+    pub(super) channel: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawMaster {
+    Ledger,
+    Channel,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]

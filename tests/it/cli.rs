@@ -45,12 +45,12 @@ async fn stock_is_booked_once_per_id_and_listed_over_all_pages() {
         );
     }
     insta::assert_snapshot!(daemon.ok("stock").await, @r"
-        SKU       LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING
-        MUG-RED   main           10         10          0            0           0  no                 0         0
-        MUG-BLUE  annex           3          3          0            0           0  yes                0         0
-        A         main            1          1          0            0           0  no                 0         0
-        B         main            1          1          0            0           0  no                 0         0
-        C         main            1          1          0            0           0  no                 0         0
+        SKU       LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING  MASTER
+        MUG-RED   main           10         10          0            0           0  no                 0         0  ledger
+        MUG-BLUE  annex           3          3          0            0           0  yes                0         0  ledger
+        A         main            1          1          0            0           0  no                 0         0  ledger
+        B         main            1          1          0            0           0  no                 0         0  ledger
+        C         main            1          1          0            0           0  no                 0         0  ledger
         ");
     let rows: serde_json::Value = serde_json::from_str(&daemon.ok("stock --json").await).unwrap();
     assert_eq!(rows.as_array().unwrap().len(), 5);

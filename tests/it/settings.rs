@@ -250,7 +250,7 @@ proptest! {
     #[test]
     fn any_value_at_any_place_gives_a_configuration_or_faults(
         key in prop::sample::select(vec!["state_dir", "public_url", "listen", "limits", "limits.body_bytes_max", "\"a[99999999999]\"", "\"listen.webhooks\"", "merchants", "listen.webhooks", "listen.trusted_proxies", "log.level"]),
-        merchant_key in prop::sample::select(vec!["locations", "rules", "channels", "channels.shopify-us", "channels.b", "channels.b.skus", "channels.b.listings.x", "channels.b.locations", "channels.b.book_from"]),
+        merchant_key in prop::sample::select(vec!["locations", "rules", "stock", "stock.main", "stock.main.master", "channels", "channels.shopify-us", "channels.b", "channels.b.skus", "channels.b.listings.x", "channels.b.locations", "channels.b.book_from"]),
         value in prop::sample::select(vec!["1", "-1", "1.5", "\"\"", "\"a\"", "[]", "[1]", "[[]]", "{}", "[{}]", "{ a = 1 }", "{ a = {} }", "true", "2026-01-01", "inf", "99999999999999999999", "0x7fffffffffffffff"]),
     ) {
         let setup = Setup::new()

@@ -1,7 +1,7 @@
 use super::*;
 use crate::ats::held::to_write;
 use crate::ats::tests::{CHANNEL, World};
-use crate::ledger::{Counting, Rules, StockLine};
+use crate::ledger::{Counting, Master, Rules, StockLine};
 use channelsync_contract::ids::SlotKey;
 use channelsync_contract::units::Units;
 
@@ -186,6 +186,51 @@ fn the_right_counts_after_wrong_ones_let_the_channel_go_on() {
     );
     assert_eq!(writes(&world, 3), [10]);
     assert_eq!(writes(&world, 39), [1]);
+}
+
+/// R47, R49: what a channel shows where it is master is its own word; others are asked about.
+#[test]
+fn a_master_outside_that_empties_its_shelves_holds_the_others_and_not_itself() {
+    let (mut world, mut watch) = (world(20), Watch::default());
+    let mut setup = world.ledger.setup.clone();
+    let mut other = setup.channels[0].clone();
+    other.id = ChannelId::new("other");
+    setup.channels.push(other);
+    let master = Master::Channel(ChannelId::new(CHANNEL));
+    setup.masters.insert(LocationId::new("main"), master);
+    world.book(&Command::Configure(Box::new(setup)));
+    let slot = |number: u32| SlotKey {
+        item: format!("item-L{number}").as_str().into(),
+        location: Some("at-main".into()),
+    };
+    world.channel = ChannelId::new("other");
+    for number in 0..20 {
+        world.list(&format!("L{number}"), &format!("S{number}"), &[]);
+        world.read(slot(number), 10);
+    }
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let began = world.ledger.at.plus(Duration::from_secs(1));
+        let report = |number| ShownReport {
+            slot: slot(number),
+            written: Some(0),
+            sellable: 0,
+            unsellable: Units(0),
+        };
+        let shown = Command::Shown {
+            channel: ChannelId::new(CHANNEL),
+            began,
+            complete_to: Some(began),
+            slots: (0..20).map(report).collect(),
+            corrections_max: 3,
+        };
+        let itself = book(&mut world, &mut watch, &shown);
+        held.push((itself, world.ledger.channel(1).interlock.is_some()));
+    }
+    assert_eq!(held, [(false, false), (false, true)]);
+    assert_eq!(writes(&world, 3), [0], "what it shows");
+    let why = &world.ledger.channel(1).interlock.as_ref().unwrap().why;
+    assert!(why.contains("L0 10 -> 0"), "{why}");
 }
 
 /// R47: an order of a listing that was mapped to another SKU meanwhile lowers it, whichever it takes.

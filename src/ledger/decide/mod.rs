@@ -9,6 +9,7 @@ mod as_of;
 mod catalog;
 mod desk;
 mod freeze;
+mod master;
 mod net;
 mod parcels;
 mod purchase;
@@ -30,8 +31,9 @@ use self::desk::Desk;
 pub use self::stock::is_plain;
 use super::command::Command;
 use super::entry::{Fact, Movement};
+use super::master::Master;
 use super::refusal::Refusal;
-use super::setup::Setup;
+use super::setup::{Counting, Setup};
 use super::state::{Ledger, LocIx};
 use crate::catalog::SkuIx;
 
@@ -253,6 +255,15 @@ fn configure(desk: &mut Desk<'_>, setup: &Setup) -> Result<(), Refusal> {
     for pair in setup.channels.iter().flat_map(|channel| &channel.locations) {
         if !setup.locations.contains(&pair.ours) {
             return Err(Refusal::UnknownLocation(pair.ours.clone()));
+        }
+    }
+    for (location, Master::Channel(channel)) in &setup.masters {
+        let known = setup.channels.iter().find(|known| known.id == *channel);
+        if known.is_none_or(|known| known.counting != Counting::Gross) {
+            return Err(Refusal::Senseless(format!(
+                "channel {channel} cannot be master of {location}: it tells what is left for sale, not \
+                 what lies there"
+            )));
         }
     }
     retire::missing(desk, setup)?;

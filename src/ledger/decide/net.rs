@@ -72,14 +72,14 @@ pub(super) fn sold(desk: &mut Desk<'_>, at: LineAt, before: &Before, began: Time
         .fold(unrouted, |sum, by| sum.saturating_add(*by));
     let all = is.total.saturating_sub(was.total);
     if !even_out(&mut changes, all.saturating_sub(sum)) {
-        unsure(desk, at, None);
+        unsure(desk, at, None, 0);
     }
     // Units whose place was not told for a while may have been there all the time.
     let is_told_late = unrouted != 0 && known.is_some();
     let when = Some((before.since, began));
     for (place, by) in changes.into_iter().filter(|(_, by)| *by != 0) {
         if is_told_late {
-            unsure(desk, at, place);
+            unsure(desk, at, place, 0_i64.saturating_sub(by));
         } else {
             moved_between(desk, at, place, 0_i64.saturating_sub(by), when);
         }

@@ -8,6 +8,7 @@ use super::super::entry::{Fact, Reading, Recheck};
 use super::super::push::{PushState, Row, SlotState};
 use super::super::refusal::Refusal;
 use super::desk::Desk;
+use super::master;
 
 /// When slots were read and how far orders are known.
 #[derive(Clone, Copy)]
@@ -98,11 +99,21 @@ pub(super) fn shown(
 ) -> Result<(), Refusal> {
     let (_, known) = desk.channel(channel)?;
     let unread = PushState::default();
-    let readings = reports.iter().filter_map(|report| {
+    let mut readings: Vec<Reading> = Vec::new();
+    for report in reports {
         let slot = known.slot(&report.slot).unwrap_or(&unread);
-        judge(slot, report, seen, corrections_max)
-    });
-    let readings: Vec<Reading> = readings.collect();
+        if matches!(slot.state, SlotState::InFlight(_)) || seen.began <= slot.changed_at {
+            continue;
+        }
+        let shelf = desk.ledger.shelf(known, &report.slot);
+        readings.extend(match (shelf, report.written, slot.expected) {
+            (Some(shelf), Some(written), Some(expected)) if !slot.unsure => {
+                let figures = (written, expected);
+                master::judge(desk, (known, shelf), slot, report, figures, seen)
+            }
+            _ => judge(slot, report, seen, corrections_max),
+        });
+    }
     if !readings.is_empty() {
         desk.facts
             .push(Fact::Shown(channel.clone(), seen.began, readings));
@@ -110,7 +121,33 @@ pub(super) fn shown(
     Ok(())
 }
 
-/// What a reading means; none where it says nothing new or was overtaken.
+/// A reading from which nothing follows yet.
+pub(super) fn plain(report: &ShownReport) -> Reading {
+    Reading {
+        slot: report.slot.clone(),
+        written: report.written,
+        sellable: report.sellable,
+        unsellable: report.unsellable,
+        adopt: false,
+        drift: None,
+        recheck: None,
+        park: None,
+    }
+}
+
+/// Whether a reading that agrees is known already.
+pub(super) fn is_told(slot: &PushState, report: &ShownReport) -> bool {
+    let same = slot.shown.is_some_and(|shown| {
+        Some(shown.written) == report.written && shown.sellable == report.sellable
+    });
+    let settled = slot.recheck.is_none()
+        && !slot.reread
+        && slot.corrections == 0
+        && !matches!(slot.state, SlotState::Absent | SlotState::InDoubt(_));
+    same && settled && slot.unsellable == report.unsellable
+}
+
+/// What a reading means; none where it says nothing new.
 ///
 /// A rise is drift at once. A fall may be a shipment whose word has not arrived: it is drift only when
 /// the same difference is there after orders are known complete past its first reading.
@@ -120,20 +157,7 @@ fn judge(
     seen: Seen,
     corrections_max: u32,
 ) -> Option<Reading> {
-    let overtaken = seen.began <= slot.changed_at;
-    if matches!(slot.state, SlotState::InFlight(_)) || overtaken {
-        return None;
-    }
-    let mut reading = Reading {
-        slot: report.slot.clone(),
-        written: report.written,
-        sellable: report.sellable,
-        unsellable: report.unsellable,
-        adopt: false,
-        drift: None,
-        recheck: None,
-        park: None,
-    };
+    let mut reading = plain(report);
     let Some(written) = report.written else {
         return (slot.state != SlotState::Absent).then_some(reading);
     };
@@ -148,17 +172,9 @@ fn judge(
     };
     let difference = written.saturating_sub(expected);
     if difference == 0 {
-        let same = slot
-            .shown
-            .is_some_and(|shown| shown.written == written && shown.sellable == report.sellable);
-        let settled = slot.recheck.is_none()
-            && !slot.reread
-            && slot.corrections == 0
-            && slot.state != SlotState::Absent;
-        let told = same && settled && slot.unsellable == report.unsellable;
         // It agrees, and that may be by chance: acts before it, known or not, are in it.
         reading.adopt = true;
-        return (!told).then_some(reading);
+        return (!is_told(slot, report)).then_some(reading);
     }
     let waited = slot
         .recheck

@@ -166,8 +166,8 @@ fn touch_slot(
 ) {
     match place {
         BackAt::Place(place) if !inspect => moved(desk, at, place, units.signed(), record.at),
-        BackAt::Place(place) => unsure(desk, at, Some(place)),
-        BackAt::Unsaid => unsure(desk, at, None),
+        BackAt::Place(place) => unsure(desk, at, Some(place), units.signed()),
+        BackAt::Unsaid => unsure(desk, at, None, units.signed()),
         BackAt::Elsewhere => {}
     }
 }

@@ -190,7 +190,7 @@ fn shipped_more(
         }
     }
     if !left.is_zero() && !is_net {
-        unsure(desk, at, None);
+        unsure(desk, at, None, 0_i64.saturating_sub(left.signed()));
     }
     // Of parcels that are ours in part it is not known which: they pass when they are heard of.
     for (location, units, when) in times.into_iter().filter(|_| ours.is_zero()) {
@@ -266,7 +266,7 @@ fn shipped_less(
         }
     }
     if !unplaced.is_zero() && !is_net {
-        unsure(desk, at, None);
+        unsure(desk, at, None, unplaced.signed());
     }
     let first = desk.first_choice(at);
     desk.give_back(at, Spot::At(first, Bucket::Available), back);
@@ -274,7 +274,8 @@ fn shipped_less(
 
 /// A known act changed what the channel holds for the line's item at a place.
 ///
-/// A slot whose present figure was taken from a reading about that time is read again instead.
+/// A slot whose present figure was taken from a reading about that time is read again instead. Where the
+/// channel is master that was long ago.
 pub(super) fn moved(
     desk: &mut Desk<'_>,
     at: LineAt,
@@ -304,12 +305,15 @@ pub(super) fn moved_between(
     if by == 0 {
         return;
     }
+    let is_mastered = desk.ledger.shelf(channel, &slot).is_some();
     desk.facts.push(match (state.adopted_at, when) {
         (None, _) => Fact::Moved(id, slot, by),
+        (Some(_), None) if is_mastered => Fact::Moved(id, slot, by),
         (Some(adopted), Some((from, _))) if from > adopted.plus(READING_MARGIN) => {
             Fact::Moved(id, slot, by)
         }
         (Some(adopted), Some((_, to))) if to < adopted.minus(READING_MARGIN) => return,
+        (Some(_), Some(_) | None) if is_mastered => Fact::MovedMaybe(id, slot, by),
         (Some(_), Some(_) | None) => Fact::Unsure(id, slot),
     });
 }
@@ -321,9 +325,9 @@ fn slot_of(desk: &Desk<'_>, at: LineAt, place: Option<PlaceIx>) -> Option<SlotKe
     Some(channel.slot_key(listing.item, place))
 }
 
-/// Something changed at the channel and it is not known what, or where: its slot is read, or all
-/// slots of the item.
-pub(super) fn unsure(desk: &mut Desk<'_>, at: LineAt, place: Option<PlaceIx>) {
+/// An act may have changed what the channel holds at a place, by so many units, or it is not known where:
+/// its slot is read, or all slots of the item.
+pub(super) fn unsure(desk: &mut Desk<'_>, at: LineAt, place: Option<PlaceIx>, by: i64) {
     let channel = desk.channel_of(at.work);
     let served = channel.places_served().map(|(_, served)| served);
     for served in served.filter(|served| place.is_none() || *served == place) {
@@ -332,7 +336,13 @@ pub(super) fn unsure(desk: &mut Desk<'_>, at: LineAt, place: Option<PlaceIx>) {
                 .slot(&slot)
                 .is_some_and(|state| state.expected.is_some())
         {
-            desk.facts.push(Fact::Unsure(channel.id.clone(), slot));
+            let id = channel.id.clone();
+            let is_mastered = desk.ledger.shelf(channel, &slot).is_some();
+            desk.facts.push(if is_mastered {
+                Fact::MovedMaybe(id, slot, by)
+            } else {
+                Fact::Unsure(id, slot)
+            });
         }
     }
 }

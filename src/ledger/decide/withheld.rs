@@ -46,7 +46,7 @@ pub(super) fn withhold(desk: &mut Desk<'_>, at: LineAt, report: &OrderReport) {
     if !desk.channel_of(at.work).is_net() {
         match only_place(desk, at) {
             Some(place) => moved(desk, at, place, 0_i64.saturating_sub(more.signed()), when),
-            None => unsure(desk, at, None),
+            None => unsure(desk, at, None, 0_i64.saturating_sub(more.signed())),
         }
     }
     desk.line_mut(at).withheld = withheld;

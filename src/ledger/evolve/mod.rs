@@ -269,8 +269,8 @@ fn learn(
                 ledger.gtins.remove(&known);
             }
         }
-        // Before the movements, which bear the new name.
-        Fact::Renamed(..) => {}
+        // Before the movements, which bear the new name; and the movements are all of it.
+        Fact::Renamed(..) | Fact::Mastered(..) => {}
         Fact::Purchase(fact) => {
             let line = |(sku, ordered, received): &(Sku, Units, Units)| PurchaseLine {
                 sku: named.sku(ledger, sku),
@@ -333,6 +333,12 @@ fn learn(
         Fact::Unsure(channel, key) => {
             push::change_named(ledger, channel, key, touched, |slot| {
                 slot.unsure = true;
+                push::must_read(slot, at);
+            });
+        }
+        Fact::MovedMaybe(channel, key, by) => {
+            push::change_named(ledger, channel, key, touched, |slot| {
+                slot.maybe = slot.maybe.saturating_add(*by);
                 push::must_read(slot, at);
             });
         }

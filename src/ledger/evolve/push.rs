@@ -81,6 +81,7 @@ fn forget(slot: &mut PushState, at: Timestamp) {
         slot.state = SlotState::Free;
     }
     (slot.expected, slot.recheck, slot.unsure) = (None, None, false);
+    slot.maybe = 0;
     must_read(slot, at);
 }
 
@@ -219,7 +220,7 @@ fn settle(
     }
     match outcome {
         RowOutcome::Applied => {
-            slot.expected = Some(expected_after(slot, row));
+            slot.expected = Some(slot.if_written(row));
             slot.changed_at = confirmed.at;
             slot.confirmed = Some(confirmed);
             slot.stale = 0;
@@ -230,7 +231,7 @@ fn settle(
         }
         // A reading tells whether it came to that; one that differs is drift, so that it ends.
         RowOutcome::Accepted(_) => {
-            slot.expected = Some(expected_after(slot, row));
+            slot.expected = Some(slot.if_written(row));
             must_read(slot, confirmed.at);
         }
         RowOutcome::Stale => {
@@ -250,18 +251,6 @@ fn wait_for_orders(slot: &mut PushState, at: Timestamp) {
     let (began, difference) = (at, 0);
     slot.recheck = Some(Recheck { began, difference });
     (slot.reread, slot.stale) = (false, 0);
-}
-
-/// What a slot holds once a row is written.
-///
-/// Acts learned since the intent came after the write: before it they would have made the comparison
-/// fail.
-fn expected_after(slot: &PushState, row: &Row) -> i64 {
-    let moved = match (slot.expected, row.expected) {
-        (Some(now), Some(then)) => now.saturating_sub(then),
-        (Some(_) | None, None) | (None, Some(_)) => 0,
-    };
-    row.quantity.signed().saturating_add(moved)
 }
 
 fn read(
@@ -316,6 +305,7 @@ fn take_in(slot: &mut PushState, reading: &Reading, began: Timestamp, now: (u64,
                 slot.expected = Some(written);
                 slot.adopted_at = Some(began);
                 slot.changed_at = now.1;
+                slot.maybe = 0;
             }
         }
         None => {

@@ -7,6 +7,7 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::command::{Command, MapRow, ShipLine, StockLine, StockMove};
+use super::super::master::Master;
 use super::super::order::Fate;
 use super::super::purchase::PurchaseOrder;
 use super::super::reported::{Happened, Polled, Source};
@@ -80,8 +81,15 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
 }
 
 fn channel(world: &mut World, words: &Words<'_>) -> Command {
-    let is_place = |(key, _): &&(&str, &str)| !matches!(*key, "priority" | "from");
+    let is_place = |(key, _): &&(&str, &str)| !matches!(*key, "priority" | "from" | "master");
     let pairs: Vec<_> = words.pairs.iter().filter(is_place).copied().collect();
+    if let Some(location) = words.option("master") {
+        let master = Master::Channel(ChannelId::new(words.word(1)));
+        world
+            .setup
+            .masters
+            .insert(LocationId::new(location), master);
+    }
     world.channel(words.word(1), &pairs, |channel| {
         if let Some(priority) = words.option("priority") {
             channel.backorder_priority = number(priority);

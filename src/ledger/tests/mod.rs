@@ -23,6 +23,7 @@ mod world;
 mod history;
 mod locations;
 mod mapping;
+mod masters;
 mod net;
 mod orders;
 mod purchases;

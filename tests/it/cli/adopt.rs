@@ -28,8 +28,8 @@ async fn what_a_channel_shows_is_proposed_booked_once_and_not_proposed_again() {
     let booked = daemon.ok(yes).await;
     assert!(booked.ends_with("\n1 count booked\n"), "{booked}");
     insta::assert_snapshot!(daemon.ok("stock").await, @r"
-        SKU      LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING
-        MUG-RED  main            7          4          3            0           0  yes                0         0
+        SKU      LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING  MASTER
+        MUG-RED  main            7          4          3            0           0  yes                0         0  ledger
         ");
     let again = daemon.ok("adopt shopify-us --yes --json").await;
     let again: serde_json::Value = serde_json::from_str(&again).unwrap();

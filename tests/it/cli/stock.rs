@@ -212,8 +212,8 @@ async fn what_came_back_is_listed_until_a_person_receives_it_once() {
     assert!(err.contains("nothing waits to be received"), "{err}");
     assert_eq!(daemon.ok("stock returns list --json").await, "[]\n");
     insta::assert_snapshot!(daemon.ok("stock MUG-RED").await, @r"
-        SKU      LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING
-        MUG-RED  main            3          3          0            0           0  yes                0         0
-        MUG-RED  annex           1          0          0            1           0  no
+        SKU      LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING  MASTER
+        MUG-RED  main            3          3          0            0           0  yes                0         0  ledger
+        MUG-RED  annex           1          0          0            1           0  no                              ledger
         ");
 }

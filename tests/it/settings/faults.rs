@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use channelsync::settings;
+use channelsync::settings::{self, Master};
+use channelsync_contract::{ChannelId, LocationId};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
@@ -203,6 +204,73 @@ fn two_channels_on_one_account_are_refused_across_merchants() {
       help: give each account one channel: two would overwrite each other's quantities
     ETC/merchants.d/gamma.toml:5: channels.shopify-us.base_url: channel acme/shopify-us already uses https://acme-us.myshopify.com
       help: give each account one channel: two would overwrite each other's quantities
+    "#);
+}
+
+#[test]
+fn a_location_has_one_master_that_knows_it() {
+    let setup = |stock: &str| {
+        let stock = format!("{stock}\n[channels.shopify-us]\nconnector");
+        Setup::new().acme("[channels.shopify-us]\nconnector", &stock)
+    };
+    let derived = setup("[stock.main]\nmaster = \"channel\"").config();
+    let master = &derived.merchants[0].masters[&LocationId::new("main")];
+    assert_eq!(*master, Master::Channel(ChannelId::new("shopify-us")));
+    let faulty = setup(
+        r#"
+        [stock.mian]
+        [stock.main]
+        channel = "shopify-us"
+        [stock.annex]
+        master = "channel"
+        "#,
+    );
+    assert_snapshot!(faulty.faults(), @r#"
+    the configuration has 3 faults
+    ETC/merchants.d/acme.toml: stock.mian: the merchant has no location `mian`
+      help: did you mean `main`?
+    ETC/merchants.d/acme.toml:5: stock.main.channel: a channel is named, and the ledger is master
+      help: set `master = "channel"`, or take `channel` out
+    ETC/merchants.d/acme.toml:7: stock.annex.master: no channel has `annex` among its locations
+      help: pair it in the `locations` of the channel that is its master
+    "#);
+    let faulty = setup(
+        r#"
+        [stock.main]
+        master = "channel"
+        channel = "shopify-eu"
+        [stock.annex]
+        master = "channel"
+        channel = "shopify-us"
+        "#,
+    );
+    assert_snapshot!(faulty.faults(), @r"
+    the configuration has 2 faults
+    ETC/merchants.d/acme.toml:5: stock.main.channel: the merchant has no channel `shopify-eu`
+      help: did you mean `shopify-us`?
+    ETC/merchants.d/acme.toml:8: stock.annex.channel: `annex` is no location of channel `shopify-us`
+      help: pair it in the channel's `locations`, or name another channel
+    ");
+    let net = setup("[stock.main]\nmaster = \"channel\"");
+    let text = std::fs::read_to_string(net.dir.path().join("merchants.d/acme.toml")).unwrap();
+    let text = text.replace("shop = ", "quantity_name = \"available\"\nshop = ");
+    let net = net.file("merchants.d/acme.toml", text);
+    assert_snapshot!(net.faults(), @r#"
+    the configuration has a fault
+    ETC/merchants.d/acme.toml:3: stock.main.master: channel `shopify-us` shows what may be sold, not what lies there
+      help: set its `quantity_name = "on_hand"`, or name another channel
+    "#);
+    let second = ACME.replace("locations = [\"main\", \"annex\"]", "");
+    let second = second
+        .replace("shopify-us", "shopify-eu")
+        .replace("acme-us", "acme-eu");
+    let both = setup("[stock.main]\nmaster = \"channel\"");
+    let text = std::fs::read_to_string(both.dir.path().join("merchants.d/acme.toml")).unwrap();
+    let both = both.file("merchants.d/acme.toml", text + &second);
+    assert_snapshot!(both.faults(), @r#"
+    the configuration has a fault
+    ETC/merchants.d/acme.toml:3: stock.main.master: several channels have `main`: shopify-eu, shopify-us
+      help: say which is its master, as in `channel = "shopify-eu"`
     "#);
 }
 

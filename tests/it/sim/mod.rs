@@ -9,6 +9,7 @@ mod adopt;
 mod audit;
 mod kits;
 mod machine;
+mod masters;
 mod merchant;
 mod orders_in;
 mod parcels;

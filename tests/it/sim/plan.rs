@@ -52,6 +52,8 @@ pub(super) struct Plan {
     pub(super) limit: channelsync_sandbox::Plan,
     /// The merchant's rules, as in its file.
     pub(super) rules: &'static str,
+    /// Who is master of which location, as in the merchant's file.
+    pub(super) masters: &'static str,
     /// Whether quantities are written, as in the merchant's file.
     pub(super) mode: &'static str,
     /// Who says what came back, as in the merchant's file.
@@ -159,6 +161,7 @@ impl Plan {
             answer_delay: Duration::ZERO,
             limit: channelsync_sandbox::Plan::PLUS,
             rules: "",
+            masters: "",
             mode: "live",
             returns: "channel",
             mass_change_percent: 100,
@@ -233,12 +236,8 @@ impl Plan {
             answer_delay: Duration::from_millis(pick([0, 0, 120, 2_000])),
             limit: LIMITS[usize::try_from(pick([0, 0, 1, 2])).unwrap()],
             rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
-            mode: "live",
-            returns: "channel",
-            mass_change_percent: 100,
             quantity_name: "on_hand",
-            limits: "",
-            append_takes: Duration::ZERO,
+            ..Self::calm()
         }
     }
 }

@@ -40,8 +40,8 @@ pub(super) fn write_config(dir: &Path, plan: &Plan, shops: &[ShopInfo], book_fro
     );
     fs::write(dir.join("channelsync.toml"), daemon).unwrap();
     let mut merchant = format!(
-        "locations = [\"place-1\", \"place-2\"]\n\n[rules]\n{}",
-        plan.rules
+        "locations = [\"place-1\", \"place-2\"]\n\n{}\n[rules]\n{}",
+        plan.masters, plan.rules
     );
     for shop in shops {
         let name = &shop.name;
