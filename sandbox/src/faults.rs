@@ -59,6 +59,10 @@ pub struct Faults {
     pub answer_5xx: Rate,
     /// The effect happens, the answer does not come: broken connection, or an error after it.
     pub applied_then_timeout: Rate,
+    /// A bulk operation that fails after half of what it was to write.
+    pub bulk_fails: Rate,
+    /// A download that breaks off.
+    pub downloads_cut: Rate,
     /// The whole shop answers 503 and sends nothing for so long, once, early in the run.
     pub away: Option<Duration>,
 }
@@ -84,13 +88,15 @@ pub enum FaultError {
 
 impl Faults {
     /// The names that [`Faults::parse`] knows.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 9] = [
         "webhooks-lost",
         "webhooks-doubled",
         "webhooks-reordered",
         "answer-429",
         "answer-5xx",
         "applied-then-timeout",
+        "bulk-fails",
+        "downloads-cut",
         "away",
     ];
 
@@ -122,6 +128,8 @@ impl Faults {
             "answer-429" => &mut self.answer_429,
             "answer-5xx" => &mut self.answer_5xx,
             "applied-then-timeout" => &mut self.applied_then_timeout,
+            "bulk-fails" => &mut self.bulk_fails,
+            "downloads-cut" => &mut self.downloads_cut,
             "away" => {
                 let secs: Option<u64> = rate.and_then(|text| text.parse().ok());
                 let secs = secs.filter(|secs| (1..=86_400).contains(secs));

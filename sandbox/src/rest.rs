@@ -10,7 +10,7 @@ use std::time::Duration;
 use channelsync_contract::Timestamp;
 use serde_json::{Value, json};
 
-use crate::state::{Fulfillment, Gid, Line, Order, Refund, Shop};
+use crate::state::{Fulfillment, Gid, Line, Operation, Order, Refund, Shop};
 use crate::webhook::{News, Topic};
 
 /// The body of an announcement; none when what it is about is gone.
@@ -30,6 +30,18 @@ pub(crate) fn body(shop: &Shop, topic: Topic, news: &News) -> Option<Value> {
         News::Dispose(id, new) => returns::disposed(shop.returns.get(id)?, new),
         News::Level(item, location) => level(shop, *item, *location)?,
         News::Product(id) => product(shop, *id)?,
+        News::Bulk(id) => bulk(shop.bulk.get(id)?),
+    })
+}
+
+fn bulk(operation: &Operation) -> Value {
+    json!({
+        "admin_graphql_api_id": Gid::of("BulkOperation", operation.id).to_string(),
+        "completed_at": operation.completed_at.map(local),
+        "created_at": local(operation.created_at),
+        "error_code": operation.error_code.map(str::to_lowercase),
+        "status": operation.status.to_lowercase(),
+        "type": "query",
     })
 }
 

@@ -33,6 +33,8 @@ pub struct Timings {
     pub search_lag: Duration,
     /// How long a GraphQL request takes; its effect comes first.
     pub answer_delay: Duration,
+    /// How long a bulk operation takes; it reads the shop at half of it.
+    pub bulk_takes: Duration,
 }
 
 impl Default for Timings {
@@ -42,6 +44,7 @@ impl Default for Timings {
             routing_delay_spread: Duration::from_secs(3),
             search_lag: Duration::from_secs(1),
             answer_delay: Duration::ZERO,
+            bulk_takes: Duration::from_secs(10),
         }
     }
 }

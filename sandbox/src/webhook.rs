@@ -84,6 +84,7 @@ topics! {
     InventoryLevelsUpdate "INVENTORY_LEVELS_UPDATE" "inventory_levels/update";
     InventoryLevelsConnect "INVENTORY_LEVELS_CONNECT" "inventory_levels/connect";
     ProductsCreate "PRODUCTS_CREATE" "products/create";
+    BulkOperationsFinish "BULK_OPERATIONS_FINISH" "bulk_operations/finish";
 }
 
 /// What an announcement is about.
@@ -124,6 +125,7 @@ pub(crate) enum News {
     Dispose(u64, Vec<u64>),
     Level(u64, u64),
     Product(u64),
+    Bulk(u64),
 }
 
 /// A subscription as `webhookSubscriptionCreate` made it.

@@ -109,6 +109,7 @@ pub fn suspect(command: &Command) -> Option<Suspect<'_>> {
         | Command::GoOn(_)
         | Command::Retire(..)
         | Command::Revive(_)
+        | Command::Bulk(..)
         | Command::Park(_)
         | Command::Unpark(_)
         | Command::Erase(_)

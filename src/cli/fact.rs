@@ -1,10 +1,10 @@
 //! Facts of the journal in words.
 
-use channelsync_contract::{ChannelLocationId, Sku, SlotKey, Units};
+use channelsync_contract::{ChannelId, ChannelLocationId, Sku, SlotKey, Units};
 
 use crate::ledger::{
-    Back, BackAt, Exception, Fact, LineFact, MappedBy, OpenOrders, OrderFact, PurchaseFact,
-    Reading, ReportState, RowOutcome, Shipment,
+    Back, BackAt, BulkFile, Exception, Fact, LineFact, MappedBy, OpenOrders, OrderFact,
+    PurchaseFact, Reading, ReportState, RowOutcome, Shipment,
 };
 
 /// A fact in a line.
@@ -59,6 +59,8 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Reached(channel, stream, newest) => {
             format!("{stream} of {channel} are read to {newest}, more are to come")
         }
+        Fact::Bulk(channel, what, file) => bulk(channel, what, file),
+        Fact::BulkEnded(channel, what) => format!("the file of {what} of {channel} is over"),
         Fact::Shown(channel, began, readings) => {
             let readings: Vec<String> = readings.iter().map(reading).collect();
             format!("{channel}, read at {began}, shows {}", readings.join("; "))
@@ -286,6 +288,18 @@ fn told_text(back: &Back<ChannelLocationId>) -> String {
 fn parts_text(parts: &[(Sku, u32)]) -> String {
     let part = |(sku, units): &(Sku, u32)| format!("{units} × {sku}");
     parts.iter().map(part).collect::<Vec<_>>().join(" + ")
+}
+
+fn bulk(channel: &ChannelId, what: &str, file: &BulkFile) -> String {
+    let since = file.since.map(|since| format!(" since {since}"));
+    let since = since.unwrap_or_default();
+    match &file.started {
+        Some((id, at)) => {
+            let taken = file.taken;
+            format!("{channel} writes file {id} of {what}{since}, begun {at}: {taken} bytes taken")
+        }
+        None => format!("{channel} is asked for a file of {what}{since}"),
+    }
 }
 
 fn reading(reading: &Reading) -> String {

@@ -6,6 +6,8 @@
 mod feed;
 mod webhooks;
 mod poll;
+mod backfill;
+mod bulk;
 mod fetch;
 mod scan;
 mod subscribe;

@@ -2,15 +2,19 @@
 //!
 //! Keyset windows with overlap: a window begins before the newest change known, is read page by page,
 //! oldest first, and moves the watermark only after its last page is booked. How far it came is booked
-//! with each page: a restart goes on there.
+//! with each page: a restart goes on there. What is too long for pages is left to a file (`backfill`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use channelsync_contract::Timestamp;
+use channelsync_contract::bulk::Bulk;
 use channelsync_contract::connector::{ConnectorError, NextStep};
 use channelsync_contract::order::{Changed, ChangedPage};
+use futures_util::future::try_join;
 use tokio_util::sync::CancellationToken;
 
+use super::backfill::Backfill;
 use super::feed::Feed;
 use crate::bookkeeper::BookError;
 use crate::ledger::{Change, Command, Happened, Polled, Source};
@@ -28,26 +32,41 @@ const OPEN_ORDERS_SINCE: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 const BOOK_EVERY: Duration = Duration::from_secs(60);
 /// Calls to poll at once are bundled over this.
 const GAP: Duration = Duration::from_millis(500);
+/// What went wrong on our side is left alone this long.
+const OURS: Duration = Duration::from_secs(10);
 /// Clocks of a channel and ours differ at least this much.
-const SKEW: Duration = Duration::from_secs(1);
+pub(super) const SKEW: Duration = Duration::from_secs(1);
 
 /// Why a window was not finished.
-enum Broken {
+pub(super) enum Broken {
     Channel(ConnectorError),
     Book(BookError),
     Park(ParkedError),
 }
+
+/// How far polls came beside a file that is under way, by stream.
+type Ahead = BTreeMap<&'static str, Timestamp>;
 
 /// Polls until `stop`.
 ///
 /// # Errors
 /// When the bookkeeper is gone.
 pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> {
-    let mut failures = 0;
+    let backfill = Backfill::default();
+    let polls = polls(feed, &backfill, &stop);
+    try_join(polls, backfill.run(feed, &stop)).await.map(drop)
+}
+
+async fn polls(
+    feed: &Feed,
+    backfill: &Backfill,
+    stop: &CancellationToken,
+) -> Result<(), BookError> {
+    let (mut failures, mut ahead) = (0, Ahead::new());
     loop {
         let mut pause = feed.poll_interval;
         for stream in feed.connector.capabilities.streams {
-            match window(feed, stream, &stop).await {
+            match window(feed, backfill, (stream, &mut ahead), stop).await {
                 Ok(()) => {
                     failures = 0;
                     feed.succeeded("poll");
@@ -61,35 +80,52 @@ pub async fn run(feed: &Feed, stop: CancellationToken) -> Result<(), BookError> 
                     break;
                 }
                 Err(Broken::Book(BookError::Stopped)) => return Err(BookError::Stopped),
-                Err(Broken::Book(error)) => {
-                    feed.board
-                        .ended("poll", feed.clock.now(), Some(error.to_string()));
-                    break;
-                }
-                Err(Broken::Park(error)) => {
-                    feed.board
-                        .ended("poll", feed.clock.now(), Some(error.to_string()));
+                Err(broken) => {
+                    note("poll", feed, broken);
                     break;
                 }
             }
         }
-        let gap = feed.rest(GAP, None, &stop).await;
-        if !gap || !feed.rest(pause, Some(&feed.poll_now), &stop).await {
+        let gap = feed.rest(GAP, None, stop).await;
+        if !gap || !feed.rest(pause, Some(&feed.poll_now), stop).await {
             return Ok(());
         }
     }
 }
 
+/// Tells what went wrong on our side, and how long to leave it alone.
+pub(super) fn note(what: &'static str, feed: &Feed, broken: Broken) -> Duration {
+    let error = match broken {
+        Broken::Channel(error) => return feed.failed(what, &error, 0),
+        Broken::Book(error) => error.to_string(),
+        Broken::Park(error) => error.to_string(),
+    };
+    feed.board.ended(what, feed.clock.now(), Some(error));
+    OURS
+}
+
 /// Where a stream stands in the book.
 struct Start {
+    /// Where its window begins.
     since: Timestamp,
+    /// A file is under way that the window runs ahead of: it proves nothing complete.
+    is_ahead: bool,
     book: bool,
 }
 
 async fn start(feed: &Feed, stream: &'static str) -> Result<Start, BookError> {
     let (channel, overlap, now) = (feed.channel.clone(), feed.poll_overlap, feed.clock.now());
+    let bulk = feed.connector.bulk.as_deref().map(Bulk::stream);
     let read = feed.book.wait_and_read(move |ledger| {
         let known = ledger.channel_named(channel.as_str());
+        if let Some(file) = known.and_then(|known| known.bulks.get(bulk?)) {
+            let began = file.started.as_ref().map_or(file.asked, |(_, at)| *at);
+            return Start {
+                since: began.minus(overlap),
+                is_ahead: true,
+                book: false,
+            };
+        }
         let opened = known
             .and_then(|known| known.setup.as_ref())
             .map(|setup| setup.book_from);
@@ -99,40 +135,61 @@ async fn start(feed: &Feed, stream: &'static str) -> Result<Start, BookError> {
         let fresh = at.is_some_and(|at| now.since(at.watermark) < BOOK_EVERY);
         let reached = known.and_then(|known| known.reached.get(stream));
         let reached = reached.copied().or(at.map(|at| at.cursor));
-        let since = reached.map_or(first, |reached| reached.minus(overlap));
         Start {
-            since,
+            since: reached.map_or(first, |reached| reached.minus(overlap)),
+            is_ahead: false,
             book: waits || !fresh,
         }
     });
     read.await
 }
 
-async fn window(feed: &Feed, stream: &'static str, stop: &CancellationToken) -> Result<(), Broken> {
+async fn window(
+    feed: &Feed,
+    backfill: &Backfill,
+    (stream, ahead): (&'static str, &mut Ahead),
+    stop: &CancellationToken,
+) -> Result<(), Broken> {
     let began = feed.clock.now();
     let start = start(feed, stream).await.map_err(Broken::Book)?;
-    let (mut since, mut newest) = (start.since, None);
-    let mut page: Option<String> = None;
-    let mut pages = 0;
+    let mut since = start.since;
+    match ahead.get(stream) {
+        Some(reached) if start.is_ahead => since = since.max(reached.minus(feed.poll_overlap)),
+        _ => drop(ahead.remove(stream)),
+    }
+    let (mut newest, mut page, mut pages) = (None, None::<String>, 0);
     loop {
         let read = page_of(feed, stream, since, page.as_deref(), stop).await?;
         newest = newest.max(read.newest);
         pages += 1;
         page.clone_from(&read.next);
-        let polled = Polled {
+        let polled = (!start.is_ahead).then(|| Polled {
             stream: stream.to_owned(),
             to: page.is_none().then(|| began.minus(SKEW)),
             newest,
             book: start.book,
-        };
-        book(feed, began, read, polled).await?;
+        });
+        book(feed, began, read.changes, polled).await?;
+        if start.is_ahead {
+            ahead.extend(newest.map(|newest| (stream, newest)));
+        }
         if page.is_none() {
-            feed.board.cover(stream, began.minus(SKEW));
+            if !start.is_ahead {
+                feed.board.cover(stream, began.minus(SKEW));
+            }
             return Ok(());
         }
-        if pages >= WINDOW_PAGES_MAX
-            && let Some(reached) = newest.filter(|newest| *newest > since)
-        {
+        let reached = newest.unwrap_or(since);
+        let so_far = (pages, reached);
+        let taken = !start.is_ahead
+            && backfill
+                .take(feed, stream, so_far)
+                .await
+                .map_err(Broken::Book)?;
+        if taken {
+            return Ok(());
+        }
+        if pages >= WINDOW_PAGES_MAX && reached > since {
             (since, page, pages) = (reached, None, 0);
         }
     }
@@ -169,14 +226,15 @@ async fn page_of(
     }
 }
 
-async fn book(
+/// Books what changed, and how far the poll came.
+pub(super) async fn book(
     feed: &Feed,
     began: Timestamp,
-    page: ChangedPage,
-    polled: Polled,
+    changed: Vec<Changed>,
+    polled: Option<Polled>,
 ) -> Result<(), Broken> {
-    let mut changes = Vec::with_capacity(page.changes.len());
-    for changed in page.changes {
+    let mut changes = Vec::with_capacity(changed.len());
+    for changed in changed {
         changes.push(match changed {
             Changed::Order(snapshot) => Change::Order(Box::new(normalize::order(*snapshot))),
             Changed::Hint(hint) => Change::Hint(normalize::hint(hint)),
@@ -188,10 +246,10 @@ async fn book(
             }
         });
     }
-    if changes.is_empty() && !polled.book {
+    if changes.is_empty() && polled.as_ref().is_none_or(|polled| !polled.book) {
         return Ok(());
     }
-    let (channel, source, polled) = (feed.channel.clone(), Source::Fetch, Some(polled));
+    let (channel, source) = (feed.channel.clone(), Source::Fetch);
     let happened = Happened {
         channel,
         source,

@@ -9,6 +9,7 @@ use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::bulk::BulkFile;
 use super::interlock::Interlock;
 use super::order::{Line, Order, PlaceIx};
 use super::push::PushState;
@@ -55,6 +56,8 @@ pub struct Channel {
     /// How far a stream's window was read that is not at its end: time of the newest change booked, by
     /// the channel's clock.
     pub reached: BTreeMap<String, Timestamp>,
+    /// Files that it writes for us, by what they are about.
+    pub bulks: BTreeMap<String, BulkFile>,
     /// Too much would change at once: only orders lower what it shows until it goes on.
     pub interlock: Option<Interlock>,
     /// Units set aside for it, by SKU as the rule names it.
@@ -149,6 +152,7 @@ impl Channel {
             too_old: BTreeMap::new(),
             streams: BTreeMap::new(),
             reached: BTreeMap::new(),
+            bulks: BTreeMap::new(),
             interlock: None,
             set_aside: BTreeMap::new(),
             restored: None,

@@ -7,6 +7,7 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 use serde::{Deserialize, Serialize};
 
+use super::bulk::BulkFile;
 use super::freeze::Scope;
 use super::interlock::MassChange;
 use super::order::Fate;
@@ -223,6 +224,8 @@ pub enum Command {
     Forget(Timestamp),
     /// A person dealt with an order that was too old to be booked.
     Dismiss(ChannelId, OrderId),
+    /// A file that a channel writes for us, by what it is about, stands so; none where it is over.
+    Bulk(ChannelId, String, Option<Box<BulkFile>>),
 }
 
 /// What a person says a listing stands for.

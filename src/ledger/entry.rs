@@ -14,6 +14,7 @@ use channelsync_contract::units::{Money, Units};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::bulk::BulkFile;
 use super::command::{ParkedBytes, RowOutcome};
 use super::freeze::Scope;
 use super::interlock::MassChange;
@@ -210,6 +211,10 @@ pub enum Fact {
     /// The channel that is master of a location showed so many units of a SKU more there than is
     /// explained, or fewer (below zero): the entry's movements.
     Mastered(ChannelId, SlotKey, Sku, LocationId, i64),
+    /// A file that a channel writes for us, by what it is about, as it stands now.
+    Bulk(ChannelId, String, Box<BulkFile>),
+    /// Such a file is over: all of it is booked, or it will not come.
+    BulkEnded(ChannelId, String),
 }
 
 /// Who mapped a listing.

@@ -6,6 +6,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
 
 mod balance;
+mod bulk;
 mod channel;
 mod command;
 mod decide;
@@ -31,6 +32,7 @@ mod tests;
 mod verify;
 
 pub use balance::{Balance, Stock};
+pub use bulk::BulkFile;
 pub use channel::{Channel, Item, Restored, Stream, Wanted};
 pub use command::{
     Command, MapRow, ParkedBytes, RowOutcome, ShipLine, ShownReport, StockLine, StockMove,

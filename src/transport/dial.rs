@@ -1,12 +1,15 @@
 //! The socket: one account's requests over HTTP/1.1 and TLS.
 //!
-//! In: requests whose path is an absolute URL below the account's base URL. Out: whole answers
-//! within time and size limits. No redirect is followed, no proxy of the environment is used,
+//! In: requests whose path is an absolute URL below the account's base URL, and addresses of files
+//! that the channel keeps elsewhere. Out: whole answers within time and size limits. No redirect is followed, no proxy of the environment is used,
 //! nothing is repeated, and neither bodies nor headers nor queries are logged or named in errors.
 //!
 //! **What an error proves.** No connection (name, refusal, TLS, connect timeout): not sent.
 //! Anything later: no answer, because bytes may have arrived, for reads and writes alike; what that
 //! means is for the connector.
+//!
+//! **Files elsewhere.** A channel says where its files lie, so the host is of nobody's choosing: https
+//! to a public address, no header but the range. Only a channel on this machine may keep them here.
 //!
 //! **Kept connections.** A server may close one just as we write to it, and from outside a request
 //! that was read and then dropped looks the same as one that was never read. So no request is
@@ -21,9 +24,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use channelsync_contract::ports::within;
-use channelsync_contract::transport::Account;
+use channelsync_contract::transport::{Account, FilePart};
 use channelsync_contract::{CallError, Clock, Request, Response, Transport};
-use reqwest::{Client, Url, redirect, retry};
+use http::Method;
+use http::header::RANGE;
+use reqwest::{Client, RequestBuilder, Url, redirect, retry};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tracing::debug;
@@ -88,6 +93,8 @@ pub enum DialError {
 /// Dials out for one account.
 pub struct Dial {
     client: Client,
+    /// For files elsewhere: other connections, public addresses only.
+    files: Client,
     clock: Arc<dyn Clock>,
     base_url: Url,
     timeout: Duration,
@@ -108,21 +115,14 @@ impl Dial {
                 return Err(DialError::BaseUrl { base_url, why });
             }
         };
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls(base_url.scheme() == "https")?)
-            .user_agent(concat!("channelsync/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .no_proxy()
-            .connect_timeout(options.connect_timeout)
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
-        if options.host == Host::Untrusted {
-            builder = builder.dns_resolver(PublicOnly);
-        }
+        let client = client(&options, base_url.scheme() == "https", options.host)?;
+        let files = match base_url.scheme() {
+            "https" => self::client(&options, true, Host::Untrusted)?,
+            _ => client.clone(),
+        };
         Ok(Self {
-            client: builder.build().map_err(DialError::Client)?,
+            client,
+            files,
             clock,
             base_url,
             timeout: options.timeout,
@@ -130,10 +130,8 @@ impl Dial {
         })
     }
 
-    async fn exchange(&self, url: Url, request: Request) -> Result<Response, CallError> {
-        let builder = self.client.request(request.method, url);
-        let sent = builder.headers(request.headers).body(request.body).send();
-        let mut answer = sent.await.map_err(classify)?;
+    async fn exchange(&self, request: RequestBuilder) -> Result<Response, CallError> {
+        let mut answer = request.send().await.map_err(classify)?;
         let too_large = || {
             let bytes_max = self.response_bytes_max;
             CallError::Unanswered(format!("the answer is larger than {bytes_max} bytes"))
@@ -158,8 +156,7 @@ impl Dial {
 
     /// The URL, if it leads to the account's own host: the token must not go anywhere else.
     fn below_base(&self, text: &str) -> Result<Url, CallError> {
-        let refused = |why: &str| CallError::NotSent(why.to_owned());
-        let url = Url::parse(text).map_err(|_| refused("the request has no valid URL"))?;
+        let url = parse(text)?;
         if url.origin() == self.base_url.origin() && url.username().is_empty() {
             Ok(url)
         } else {
@@ -168,15 +165,31 @@ impl Dial {
             ))
         }
     }
-}
 
-#[async_trait]
-impl Transport for Dial {
-    async fn call(&self, request: Request) -> Result<Response, CallError> {
-        let url = self.below_base(&request.path)?;
-        let (method, path) = (request.method.clone(), url.path().to_owned());
+    /// The URL of a file, if the channel may send us there.
+    fn elsewhere(&self, text: &str) -> Result<Url, CallError> {
+        let url = parse(text)?;
+        let host = match self.base_url.scheme() {
+            "https" => Host::Untrusted,
+            _ => Host::Trusted,
+        };
+        if let Err(why) = check_base_url(&url.origin().ascii_serialization(), host) {
+            return Err(refused(&format!("a file lies where we do not go: {why}")));
+        }
+        match (url.username(), url.password()) {
+            ("", None) => Ok(url),
+            _ => Err(refused("the address of a file holds a user")),
+        }
+    }
+
+    /// The whole answer in time.
+    async fn answered(
+        &self,
+        (method, path): (&Method, &str),
+        request: RequestBuilder,
+    ) -> Result<Response, CallError> {
         let began = self.clock.uptime();
-        let exchange = self.exchange(url, request);
+        let exchange = self.exchange(request);
         let result = match within(&*self.clock, self.timeout, exchange).await {
             Some(result) => result,
             None => Err(CallError::Unanswered(format!(
@@ -195,6 +208,48 @@ impl Transport for Dial {
         }
         result
     }
+}
+
+#[async_trait]
+impl Transport for Dial {
+    async fn call(&self, request: Request) -> Result<Response, CallError> {
+        let url = self.below_base(&request.path)?;
+        let (method, path) = (request.method.clone(), url.path().to_owned());
+        let builder = self.client.request(request.method, url);
+        let builder = builder.headers(request.headers).body(request.body);
+        self.answered((&method, &path), builder).await
+    }
+
+    async fn download(&self, part: FilePart) -> Result<Response, CallError> {
+        let url = self.elsewhere(part.url.expose())?;
+        let builder = self.files.get(url).header(RANGE, part.range());
+        self.answered((&Method::GET, "a file"), builder).await
+    }
+}
+
+fn client(options: &Options, https: bool, host: Host) -> Result<Client, DialError> {
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls(https)?)
+        .user_agent(concat!("channelsync/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .no_proxy()
+        .connect_timeout(options.connect_timeout)
+        .pool_idle_timeout(IDLE_MAX)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX);
+    if host == Host::Untrusted {
+        builder = builder.dns_resolver(PublicOnly);
+    }
+    builder.build().map_err(DialError::Client)
+}
+
+fn refused(why: &str) -> CallError {
+    CallError::NotSent(why.to_owned())
+}
+
+fn parse(text: &str) -> Result<Url, CallError> {
+    Url::parse(text).map_err(|_| refused("the request has no valid URL"))
 }
 
 /// TLS with ring. Without https there is nobody to trust, and no store is needed.

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use channelsync_contract::transport::{Account, Report};
+use channelsync_contract::transport::{Account, FilePart, Report};
 use channelsync_contract::{CallError, Clock, Request, Response, Rng, Transport};
 use tracing::debug;
 
 use super::backoff::retry_after;
 use super::gate::Gate;
-use super::queue::Ending;
+use super::queue::{CLOSED, Ending};
 use super::stats::{BucketStats, LastError, Outcomes, Stats};
 
 pub(super) struct Line {
@@ -150,5 +150,21 @@ impl Transport for Line {
             Ending::Throttled(_) => Err(CallError::Throttled { retry_after: pause }),
             _ => result,
         }
+    }
+
+    /// No limit of the account counts it, and no failure of another host speaks against the channel.
+    async fn download(&self, part: FilePart) -> Result<Response, CallError> {
+        if self.gate.queue().is_closed() {
+            return Err(CallError::NotSent(CLOSED.into()));
+        }
+        let result = self.inner.download(part).await;
+        match &result {
+            Ok(answer) if answer.status.as_u16() >= 400 => {
+                self.note(format!("HTTP {} for a file", answer.status.as_u16()));
+            }
+            Ok(_) => {}
+            Err(error) => self.note(error.to_string()),
+        }
+        result
     }
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use channelsync_contract::transport::{Account, Auth};
+use channelsync_contract::transport::{Account, Auth, FilePart};
 use channelsync_contract::{CallError, Clock, Request, Response, Rng, Transport};
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -99,6 +99,12 @@ impl Transport for Paced {
         } else {
             self.line.call(request).await
         };
+        self.line.count(&result);
+        result
+    }
+
+    async fn download(&self, part: FilePart) -> Result<Response, CallError> {
+        let result = self.line.download(part).await;
         self.line.count(&result);
         result
     }

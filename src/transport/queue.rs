@@ -19,7 +19,7 @@ use super::level::{BROKEN_LATE_MAX, Held, LATE_MAX, Level, Short};
 use super::pace::Pace;
 
 /// Why nothing leaves through a closed queue.
-const CLOSED: &str = "the channel is being stopped";
+pub(super) const CLOSED: &str = "the channel is being stopped";
 
 /// One waiting call.
 pub(super) struct Ticket {
@@ -291,6 +291,10 @@ impl Queue {
     }
 
     /// From now on nothing leaves: who waits has sent nothing and need not be waited for.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     pub(super) fn close(&mut self) {
         self.closed = true;
         self.refuse_all(CLOSED);

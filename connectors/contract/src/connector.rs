@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::HeaderMap;
 
+use crate::bulk::Bulk;
 use crate::ids::{OrderId, SlotKey};
 use crate::listing::{ChannelLocation, ListingPage};
 use crate::order::{ChangedPage, Fetched};
@@ -27,6 +28,8 @@ pub struct Connector {
     pub quantities: Box<dyn Quantities>,
     /// What is sold.
     pub listings: Box<dyn Listings>,
+    /// Files of much at once, where the channel writes them.
+    pub bulk: Option<Box<dyn Bulk>>,
     /// Parcels out, where the channel is told of them.
     pub shipments: Option<Box<dyn Shipments>>,
     /// Deliveries, where the channel makes them.

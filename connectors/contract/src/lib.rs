@@ -3,6 +3,7 @@
 //! In: nothing. Out: ids, units, times, order snapshots, the ports through which the world is
 //! reached, and one small trait per facet of a channel. Never here: a socket, a clock, a decision.
 
+pub mod bulk;
 pub mod connector;
 mod gtin;
 pub mod ids;

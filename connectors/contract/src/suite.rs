@@ -16,7 +16,7 @@ use crate::ids::{CallId, OrderId, SlotKey};
 use crate::order::{Changed, ChangedPage};
 use crate::quantity::{Push, PushOutcome, PushRow};
 use crate::time::Timestamp;
-use crate::transport::{CallError, Effect, Request, Response, Transport};
+use crate::transport::{CallError, Effect, FilePart, Request, Response, Transport};
 use crate::units::Units;
 
 /// A transport that answers from a list, in order, and keeps what was sent.
@@ -24,6 +24,7 @@ use crate::units::Units;
 pub struct Scripted {
     answers: Mutex<VecDeque<Result<Response, CallError>>>,
     sent: Mutex<Vec<Request>>,
+    downloads: Mutex<Vec<FilePart>>,
 }
 
 impl Scripted {
@@ -32,7 +33,23 @@ impl Scripted {
         Arc::new(Self {
             answers: Mutex::new(answers.into_iter().collect()),
             sent: Mutex::default(),
+            downloads: Mutex::default(),
         })
+    }
+
+    /// All parts of files so far.
+    pub fn downloads(&self) -> Vec<FilePart> {
+        self.downloads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn next(&self) -> Result<Response, CallError> {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers
+            .pop_front()
+            .unwrap_or_else(|| Err(CallError::NotSent("script is over".into())))
     }
 
     /// All requests so far.
@@ -51,10 +68,15 @@ impl Transport for Scripted {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(request);
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers
-            .pop_front()
-            .unwrap_or_else(|| Err(CallError::NotSent("script is over".into())))
+        self.next()
+    }
+
+    async fn download(&self, part: FilePart) -> Result<Response, CallError> {
+        self.downloads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(part);
+        self.next()
     }
 }
 

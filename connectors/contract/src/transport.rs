@@ -22,6 +22,34 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// [`CallError`], cut by what is known of the effect.
     async fn call(&self, request: Request) -> Result<Response, CallError>;
+
+    /// One attempt to read a part of a file that lies at an address of its own. Nothing of the account
+    /// goes there: no token, no header of the connector.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    async fn download(&self, _part: FilePart) -> Result<Response, CallError> {
+        Err(CallError::NotSent("files are not read here".to_owned()))
+    }
+}
+
+/// Bytes of a file that a channel keeps at an address of its own.
+#[derive(Clone, Debug)]
+pub struct FilePart {
+    /// The address, which lets in whoever has it.
+    pub url: Secret,
+    /// The first byte.
+    pub from: u64,
+    /// How many at most.
+    pub bytes_max: u64,
+}
+
+impl FilePart {
+    /// The value of the `Range` header that asks for it.
+    pub fn range(&self) -> String {
+        let last = self.from.saturating_add(self.bytes_max.saturating_sub(1));
+        format!("bytes={}-{last}", self.from)
+    }
 }
 
 /// What happened to a call that gave no answer worth reading.

@@ -29,7 +29,7 @@ const ACCESS_DENIED: &str = "ACCESS_DENIED";
 /// A connected shop; all facets share it.
 #[derive(Clone)]
 pub(crate) struct Shop {
-    transport: Arc<dyn Transport>,
+    pub(crate) transport: Arc<dyn Transport>,
     /// Host that deliveries must name.
     pub(crate) host: Arc<str>,
     /// Which figure is written.

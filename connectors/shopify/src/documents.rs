@@ -65,4 +65,13 @@ documents! {
     SET_QUANTITIES "SetQuantities" "set_quantities" Push Write 12 + 0
     SUBSCRIPTIONS "Subscriptions" "subscriptions" Poll Read 102 + 0
     SUBSCRIBE "Subscribe" "subscribe" Poll Write 12 + 0
+    BULK_START "BulkStart" "bulk_start" Backfill Write 12 + 0
+    BULK_RECENT "BulkRecent" "bulk_recent" Backfill Read 22 + 0
+    BULK_STATUS "BulkStatus" "bulk_status" Backfill Read 1 + 0
 }
+
+/// What a bulk operation runs, as text within `BulkStart`: variables are not allowed there, so `SINCE`
+/// and the operation's own name, `MARK`, are written in.
+pub(crate) const BULK_ORDERS: &str = include_str!("documents/bulk_orders.graphql");
+/// The same for all variants.
+pub(crate) const BULK_VARIANTS: &str = include_str!("documents/bulk_variants.graphql");

@@ -4,6 +4,8 @@
 //! contract's values. Shopify's global ids (`gid://shopify/Order/1`) exist only in here: outside, an
 //! id is its number as text. Never here: a socket, a clock, a retry, any state between calls.
 
+mod bulk;
+mod bulk_order;
 mod call;
 mod complete;
 mod delivery;
@@ -164,6 +166,7 @@ pub fn connect(settings: Settings, transport: Arc<dyn Transport>) -> Connector {
         orders: Box::new(shop.clone()),
         quantities: Box::new(shop.clone()),
         listings: Box::new(shop.clone()),
+        bulk: Some(Box::new(shop.clone())),
         shipments: Some(Box::new(shop.clone())),
         webhooks: Some(Box::new(shop.clone())),
         probe: Box::new(shop),

@@ -24,7 +24,7 @@ struct Variants {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct VariantNode {
+pub(crate) struct VariantNode {
     id: String,
     sku: Option<String>,
     barcode: Option<String>,
@@ -99,7 +99,7 @@ impl Listings for Shop {
     }
 }
 
-fn listing(node: VariantNode) -> Result<ChannelListing, String> {
+pub(crate) fn listing(node: VariantNode) -> Result<ChannelListing, String> {
     let unpushable = if node.requires_components {
         Some("bundle: its stock is that of its components")
     } else if !node.inventory_item.tracked {

@@ -160,7 +160,7 @@ fn parse(id: &OrderId, record: &RawValue, asked: &ListSizes) -> Result<OrderNode
     Ok(node)
 }
 
-fn order_hint(record: &str) -> Result<(Hint, Timestamp), String> {
+pub(crate) fn order_hint(record: &str) -> Result<(Hint, Timestamp), String> {
     let node: ChangedOrder = serde_json::from_str(record).map_err(|error| error.to_string())?;
     let (order, at) = (
         ids::need(&node.id, "Order")?.into(),
@@ -222,7 +222,7 @@ fn changed_page(
 }
 
 /// The order that an unreadable node is about, if that much can be told.
-fn any_order(record: &str) -> Option<OrderId> {
+pub(crate) fn any_order(record: &str) -> Option<OrderId> {
     let node: Value = serde_json::from_str(record).ok()?;
     let id = node.get("orderId").or_else(|| node.get("id"))?.as_str()?;
     ids::number(id, "Order").map(OrderId::new)

@@ -80,6 +80,19 @@ impl Document {
         &self.operation.selection_set.node
     }
 
+    /// Whether it declares variables.
+    pub(crate) fn has_variables(&self) -> bool {
+        !self.operation.variable_definitions.is_empty()
+    }
+
+    /// All arguments of a field that were given.
+    pub(crate) fn arguments(&self, field: &Field) -> Map<String, Value> {
+        let names = field.arguments.iter().map(|(name, _)| name.node.as_str());
+        names
+            .filter_map(|name| Some((name.to_owned(), self.argument(field, name)?)))
+            .collect()
+    }
+
     /// `QueryRoot` or `Mutation`.
     pub(crate) fn root(&self) -> &'static str {
         match self.is_mutation() {

@@ -4,6 +4,7 @@
 //! GraphQL engine over the types of `admin.graphql`.
 
 mod arguments;
+pub(crate) mod bulk;
 pub(crate) mod cost;
 pub(crate) mod document;
 mod mutations;

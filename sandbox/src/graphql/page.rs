@@ -12,6 +12,8 @@ use super::resolve::Fault;
 
 /// The largest page.
 const PAGE_MAX: u64 = 250;
+/// An argument that no client can give: the page has no end.
+pub(crate) const WHOLE: &str = " whole";
 
 /// Sort value and id of one candidate of a connection.
 pub(crate) type Key = (i64, u64);
@@ -37,18 +39,20 @@ pub(crate) fn of_keys(
     args: &Map<String, Value>,
 ) -> Result<Value, Fault> {
     let size = |name: &str| args.get(name).and_then(Value::as_u64);
+    let is_whole = flag(args, WHOLE);
     let (count, from_end) = match (size("first"), size("last")) {
+        _ if is_whole => (u64::MAX, false),
         (Some(first), _) => (first, false),
         (None, Some(last)) => (last, true),
         (None, None) => {
             return Err(Fault::bad_request("you must provide one of first or last"));
         }
     };
-    if count > PAGE_MAX {
+    if count > PAGE_MAX && !is_whole {
         let message = format!("page size {count} is above the maximum of {PAGE_MAX}");
         return Err(Fault::bad_request(message));
     }
-    let count = usize::try_from(count).unwrap_or(0);
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
     rows.sort_unstable();
     let reverse = flag(args, "reverse");
     if reverse {

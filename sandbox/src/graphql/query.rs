@@ -55,7 +55,8 @@ pub(crate) fn root(shop: &Shop, name: &str, args: &Map<String, Value>) -> Result
                 json!(Gid::of("Location", place.id).to_string())
             })),
         },
-        "bulkOperation" => Ok(Value::Null),
+        "bulkOperation" => id("BulkOperation"),
+        "bulkOperations" => bulk_operations(shop, args),
         "locations" => locations(shop, args),
         "products" => products(shop, args),
         "productVariants" => variants(shop, args),
@@ -284,6 +285,17 @@ fn fulfillment_orders(shop: &Shop, args: &Map<String, Value>) -> Result<Value, F
         }
     }
     page_of("FulfillmentOrder", rows, sort, args)
+}
+
+/// Newest first.
+fn bulk_operations(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
+    let sort = sort_key(args, "CREATED_AT");
+    if sort != "CREATED_AT" || !terms(args)?.is_empty() {
+        return Err(Fault::not_simulated("bulkOperations(query:, sortKey:)"));
+    }
+    let rows = shop.bulk.values();
+    let rows = rows.map(|one| (one.created_at.0.saturating_neg(), one.id));
+    page_of("BulkOperation", rows.collect(), sort, args)
 }
 
 fn subscriptions(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {

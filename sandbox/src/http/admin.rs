@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 use channelsync_contract::{Rng, Timestamp};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::{Fate, answer, failed, fate, too_many, unanswered};
@@ -23,6 +23,7 @@ const RATE_PAGE: &str = "https://shopify.dev/api/usage/rate-limits";
 pub(super) async fn graphql(
     State(sandbox): State<Arc<Sandbox>>,
     Path((name, version)): Path<(String, String)>,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -36,7 +37,13 @@ pub(super) async fn graphql(
     let token = headers
         .get("X-Shopify-Access-Token")
         .and_then(|token| token.to_str().ok());
+    let host = headers.get(http::header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let address = uri.authority().map(|all| all.as_str()).or(host);
     let (admitted, fate, request_id, delay) = cell.enter(now, |shop| {
+        if let Some(address) = address {
+            address.clone_into(&mut shop.address);
+        }
         let admitted = token.is_some_and(|token| shop.tokens.admits(token, now));
         let request_id = shop.dice.answers.uuid().to_string();
         (admitted, fate(shop), request_id, shop.timings.answer_delay)

@@ -1,7 +1,8 @@
-//! Everything that is served over HTTP: the Admin API, its token endpoint, and `/control`.
+//! Everything that is served over HTTP: the Admin API, its token endpoint, files, and `/control`.
 
 mod admin;
 mod control;
+mod files;
 mod token;
 
 use std::sync::Arc;
@@ -29,7 +30,8 @@ const BODY_BYTES_MAX: usize = 4 << 20;
 pub struct Unanswered;
 
 impl Sandbox {
-    /// Serves all shops under `/shops/{name}`, and `/control`.
+    /// Serves all shops under `/shops/{name}`, what bulk operations wrote under `/files`, and
+    /// `/control`.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
             .route(
@@ -37,6 +39,7 @@ impl Sandbox {
                 post(admin::graphql),
             )
             .route("/shops/{name}/admin/oauth/access_token", post(token::grant))
+            .route("/files/{name}/{operation}", get(files::serve))
             .route("/control/shops", get(control::shops))
             .route("/control/faults", post(control::faults))
             .route("/control/shops/{name}", post(control::act))

@@ -3,6 +3,7 @@
 //! All changes go through [`ShopCell::enter`]: it sets the time, does what has become due, runs
 //! the change, and turns what was touched into webhooks under one event id. Nothing here waits.
 
+mod bulk;
 mod changes;
 mod desk;
 mod fulfilling;
@@ -28,6 +29,7 @@ use crate::idempotency::Keys;
 use crate::setup::{Options, Plan, ShopSetup, Timings};
 use crate::webhook::{News, Outbox, Topic};
 
+pub(crate) use bulk::Operation;
 pub(crate) use fulfilling::Moved;
 pub use fulfilling::Tracking;
 pub(crate) use ids::{Gid, Ids};
@@ -60,6 +62,7 @@ pub(crate) struct AllDice {
     pub(crate) delays: Dice,
     pub(crate) answers: Dice,
     pub(crate) webhooks: Dice,
+    pub(crate) bulk: Dice,
 }
 
 /// Everything one shop knows.
@@ -98,6 +101,10 @@ pub(crate) struct Shop {
     /// A line of an order, fulfillment order, fulfillment or return, or a reverse order -> what it
     /// belongs to.
     pub(crate) owners: BTreeMap<u64, u64>,
+    /// Bulk operations.
+    pub(crate) bulk: BTreeMap<u64, Operation>,
+    /// Host and port by which the API was asked last: files are served there, too.
+    pub(crate) address: String,
     pub(crate) order_index: Index,
     pub(crate) fulfillment_order_index: Index,
     pub(crate) outbox: Outbox,
@@ -130,11 +137,11 @@ impl ShopCell {
     /// Runs one action at `now`: what is due first, then `act`, then the webhooks that follow.
     pub(crate) fn enter<T>(&self, now: Timestamp, act: impl FnOnce(&mut Shop) -> T) -> T {
         let mut shop = self.shop.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = (shop.outbox.queued(), shop.due.len());
+        let before = (shop.outbox.queued(), shop.due.len(), shop.bulk.len());
         shop.advance(now);
         let result = act(&mut shop);
         shop.settle();
-        if (shop.outbox.queued(), shop.due.len()) != before {
+        if (shop.outbox.queued(), shop.due.len(), shop.bulk.len()) != before {
             self.wake.notify_one();
         }
         result
@@ -150,6 +157,7 @@ impl Shop {
             delays: dice("delays"),
             answers: dice("answers"),
             webhooks: dice("webhooks"),
+            bulk: dice("bulk"),
         };
         let mut ids = Ids::new(number, &dice.ids);
         let tokens = Tokens::new(&dice.ids);
@@ -179,6 +187,8 @@ impl Shop {
             refunds: BTreeMap::new(),
             returns: BTreeMap::new(),
             owners: BTreeMap::new(),
+            bulk: BTreeMap::new(),
+            address: "127.0.0.1".to_owned(),
             order_index: Index::default(),
             fulfillment_order_index: Index::default(),
             outbox: Outbox::default(),
@@ -224,7 +234,8 @@ impl Shop {
 
     /// When something happens by itself next; none when nothing is due.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        let routed = self.due.first().map(|(at, _)| *at);
+        routed.into_iter().chain(self.bulk_due()).min()
     }
 
     /// Lets fulfillment orders of `order` appear a while from now.
@@ -280,6 +291,7 @@ impl Shop {
         self.now = now.max(self.now);
         self.order_index.advance(self.now);
         self.fulfillment_order_index.advance(self.now);
+        self.advance_bulk();
     }
 
     /// Turns what was touched into webhooks that share one event id.

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod bulk;
 mod desk;
 mod faults;
 mod inventory;

@@ -184,7 +184,8 @@ async fn every_document_of_the_specification_executes() {
         };
         variables.insert("input".to_owned(), input);
         if name == "BulkStart" {
-            variables.insert("query".to_owned(), json!("{ shop { id } }"));
+            let query = "{ products { edges { node { id } } } }";
+            variables.insert("query".to_owned(), json!(query));
         }
         let answer = run(&world, &text, &name, &variables).await;
         assert_eq!(answer.get("errors"), None, "{name}: {answer}");
@@ -199,11 +200,10 @@ async fn every_document_of_the_specification_executes() {
         let errors = payload
             .and_then(|payload| payload.get("userErrors"))
             .cloned();
-        let expected = if name == "BulkStart" { 1 } else { 0 };
         let count = errors
             .and_then(|all| all.as_array().map(Vec::len))
             .unwrap_or(0);
-        assert_eq!(count, expected, "{name}: {answer}");
+        assert_eq!(count, 0, "{name}: {answer}");
     }
 }
 

@@ -6,6 +6,7 @@
 mod acknowledge;
 mod allocate;
 mod as_of;
+mod bulk;
 mod catalog;
 mod desk;
 mod freeze;
@@ -191,6 +192,9 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
         }
         Command::Freeze { scope, reason } => freeze::freeze(&mut desk, scope, reason)?,
         Command::Unfreeze(scope) => freeze::unfreeze(&mut desk, scope)?,
+        Command::Bulk(channel, what, file) => {
+            bulk::stand(&mut desk, channel, what, file.as_deref())?;
+        }
         Command::Retire(channel, orders) => retire::retire(&mut desk, channel, *orders)?,
         Command::Revive(channel) => retire::revive(&mut desk, channel)?,
         Command::Park(bytes) => {

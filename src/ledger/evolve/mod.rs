@@ -311,6 +311,13 @@ fn learn(
             let reached = &mut of(ledger, channel).reached;
             reached.insert(stream.clone(), *newest);
         }
+        Fact::Bulk(channel, what, file) => {
+            let bulks = &mut of(ledger, channel).bulks;
+            bulks.insert(what.clone(), (**file).clone());
+        }
+        Fact::BulkEnded(channel, what) => {
+            of(ledger, channel).bulks.remove(what);
+        }
         Fact::Intent(call, channel, rows) => {
             push::intend(ledger, *call, channel, rows, touched);
         }

@@ -380,3 +380,65 @@ async fn no_log_and_no_figure_holds_a_secret() {
     let without_path = all.replace("POST /work?key=canary", "");
     assert!(!without_path.contains("canary"), "{without_path}");
 }
+
+#[tokio::test]
+async fn a_file_elsewhere_is_asked_for_with_its_range_and_nothing_of_the_account() {
+    let (shop, files) = (MockServer::start().await, MockServer::start().await);
+    Mock::given(method("GET"))
+        .and(header("range", "bytes=5-14"))
+        .and(query_param("signature", "canary-signature"))
+        .respond_with(ResponseTemplate::new(206).set_body_string("0123456789"))
+        .mount(&files)
+        .await;
+    let clock = ManualClock::new();
+    let dial = Arc::new(dial_with(clock.clone(), &shop.uri()));
+    let rng = Arc::new(SeededRng::new(1));
+    let token = TokenSource::Fixed(Secret::new("canary-secret"));
+    let paced = Paced::new(account(token), "us", dial, clock, rng);
+    let part = |url: String| FilePart {
+        url: Secret::new(url),
+        from: 5,
+        bytes_max: 10,
+    };
+    let url = format!("{}/file?signature=canary-signature", files.uri());
+    let answer = paced.download(part(url.clone())).await.unwrap();
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body[..]),
+        (206, b"0123456789".as_slice())
+    );
+    let received = files.received_requests().await.unwrap();
+    for name in ["x-token", "authorization", "cookie", "referer"] {
+        assert!(!received[0].headers.contains_key(name), "{name}");
+    }
+    assert!(shop.received_requests().await.unwrap().is_empty());
+    assert!(!format!("{:?}", part(url)).contains("canary"));
+    paced.close();
+    let closed = paced.download(part(files.uri())).await.unwrap_err();
+    assert!(matches!(closed, CallError::NotSent(_)), "{closed}");
+}
+
+/// A channel that says where its files lie cannot send us into the house.
+#[tokio::test]
+async fn files_lie_at_public_addresses_and_behind_tls() {
+    let dial = dial("https://shop.example");
+    for url in [
+        "http://files.example/1",
+        "https://127.0.0.1/1",
+        "https://10.0.0.7/1",
+        "https://[::1]/1",
+        "https://169.254.169.254/latest/meta-data",
+        "http://169.254.169.254/latest/meta-data",
+        "https://localhost/1",
+        "https://user:word@files.example/1",
+        "file:///etc/passwd",
+        "files.example",
+    ] {
+        let part = FilePart {
+            url: Secret::new(url),
+            from: 0,
+            bytes_max: 10,
+        };
+        let error = dial.download(part).await.unwrap_err();
+        assert!(matches!(error, CallError::NotSent(_)), "{url}: {error}");
+    }
+}

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod audit;
+mod bulk;
 mod kits;
 mod machine;
 mod masters;

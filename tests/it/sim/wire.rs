@@ -13,9 +13,10 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use channelsync::ports::SeededRng;
 use channelsync_contract::ports::within;
+use channelsync_contract::transport::{Effect, FilePart, Lane, Report};
 use channelsync_contract::{CallError, Clock, Request, Response, Rng, Spawn, Timestamp, Transport};
 use channelsync_sandbox::{Courier, Unanswered, Undelivered};
-use http::{StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::sync::oneshot;
 use tower::ServiceExt;
 
@@ -191,8 +192,14 @@ async fn from_http(answer: http::Response<Body>) -> Result<Response, CallError> 
 
 /// The shop and the operation of a request, and all of it in one line, ending in a hash.
 fn name(request: &Request) -> (String, String, String) {
-    let path = request.path.rsplit("/shops/").next().unwrap_or_default();
-    let shop = path.split('/').next().unwrap_or_default();
+    let (_, path) = request.path.split_once("//").unwrap_or_default();
+    let shop = path.split('/').nth(2).unwrap_or_default();
+    if request.method == Method::GET {
+        let operation = "download".to_owned();
+        let range = request.headers[header::RANGE].to_str().unwrap();
+        let line = format!("{shop} {operation} {range}");
+        return (shop.to_owned(), operation, line);
+    }
     let text = String::from_utf8_lossy(&request.body);
     let query: Option<serde_json::Value> = serde_json::from_str(&text).ok();
     let query = query.and_then(|body| body["query"].as_str().map(ToOwned::to_owned));
@@ -216,6 +223,23 @@ fn outcome(result: &Result<Response, CallError>) -> String {
 
 #[async_trait]
 impl Transport for Wire {
+    async fn download(&self, part: FilePart) -> Result<Response, CallError> {
+        let range = HeaderValue::try_from(part.range()).unwrap();
+        self.call(Request {
+            method: Method::GET,
+            path: part.url.expose().to_owned(),
+            headers: HeaderMap::from_iter([(header::RANGE, range)]),
+            body: Bytes::new(),
+            bucket: "",
+            cost: 0,
+            lane: Lane::Backfill,
+            effect: Effect::Read,
+            authorize: false,
+            report: Report::none,
+        })
+        .await
+    }
+
     async fn call(&self, request: Request) -> Result<Response, CallError> {
         let (reply, answer) = oneshot::channel();
         let task = self.net.trace.task();

@@ -6,7 +6,9 @@ use apollo_compiler::ast::{Definition, Document as Ast, Field, OperationType, Se
 use apollo_compiler::{ExecutableDocument, Schema};
 
 use super::shop::specs;
-use crate::documents::{ALL, Document, INVENTORY_AT_LOCATION, ORDERS_BY_ID};
+use crate::documents::{
+    ALL, BULK_ORDERS, BULK_VARIANTS, Document, INVENTORY_AT_LOCATION, ORDERS_BY_ID,
+};
 use crate::{CAPABILITIES, orders, read_back};
 
 /// What one request may cost at most, and what we keep below.
@@ -27,6 +29,11 @@ fn every_document_is_valid_in_the_schema() {
         if let Err(faults) =
             ExecutableDocument::parse_and_validate(&schema, document.text, document.name)
         {
+            panic!("{}", faults.errors);
+        }
+    }
+    for text in [BULK_ORDERS, BULK_VARIANTS] {
+        if let Err(faults) = ExecutableDocument::parse_and_validate(&schema, text, "bulk") {
             panic!("{}", faults.errors);
         }
     }

@@ -1,6 +1,7 @@
 //! Tests of the crate as a whole, through the contract, with a scripted transport.
 
 mod bodies;
+mod bulk;
 mod documents;
 mod errors;
 mod fetch;

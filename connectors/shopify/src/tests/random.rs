@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::shop::{fixture, shop};
+use crate::bulk_order;
 use crate::order::OrderNode;
 use crate::report::report;
 
@@ -95,6 +96,19 @@ proptest! {
             decode(topic, &bytes);
         }
         report(&answer(StatusCode::OK, bytes));
+    }
+
+    /// R69
+    #[test]
+    fn any_bytes_of_a_file_are_decoded(
+        lines in prop::collection::vec(json(), 0..6),
+        cut in any::<usize>(),
+        is_last in any::<bool>(),
+    ) {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let bytes = &text.as_bytes()[..cut % (text.len() + 1)];
+        let (_, taken) = bulk_order::read(bytes, is_last);
+        prop_assert!(taken <= bytes.len());
     }
 
     /// R69

@@ -1,5 +1,6 @@
 //! Fields of the mutation root. Payloads are objects with GIDs in the place of objects.
 
+mod bulk;
 mod inventory;
 mod shipping;
 mod webhooks;
@@ -64,11 +65,8 @@ pub(crate) fn run(
         "webhookSubscriptionCreate" => webhooks::create(shop, args),
         "webhookSubscriptionUpdate" => webhooks::update(shop, args),
         "webhookSubscriptionDelete" => webhooks::delete(shop, args),
-        "bulkOperationRunQuery" => Ok(json!({
-            "bulkOperation": null,
-            "userErrors": [UserError::new(&["query"], "INVALID",
-                "not simulated: bulk operations").json()],
-        })),
+        "bulkOperationRunQuery" => Ok(bulk::start(shop, args)),
+        "bulkOperationCancel" => Ok(bulk::cancel(shop, args)),
         other => Err(Fault::not_simulated(other)),
     }
 }

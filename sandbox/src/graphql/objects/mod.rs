@@ -1,5 +1,6 @@
 //! Every object type once, flat: its scalars, and GIDs where other objects are.
 
+mod bulk;
 mod orders;
 mod returns;
 mod shipping;
@@ -23,6 +24,7 @@ pub(crate) fn lookup(shop: &Shop, gid: &str) -> Option<Map<String, Value>> {
         "InventoryLevel" => stock::level(shop, gid.item()?, gid.id)?,
         "InventoryAdjustmentGroup" => stock::adjustment(shop, gid.id)?,
         "WebhookSubscription" => stock::subscription(shop, gid.id)?,
+        "BulkOperation" => bulk::operation(shop, gid.id)?,
         "Order" => orders::order(shop, gid.id)?,
         "LineItem" => orders::line(shop, gid.id)?,
         "Refund" => orders::refund(shop, gid.id)?,
