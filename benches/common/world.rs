@@ -102,7 +102,7 @@ fn setup(channels: std::ops::Range<u16>) -> Setup {
                 counting: Counting::Gross,
                 compare_and_set: true,
                 live: true,
-                book_from: Timestamp(0),
+                book_from: Some(Timestamp(0)),
                 locations: vec![LocationPair {
                     ours: location(),
                     theirs: Some(place(number)),

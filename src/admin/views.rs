@@ -81,7 +81,8 @@ fn stock_row(ledger: &Ledger, sku: SkuIx, incoming: &Incoming) -> Value {
             "unavailable": balance.unavailable,
             "in_transit": balance.in_transit,
             "on_hand": balance.on_hand(),
-            "counted": stock.counted,
+            "counted": stock.counted.is_some(),
+            "counted_at": stock.counted.map(|at| at.to_string()),
             "entry": stock.seq,
             "master": master_of(ledger, stock.location),
         })

@@ -258,7 +258,7 @@ fn explain_stock(ledger: &Ledger, sku: SkuIx) -> Vec<ExplainedStock> {
         available: stock.balance.available,
         committed: stock.balance.committed,
         unavailable: stock.balance.unavailable,
-        counted: stock.counted,
+        counted: stock.counted.is_some(),
         master: ledger.master(stock.location).map(ToString::to_string),
         entry: stock.seq,
     });

@@ -124,7 +124,9 @@ pub fn suspect(command: &Command) -> Option<Suspect<'_>> {
 pub fn before(ledger: &Ledger, suspect: &Suspect<'_>) -> Vec<Before> {
     let items: BTreeSet<(u16, u32)> = match &suspect.reach {
         // Each start says them again.
-        Reach::Settings(setup) if **setup == ledger.setup => BTreeSet::new(),
+        Reach::Settings(setup) if setup.with_known(&ledger.setup) == ledger.setup => {
+            BTreeSet::new()
+        }
         Reach::Settings(_) => {
             let channels = (0_u16..).zip(&ledger.channels);
             let items = channels.flat_map(|(channel, known)| {
@@ -186,7 +188,7 @@ fn counted_again(ledger: &Ledger, sku: &Sku, location: &LocationId) -> Option<Sk
     );
     ledger
         .stock(sku, at)
-        .filter(|stock| stock.counted)
+        .filter(|stock| stock.counted.is_some())
         .map(|_| sku)
 }
 

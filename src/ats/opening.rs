@@ -185,7 +185,7 @@ fn role(ledger: &Ledger, channel: u16, item: u32, only: Option<LocIx>) -> Role {
     };
     let counted = |at: LocIx| {
         let stock = number.and_then(|number| ledger.stock(number, at));
-        stock.is_some_and(|stock| stock.counted)
+        stock.is_some_and(|stock| stock.counted.is_some())
     };
     let places = known.places_served();
     let places = places.filter(|(ours, _)| only.is_none_or(|only| only == *ours));

@@ -39,7 +39,7 @@ impl World {
             counting,
             compare_and_set: true,
             live: true,
-            book_from: Timestamp(0),
+            book_from: Some(Timestamp(0)),
             locations: pairs.collect(),
             mass_change: MassLimits::default(),
             backorder_priority: 0,

@@ -198,7 +198,7 @@ mod tests {
             counting: Counting::Gross,
             compare_and_set: true,
             live: true,
-            book_from: Timestamp(0),
+            book_from: Some(Timestamp(0)),
             locations: Vec::new(),
             mass_change: MassLimits::default(),
             backorder_priority: 0,

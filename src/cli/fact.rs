@@ -11,11 +11,17 @@ use crate::ledger::{
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of fact")]
 pub(super) fn fact(fact: &Fact) -> String {
     match fact {
-        Fact::Configured(setup) => format!(
-            "settings: {} locations, {} channels",
-            setup.locations.len(),
-            setup.channels.len()
-        ),
+        Fact::Configured(setup) => {
+            let locations = setup.locations.len();
+            let channels = setup.channels.iter().map(|channel| {
+                let since = channel
+                    .book_from
+                    .map_or(String::new(), |at| format!(" since {at}"));
+                format!("{}{since}", channel.id)
+            });
+            let channels = channels.collect::<Vec<_>>().join(", ");
+            format!("settings: locations {locations}, channels {channels}")
+        }
         Fact::Counted(sku, location) => format!("{sku} was counted at {location}"),
         Fact::Listing(channel, report) => format!(
             "{channel} lists {} with SKU {:?}, item {}",

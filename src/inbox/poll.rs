@@ -128,7 +128,7 @@ async fn start(feed: &Feed, stream: &'static str) -> Result<Start, BookError> {
         }
         let opened = known
             .and_then(|known| known.setup.as_ref())
-            .map(|setup| setup.book_from);
+            .and_then(|setup| setup.book_from);
         let first = opened.unwrap_or(now).minus(OPEN_ORDERS_SINCE);
         let at = known.and_then(|known| known.streams.get(stream));
         let waits = known.is_some_and(|known| !known.to_read.is_empty());

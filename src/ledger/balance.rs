@@ -1,5 +1,6 @@
 //! Units of one SKU, by place.
 
+use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -52,8 +53,8 @@ impl Balance {
 pub struct Stock {
     /// Where.
     pub location: LocIx,
-    /// Whether anybody ever counted it here.
-    pub counted: bool,
+    /// As of when it was last counted here, if ever.
+    pub counted: Option<Timestamp>,
     /// How many.
     pub balance: Balance,
     /// Entry that changed it last.

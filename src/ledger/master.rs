@@ -71,7 +71,8 @@ impl Ledger {
         };
         let is_alone = live.all(|other| other.mapping.parts() == Some(parts));
         let stock = self.stock(part.sku, location).filter(|_| is_alone)?;
-        stock.counted.then_some(Shelf {
+        stock.counted?;
+        Some(Shelf {
             location,
             sku: part.sku,
             per: part.per,

@@ -166,6 +166,17 @@ pub enum Refusal {
         /// Its slots with something for sale.
         slots: usize,
     },
+    /// It cannot be told since when a channel counts.
+    #[error(
+        "channel {channel} says no `book_from`, and {why}: count all that lies there at one time \
+         (`channelsync stock import FILE --counts`), or count what it sells and set `book_from` to then"
+    )]
+    NoBookFrom {
+        /// Which channel.
+        channel: ChannelId,
+        /// Why the counts do not tell.
+        why: String,
+    },
     /// A slot has a call under way or waits for a reading.
     #[error("slot {0} is not free to be pushed")]
     SlotBusy(SlotKey),

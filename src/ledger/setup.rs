@@ -48,6 +48,19 @@ pub struct Setup {
     pub masters: BTreeMap<LocationId, Master>,
 }
 
+impl Setup {
+    /// These settings, and what they do not say as it is known of before.
+    pub fn with_known(&self, before: &Self) -> Self {
+        let mut setup = self.clone();
+        for channel in &mut setup.channels {
+            let known = before.channels.iter().find(|known| known.id == channel.id);
+            let known = known.and_then(|known| known.book_from);
+            channel.book_from = channel.book_from.or(known);
+        }
+        setup
+    }
+}
+
 /// One channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelSetup {
@@ -59,8 +72,9 @@ pub struct ChannelSetup {
     pub compare_and_set: bool,
     /// Whether quantities are written at all.
     pub live: bool,
-    /// When its opening stock was counted.
-    pub book_from: Timestamp,
+    /// When its opening stock was counted. Settings that do not say it take what is booked of the channel,
+    /// or when its locations were counted; what is booked says it.
+    pub book_from: Option<Timestamp>,
     /// Which of our locations serve it, first choice first.
     pub locations: Vec<LocationPair>,
     /// How much may change at once before a person is asked.

@@ -210,7 +210,10 @@ impl Ledger {
 
     /// Whether a SKU was ever counted anywhere.
     pub fn is_counted(&self, sku: SkuIx) -> bool {
-        self.sku(sku).stocks.iter().any(|stock| stock.counted)
+        self.sku(sku)
+            .stocks
+            .iter()
+            .any(|stock| stock.counted.is_some())
     }
 
     /// Units owed to open orders beyond what is committed.

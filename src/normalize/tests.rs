@@ -163,7 +163,7 @@ fn shop(returns: Returns) -> Ledger {
             counting: Counting::Gross,
             compare_and_set: true,
             live: true,
-            book_from: time(0),
+            book_from: Some(time(0)),
             locations: [("main", "L1"), ("east", "L2")].map(pair).into(),
             mass_change: Default::default(),
             backorder_priority: 0,

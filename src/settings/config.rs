@@ -186,8 +186,8 @@ pub struct Channel {
     pub connector: ConnectorSettings,
     /// Whether anything is written to it.
     pub mode: Mode,
-    /// The instant its opening stock was counted.
-    pub book_from: Timestamp,
+    /// The instant its opening stock was counted; none where the book tells it.
+    pub book_from: Option<Timestamp>,
     /// Which of our locations is which of its, at least one pair, first choice first.
     pub locations: Vec<LocationPair>,
     /// Who gets units first when backorders are filled: the higher number.

@@ -152,7 +152,7 @@ const CHANNEL: &[Key] = &[
         &["on_hand", "available"],
         Absent::Text("on_hand"),
     ),
-    text("book_from", Absent::Fault("\"2026-11-20T09:00:00Z\"")),
+    text("book_from", Absent::Nothing),
     Key {
         name: "locations",
         shape: Shape::Rows(LOCATION_PAIR),

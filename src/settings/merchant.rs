@@ -95,12 +95,15 @@ fn channel(
     if raw.subscriptions {
         checking.subscriber.get_or_insert_with(|| full_name.clone());
     }
-    let book_from = raw.book_from.as_ref().and_then(|text| {
-        let help = "write date, time and offset, as in \"2026-11-20T09:00:00Z\"";
-        let parsed = Timestamp::parse(text)
-            .ok_or_else(|| (format!("{text:?} is no instant"), help.to_owned()));
-        checking.take(&path.key("book_from"), parsed)
-    });
+    let book_from = match &raw.book_from {
+        None => Some(None),
+        Some(text) => {
+            let help = "write date, time and offset, as in \"2026-11-20T09:00:00Z\"";
+            let parsed = Timestamp::parse(text)
+                .ok_or_else(|| (format!("{text:?} is no instant"), help.to_owned()));
+            checking.take(&path.key("book_from"), parsed).map(Some)
+        }
+    };
     let locations = raw
         .locations
         .as_ref()

@@ -40,7 +40,7 @@ fn opening(at: Timestamp) -> Entry {
             counting: Counting::Net,
             compare_and_set: false,
             live: true,
-            book_from: Timestamp(0),
+            book_from: Some(Timestamp(0)),
             locations: vec![LocationPair {
                 ours: here.clone(),
                 theirs: None,

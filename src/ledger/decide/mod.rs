@@ -6,6 +6,7 @@
 mod acknowledge;
 mod allocate;
 mod as_of;
+mod book_from;
 mod bulk;
 mod catalog;
 mod desk;
@@ -271,9 +272,10 @@ fn configure(desk: &mut Desk<'_>, setup: &Setup) -> Result<(), Refusal> {
         }
     }
     retire::missing(desk, setup)?;
-    if desk.ledger.setup != *setup {
-        desk.facts.push(Fact::Configured(Box::new(setup.clone())));
-        serve(desk, setup);
+    let setup = book_from::settled(desk.ledger, setup, desk.at)?;
+    if desk.ledger.setup != setup {
+        serve(desk, &setup);
+        desk.facts.push(Fact::Configured(Box::new(setup)));
     }
     Ok(())
 }

@@ -65,8 +65,8 @@ fn note_poll(desk: &mut Desk<'_>, channel: &Channel, polled: &Polled) {
     if known.is_some_and(|known| known.watermark >= to) {
         return;
     }
-    let setup = channel.setup.as_ref().map_or(to, |setup| setup.book_from);
-    let before = known.map_or(setup, |known| known.cursor);
+    let opened = channel.setup.as_ref().and_then(|setup| setup.book_from);
+    let before = known.map_or(opened.unwrap_or(to), |known| known.cursor);
     let cursor = polled.newest.map_or(before, |newest| newest.max(before));
     desk.polled = Some((Fact::Polled(id, stream, to, cursor), polled.book));
 }

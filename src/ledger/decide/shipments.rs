@@ -47,8 +47,8 @@ pub(super) fn is_history_unknown(
 
 /// When the channel's opening stock was counted.
 fn opened(channel: &Channel) -> Timestamp {
-    let setup = channel.setup.as_ref();
-    setup.map_or(Timestamp(i64::MIN), |setup| setup.book_from)
+    let opened = channel.setup.as_ref().and_then(|setup| setup.book_from);
+    opened.unwrap_or(Timestamp(i64::MIN))
 }
 
 /// Whether something happened before the books opened; where the channel does not say when, an order

@@ -187,7 +187,7 @@ fn stock_entry(row: &mut SkuRow, location: LocIx) -> &mut Stock {
     if !row.stocks.iter().any(|stock| stock.location == location) {
         row.stocks.push(Stock {
             location,
-            counted: false,
+            counted: None,
             balance: Default::default(),
             seq: 0,
         });
@@ -214,7 +214,7 @@ fn learn(
             let sku = named.sku(ledger, sku);
             let location = known_location(ledger, location);
             let stock = stock_entry(ledger.skus.at_mut(sku.0), location);
-            stock.counted = true;
+            stock.counted = Some(at);
             stock.seq = seq;
             ledger.lately.counted((sku, location), None, at);
             touched.touch_sku(ledger, sku);
@@ -223,7 +223,7 @@ fn learn(
             let sku = named.sku(ledger, sku);
             let location = known_location(ledger, location);
             let stock = stock_entry(ledger.skus.at_mut(sku.0), location);
-            stock.counted = true;
+            stock.counted = Some(*as_of);
             stock.seq = seq;
             ledger.lately.counted((sku, location), Some(*as_of), at);
             touched.touch_sku(ledger, sku);

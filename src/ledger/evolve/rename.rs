@@ -51,7 +51,7 @@ fn merge(ledger: &mut Ledger, from: SkuIx, into: SkuIx) {
         sum.in_transit = sum.in_transit.plus(stock.balance.in_transit);
     }
     for stock in &mut target.stocks {
-        (stock.counted, stock.seq) = (false, seq);
+        (stock.counted, stock.seq) = (None, seq);
     }
     super::add(&mut target.outside.supplier, row.outside.supplier);
     super::add(&mut target.outside.customer, row.outside.customer);

@@ -96,7 +96,10 @@ fn channel(world: &mut World, words: &Words<'_>) -> Command {
         }
         if let Some(from) = words.option("from") {
             let secs: i64 = number(from);
-            channel.book_from = Timestamp(START.0 + secs * 1_000_000);
+            channel.book_from = Some(Timestamp(START.0 + secs * 1_000_000));
+        }
+        if words.has("silent") {
+            channel.book_from = None;
         }
         if words.has("manual") {
             channel.returns = Returns::Manual;

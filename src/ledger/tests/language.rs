@@ -1,7 +1,7 @@
 //! The language of the scripts: one command a line, a minute apart.
 //!
 //! ```text
-//! channel us main=L1 east=L2 [priority=1] [from=SECS] [net] [manual] [master=main]   without it: channel us main=L1
+//! channel us main=L1 east=L2 [priority=1] [from=SECS] [silent] [net] [manual] [master=main]   without it: channel us main=L1
 //! receive MUG 10 [at=main]      count MUG 8      adjust MUG -3      import [counts] MUG 3 CUP 4
 //! hold MUG 2   unhold MUG 1   write-off MUG 1   send MUG 3 to=east   arrive MUG 2 at=east   miss MUG 1 at=east
 //! list us MUG [sku=TEXT] [barcode=GTIN]   gtin MUG GTIN   ungtin MUG GTIN

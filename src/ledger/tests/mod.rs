@@ -25,6 +25,7 @@ mod locations;
 mod mapping;
 mod masters;
 mod net;
+mod opened;
 mod orders;
 mod purchases;
 mod pushes;

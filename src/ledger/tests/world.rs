@@ -22,7 +22,7 @@ use super::shop::ShopOrder;
 /// When scripts begin.
 pub(super) const START: Timestamp = Timestamp(1_000_000_000_000);
 /// How long every line of a script takes.
-const STEP: Duration = Duration::from_secs(60);
+pub(super) const STEP: Duration = Duration::from_secs(60);
 
 /// A ledger, its journal as text, and the channels' own view of their orders.
 pub(super) struct World {
@@ -143,7 +143,7 @@ impl World {
             counting: Counting::Gross,
             compare_and_set: true,
             live: true,
-            book_from: Timestamp(0),
+            book_from: Some(Timestamp(0)),
             locations: pairs.iter().map(pair).collect(),
             mass_change: MassLimits::default(),
             backorder_priority: 0,

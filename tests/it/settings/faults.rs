@@ -98,11 +98,9 @@ fn what_is_missing_is_named() {
         .file("channelsync.toml", "")
         .file("merchants.d/acme.toml", "[channels.a]\n");
     assert_snapshot!(setup.faults(), @r#"
-    the configuration has 6 faults
+    the configuration has 5 faults
     ETC/channelsync.toml: public_url: missing, and channel acme/a creates webhook subscriptions
       help: set the https address at which channels reach the webhook listener, or `subscriptions = false` for the channel
-    ETC/merchants.d/acme.toml: channels.a.book_from: missing
-      help: set it, as in book_from = "2026-11-20T09:00:00Z"
     ETC/merchants.d/acme.toml: channels.a.connector: missing
       help: set it, as in connector = "shopify"
     ETC/merchants.d/acme.toml: channels.a.locations: missing
