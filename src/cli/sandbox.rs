@@ -33,6 +33,10 @@ pub(super) struct Args {
     /// Everything random follows from it.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
+    /// SKUs that each shop sells.
+    #[arg(long, value_name = "SKUS", default_value_t = Demo::default().skus,
+        value_parser = clap::value_parser!(u32).range(1..=SKUS_MAX))]
+    skus: u32,
     /// What goes wrong, as NAME[=RATE]; may be repeated.
     #[arg(long = "fault", value_name = "NAME[=RATE]")]
     pub(super) faults: Vec<String>,
@@ -59,6 +63,9 @@ pub(super) struct Doubles {
 
 /// Units of a SKU at a place in the counts that come with a written configuration.
 const COUNTED_UNITS: u32 = 40;
+
+/// Two shops of so many take two gigabytes.
+const SKUS_MAX: i64 = 200_000;
 
 /// A week: nobody watches longer.
 pub(super) const SECONDS_MAX: u64 = 604_800;
@@ -258,7 +265,11 @@ pub(super) fn parse_faults(faults: &[String]) -> Result<Faults, Failure> {
 
 async fn serve(args: &Args, faults: Faults, console: &mut Console<'_>) -> io::Result<()> {
     let world = crate::daemon::system_world();
-    let doubles = start(&world, (Demo::default(), args.seed), faults, args.listen).await?;
+    let catalogue = Demo {
+        skus: args.skus,
+        ..Demo::default()
+    };
+    let doubles = start(&world, (catalogue, args.seed), faults, args.listen).await?;
     let shops = doubles.sandbox.shops();
     if let Some(dir) = &args.write_config {
         let webhooks = free_port().await?;
