@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Json, Problem};
 use super::routes::HELP_CHANNEL;
 use super::state::Admin;
-use super::views::Cut;
+use super::views::{Cut, stands_for};
 use crate::ats::differences;
 use crate::ledger::Ledger;
 
@@ -55,11 +55,14 @@ fn row(ledger: &Ledger, channel: u16, item: u32) -> Option<Value> {
         })
     });
     let listings = known.items.at(item).listings.iter();
+    let first = known.items.at(item).listings.first();
+    let sku = first.and_then(|listing| stands_for(ledger, known, *listing));
     (!found.is_empty()).then(|| {
         json!({
             "channel": known.id,
             "item": known.items.key(item),
             "listings": listings.map(|at| known.listings.key(*at)).collect::<Vec<_>>(),
+            "sku": sku,
             "slots": slots.collect::<Vec<_>>(),
         })
     })

@@ -157,7 +157,7 @@ async fn returns((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
     let name = channel.clone();
     let read = admin.merchant(&id)?.book.read(move |ledger| {
         let known = ledger.channel_named(&channel);
-        known.map(|known| super::returns::returns(known, cut))
+        known.map(|known| super::returns::returns(ledger, known, cut))
     });
     let page = read
         .await?

@@ -111,6 +111,16 @@ pub(super) fn parts(ledger: &Ledger, parts: &Parts) -> Vec<Value> {
     parts.iter().map(part).collect()
 }
 
+/// What a listing stands for, in words: `MUG-RED`, or `12 × MUG-RED + BOX`; none while that is nothing.
+pub(super) fn stands_for(ledger: &Ledger, channel: &Channel, listing: u32) -> Option<String> {
+    let parts = channel.listings.at(listing).mapping.parts()?.iter();
+    let words = parts.map(|part| match part.per {
+        1 => ledger.sku_id(part.sku).to_string(),
+        per => format!("{per} × {}", ledger.sku_id(part.sku)),
+    });
+    Some(words.collect::<Vec<_>>().join(" + "))
+}
+
 pub(super) fn listings(ledger: &Ledger, channel: &Channel, cut: Cut, unmapped: bool) -> Page {
     cut.page(channel.listings.len(), |at| {
         let listing = channel.listings.at(at);
@@ -350,6 +360,7 @@ pub(super) fn held(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
         Some(json!({
             "channel": channel.id,
             "listing": channel.listings.key(*listing),
+            "sku": stands_for(ledger, channel, *listing),
             "shows_at_most": left.allowed,
             "would_show": left.then,
             "by_much": left.swings(),

@@ -23,11 +23,12 @@ pub(super) struct Args {
 const LIST: List = List {
     columns: &[
         Column::Text("LISTING"),
+        Column::Text("SKU"),
         Column::Number("SHOWS AT MOST"),
         Column::Number("WOULD SHOW"),
     ],
     lines: |row| {
-        let keys = ["listing", "shows_at_most", "would_show"];
+        let keys = ["listing", "sku", "shows_at_most", "would_show"];
         vec![keys.iter().map(|key| cell(&row[*key])).collect()]
     },
     nothing: "it is not held",

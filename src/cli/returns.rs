@@ -61,6 +61,7 @@ const LIST: List = List {
         Column::Text("NAME"),
         Column::Text("LINE"),
         Column::Text("LISTING"),
+        Column::Text("SKU"),
         Column::Number("TO RECEIVE"),
         Column::Text("THE CHANNEL SAYS"),
     ],
@@ -121,6 +122,7 @@ fn told(row: &Value) -> Vec<String> {
         cell(&row["name"]),
         cell(&row["line"]),
         cell(&row["listing"]),
+        cell(&row["sku"]),
         cell(&row["awaiting_receipt"]),
         told.collect::<Vec<_>>().join("; "),
     ]
@@ -137,12 +139,13 @@ mod tests {
         let told = |place: Value, inspect, units| json!({ "channel_location": place, "to_inspect": inspect, "units": units });
         let row = json!({
             "channel": "shopify-us", "order": "450", "name": "#1001", "line": "7", "listing": "101",
+            "sku": "MUG-RED",
             "unmapped": false, "awaiting_receipt": 2, "entry": 9,
             "told": [told(json!("62"), true, 1), told(json!(null), false, 1)],
         });
         assert_snapshot!(table(LIST.columns, (LIST.lines)(&row)), @r"
-        CHANNEL     ORDER  NAME   LINE  LISTING  TO RECEIVE  THE CHANNEL SAYS
-        shopify-us  450    #1001  7     101               2  1 at 62, to be looked at; 1 elsewhere
+        CHANNEL     ORDER  NAME   LINE  LISTING  SKU      TO RECEIVE  THE CHANNEL SAYS
+        shopify-us  450    #1001  7     101      MUG-RED           2  1 at 62, to be looked at; 1 elsewhere
         ");
     }
 }

@@ -14,9 +14,10 @@ pub(super) struct Args {
     channel: Option<String>,
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     Column::Text("CHANNEL"),
     Column::Text("LISTING"),
+    Column::Text("SKU"),
     Column::Text("LOCATION"),
     Column::Number("SHOWN"),
     Column::Number("WOULD BE"),
@@ -117,6 +118,7 @@ fn lines(row: &Value) -> Vec<Vec<String>> {
         vec![
             cell(&row["channel"]),
             listings.join(", "),
+            cell(&row["sku"]),
             cell(&slot["location"]),
             cell(&slot["shown"]),
             cell(&slot["number"]),

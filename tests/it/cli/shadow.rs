@@ -41,8 +41,8 @@ async fn what_would_be_written_is_told_until_all_agrees() {
     let (exit, out, _) = daemon.run("shadow").await;
     assert_eq!(exit, Exit::Found);
     insta::assert_snapshot!(out, @r#"
-    CHANNEL     LISTING  LOCATION  SHOWN  WOULD BE  WHY
-    shopify-eu  101      main          4        10  10 for sale
+    CHANNEL     LISTING  SKU      LOCATION  SHOWN  WOULD BE  WHY
+    shopify-eu  101      MUG-RED  main          4        10  10 for sale
     1 slot differs; `channelsync explain LISTING` tells every step
     to write them: `mode = "live"` for shopify-eu in the merchant's file, then a reload
     "#);

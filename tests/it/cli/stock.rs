@@ -189,8 +189,8 @@ async fn what_came_back_is_listed_until_a_person_receives_it_once() {
     assert_eq!(nothing, "nothing waits to be received\n");
     came_back_elsewhere(&daemon, "450", "#1001").await;
     insta::assert_snapshot!(daemon.ok("stock returns list").await, @r"
-        CHANNEL     ORDER  NAME   LINE  LISTING  TO RECEIVE  THE CHANNEL SAYS
-        shopify-us  450    #1001  1     101               3  3 elsewhere
+        CHANNEL     ORDER  NAME   LINE  LISTING  SKU      TO RECEIVE  THE CHANNEL SAYS
+        shopify-us  450    #1001  1     101      MUG-RED           3  3 elsewhere
         ");
     let (exit, _, err) = daemon.run("stock returns receive #1001").await;
     assert_eq!(exit, Exit::Usage);
