@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use channelsync_contract::transport::{Account, Patience};
+use channelsync_contract::transport::{Account, Patience, Secret};
 use channelsync_contract::{Connector, Counting, Transport};
-use channelsync_shopify::Figure;
+use channelsync_shopify::{Authorization, Figure};
 
 use crate::ledger::{self, ChannelSetup, Rules, Setup};
 use crate::settings::{
@@ -38,6 +38,12 @@ pub fn connect(channel: &Channel, transport: Arc<dyn Transport>) -> Connector {
     }
 }
 
+/// How a merchant lets an app of another organization into a channel.
+pub fn authorization(channel: &Channel, id: &str, secret: &str) -> Authorization {
+    let ConnectorSettings::Shopify { shop, base_url, .. } = &channel.connector;
+    Authorization::new(shop, base_url, id, Secret::new(secret))
+}
+
 fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
     let ConnectorSettings::Shopify {
         shop,
@@ -63,6 +69,11 @@ fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
                     client_secret,
                 }
             }
+            Credentials::Grant { id, secret, grants } => channelsync_shopify::Credentials::Grant {
+                client_id: id,
+                client_secret: secret,
+                grants: grants.0,
+            },
         },
         webhook_secrets: webhook_secrets.clone(),
     }

@@ -2,6 +2,7 @@
 
 mod book;
 mod credentials;
+mod grants;
 mod key;
 mod manager;
 mod merchant;
@@ -24,9 +25,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::book::{Book, StartError, open_book, open_records};
-pub use self::credentials::{
-    Access, Kept, Signing, credentials_path, is_sealed, read_credentials, unseal, write_credentials,
-};
+pub use self::credentials::{Access, Kept, Signing, credentials_path, is_sealed, unseal};
+pub use self::grants::SealedAt;
 pub use self::key::{is_key_wanted, load_key, open_key, vault};
 pub use self::manager::{Manager, handed_over};
 pub use self::merchant::{Connected, MerchantRunning, start_merchant};

@@ -217,13 +217,14 @@ impl Outbox {
 
 /// base64(HMAC-SHA256(secret, body)), as in `X-Shopify-Hmac-Sha256`.
 pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
-    match Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {
-        Ok(mut mac) => {
-            mac.update(body);
-            STANDARD.encode(mac.finalize().into_bytes())
-        }
-        Err(_) => String::new(),
-    }
+    STANDARD.encode(hmac(secret, body))
+}
+
+/// HMAC-SHA256(secret, body).
+pub(crate) fn hmac(secret: &str, body: &[u8]) -> Vec<u8> {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes());
+    let mac = mac.map(|mac| mac.chain_update(body).finalize().into_bytes());
+    mac.map(|mac| mac.to_vec()).unwrap_or_default()
 }
 
 /// Queues one delivery per announcement and subscription, with one event id for all of them.

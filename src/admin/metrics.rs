@@ -200,8 +200,31 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
     ]
 }
 
+/// What is left of the tokens at hand, and of how much.
+fn tokens(seen: &[Seen<'_>]) -> [Family; 2] {
+    let expiring = |one: &Seen<'_>| {
+        let (left, life) = one.channel.transport.stats().token_expires_in?;
+        Some((one.labels.clone(), left.as_secs(), life.as_secs()))
+    };
+    let expiring: Vec<_> = seen.iter().filter_map(expiring).collect();
+    let left = expiring.iter().map(|(of, left, _)| (of.clone(), *left));
+    let lives = expiring.iter().map(|(of, _, life)| (of.clone(), *life));
+    [
+        Family {
+            name: "token_expires_seconds",
+            help: "how long the token at hand is still valid",
+            rows: Rows::Gauges(left.collect()),
+        },
+        Family {
+            name: "token_life_seconds",
+            help: "how long that token was valid when it came",
+            rows: Rows::Gauges(lives.collect()),
+        },
+    ]
+}
+
 fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
-    let (mut work, mut behind, mut expiring) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut work, mut behind) = (Vec::new(), Vec::new());
     let (mut calls, mut events) = (Vec::new(), Vec::new());
     let mut missing = Vec::new();
     for Seen {
@@ -224,9 +247,6 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
             let age = admin.clock.now().since(to).as_secs();
             behind.push((labels.clone(), age));
         }
-        if let Some(left) = channel.transport.stats().token_expires_in {
-            expiring.push((labels.clone(), left.as_secs()));
-        }
         let notes = channel.board.read();
         missing.push((labels.clone(), count(notes.missing_permissions.len())));
         for (outcome, number) in outcomes(channel) {
@@ -236,6 +256,7 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
             events.push((with("kind", what), number));
         }
     }
+    let [expiring, lives] = tokens(seen);
     vec![
         Family {
             name: "channel_work",
@@ -247,11 +268,8 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
             help: "age of the time orders are known to",
             rows: Rows::Gauges(behind),
         },
-        Family {
-            name: "token_expires_seconds",
-            help: "how long the token at hand is still valid",
-            rows: Rows::Gauges(expiring),
-        },
+        expiring,
+        lives,
         Family {
             name: "permissions_missing",
             help: "permissions that are needed and not granted",

@@ -141,7 +141,8 @@ pub(super) fn channel_status(name: &str, channel: &AdminChannel, counts: Channel
         },
         "waiting": stats.waiting,
         "breaker": stats.breaker.to_string(),
-        "token_expires_secs": stats.token_expires_in.map(|left| left.as_secs()),
+        "token_expires_secs": stats.token_expires_in.map(|(left, _)| left.as_secs()),
+        "token_life_secs": stats.token_expires_in.map(|(_, life)| life.as_secs()),
         "last_error": stats.last_error.map(|error| error.text),
     })
 }

@@ -4,6 +4,7 @@
 //! Nothing here prints a secret, and none is taken from the command line, where others could see it.
 
 mod ask;
+mod authorize;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,9 +18,9 @@ use super::failure::{Exit, Failure};
 use super::online;
 use super::session::Session;
 use super::table::{Column, cell, table};
-use crate::daemon::{self, Access, Kept, Signing};
+use crate::daemon::{self, Access, Kept, SealedAt, Signing};
 use crate::settings::{Channel, KeyPlace};
-use crate::store::sealed::{SealKey, Vault};
+use crate::store::sealed::SealKey;
 
 const RELOAD: &str = "a running daemon takes them at its next reload: systemctl reload channelsync";
 
@@ -37,6 +38,21 @@ enum Command {
         channel: String,
         #[command(flatten)]
         given: GivenArgs,
+    },
+    /// Have the merchant let an app of another organization in, by a page of the channel
+    Authorize {
+        /// MERCHANT/CHANNEL, or the channel where there is one merchant
+        channel: String,
+        /// Read the app's id and secret as JSON from this file (mode 0600), or from standard input with
+        /// `-`, instead of asking
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        /// Where the channel sends the browser; the app's settings must name it
+        #[arg(long, value_name = "URL")]
+        redirect: Option<String>,
+        /// The address that the browser ended at, where nobody can be asked for it
+        #[arg(long, value_name = "URL")]
+        ended_at: Option<String>,
     },
     /// Replace the secret that signs webhooks (and asks for tokens); the old one counts for a while
     Rotate {
@@ -73,6 +89,19 @@ struct GivenArgs {
 pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     match args.command {
         Command::Set { channel, given } => set(&channel, &given, session).await,
+        Command::Authorize {
+            channel,
+            from,
+            redirect,
+            ended_at,
+        } => {
+            let consent = authorize::Consent {
+                from: from.as_deref(),
+                redirect: redirect.as_deref(),
+                ended_at: ended_at.as_deref(),
+            };
+            authorize::run(&channel, consent, session).await
+        }
         Command::Rotate {
             channel,
             old_valid_hours,
@@ -146,10 +175,14 @@ fn sealed_place(named: &str, session: &Session<'_, '_>) -> Result<Place, Failure
     Err(Failure::usage(error, help))
 }
 
-fn vault(place: &Place, session: &Session<'_, '_>) -> Result<Vault, Failure> {
+fn sealed_at(place: &Place, session: &Session<'_, '_>) -> Result<SealedAt, Failure> {
     let key = daemon::open_key(&session.config, &*session.console.rng)?;
     let rng = session.console.rng.clone();
-    Ok(daemon::vault(place.merchant.as_str(), Arc::new(key), rng))
+    Ok(SealedAt {
+        path: place.path.clone(),
+        vault: daemon::vault(place.merchant.as_str(), Arc::new(key), rng),
+        channel: place.channel.id.clone(),
+    })
 }
 
 async fn set(
@@ -170,7 +203,11 @@ async fn set(
         access,
         signing,
     };
-    keep(&place, &kept, given.untried, session).await
+    let at = sealed_at(&place, session)?;
+    let seen = tried(&place, (&kept, &at), given.untried).await?;
+    let _held = at.hold()?;
+    at.write(&kept)?;
+    sealed(&place, &seen, session)
 }
 
 async fn rotate(
@@ -180,8 +217,7 @@ async fn rotate(
     session: &mut Session<'_, '_>,
 ) -> Result<Exit, Failure> {
     let place = sealed_place(named, session)?;
-    let vault = vault(&place, session)?;
-    let mut kept = kept(&place, &vault)?;
+    let at = sealed_at(&place, session)?;
     let asked = match &given.from {
         Some(file) => read(file)?,
         None => {
@@ -203,12 +239,23 @@ async fn rotate(
     })?;
     let now = session.console.clock.now();
     let until = now.plus(Duration::from_secs(old_valid_hours * 3_600));
-    if let Access::Client { secret: own, .. } = &mut kept.access {
-        own.clone_from(&secret);
-    }
-    kept.sign_with(secret, until, now);
-    kept.saved_at = now;
-    let exit = keep(&place, &kept, given.untried, session).await?;
+    let rotated = || {
+        let mut kept = kept(&place, &at)?;
+        if let Access::Client { secret: own, .. } | Access::Grant { secret: own, .. } =
+            &mut kept.access
+        {
+            own.clone_from(&secret);
+        }
+        kept.sign_with(secret.clone(), until, now);
+        kept.saved_at = now;
+        Ok::<_, Failure>(kept)
+    };
+    let seen = tried(&place, (&rotated()?, &at), given.untried).await?;
+    let _held = at.hold()?;
+    // A grant may have been renewed meanwhile.
+    let kept = rotated()?;
+    at.write(&kept)?;
+    let exit = sealed(&place, &seen, session)?;
     if !session.common.json && kept.signing.len() > 1 {
         session.console.print(&format!(
             "webhooks signed with the old secret are taken until {until}"
@@ -217,37 +264,43 @@ async fn rotate(
     Ok(exit)
 }
 
-/// Tries credentials and seals them.
-async fn keep(
+/// What the channel says to credentials that are not sealed yet.
+async fn tried(
     place: &Place,
-    kept: &Kept,
+    (kept, at): (&Kept, &SealedAt),
     untried: bool,
+) -> Result<online::Seen, Failure> {
+    if untried {
+        return Ok(online::Seen::default());
+    }
+    let mut channel = place.channel.clone();
+    kept.fill(&mut channel, at);
+    let (seen, _) = online::probe(&channel, &daemon::system_world()).await;
+    if let Some(why) = &seen.unavailable {
+        let error = format!("{} cannot be asked: {why}", place.name());
+        return Err(Failure::new(
+            Exit::Unavailable,
+            error,
+            "nothing was sealed; `--untried` seals without asking",
+        ));
+    }
+    if let Some(why) = seen.wrong.first() {
+        let error = format!("{} refuses them: {why}", place.name());
+        return Err(Failure::new(
+            Exit::Found,
+            error,
+            "nothing was sealed; check id, secret and the app's installation",
+        ));
+    }
+    Ok(seen)
+}
+
+/// Tells that credentials are sealed, and what the channel said to them.
+fn sealed(
+    place: &Place,
+    seen: &online::Seen,
     session: &mut Session<'_, '_>,
 ) -> Result<Exit, Failure> {
-    let mut channel = place.channel.clone();
-    kept.fill(&mut channel);
-    let mut seen = online::Seen::default();
-    if !untried {
-        seen = online::probe(&channel, &daemon::system_world()).await.0;
-        if let Some(why) = &seen.unavailable {
-            let error = format!("{} cannot be asked: {why}", place.name());
-            return Err(Failure::new(
-                Exit::Unavailable,
-                error,
-                "nothing was sealed; `--untried` seals without asking",
-            ));
-        }
-        if let Some(why) = seen.wrong.first() {
-            let error = format!("{} refuses them: {why}", place.name());
-            return Err(Failure::new(
-                Exit::Found,
-                error,
-                "nothing was sealed; check id, secret and the app's installation",
-            ));
-        }
-    }
-    let vault = vault(place, session)?;
-    daemon::write_credentials(&place.path, &vault, &place.channel, kept)?;
     if session.common.json {
         let found = json!({ "channel": place.name(), "sealed": true, "seen": seen.json() });
         session.console.json(&found)?;
@@ -263,9 +316,8 @@ async fn keep(
     Ok(seen.exit())
 }
 
-fn kept(place: &Place, vault: &Vault) -> Result<Kept, Failure> {
-    let kept = daemon::read_credentials(&place.path, vault, &place.channel)?;
-    kept.ok_or_else(|| {
+fn kept(place: &Place, at: &SealedAt) -> Result<Kept, Failure> {
+    at.read()?.ok_or_else(|| {
         let error = format!("no credentials were set for {}", place.name());
         Failure::new(
             Exit::Configuration,
@@ -278,7 +330,8 @@ fn kept(place: &Place, vault: &Vault) -> Result<Kept, Failure> {
 async fn test(named: &str, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let mut place = place(named, session)?;
     if daemon::is_sealed(&place.channel) {
-        kept(&place, &vault(&place, session)?)?.fill(&mut place.channel);
+        let at = sealed_at(&place, session)?;
+        kept(&place, &at)?.fill(&mut place.channel, &at);
     }
     let (seen, _) = online::probe(&place.channel, &daemon::system_world()).await;
     if session.common.json {
@@ -355,8 +408,12 @@ fn row(place: &Place, now: channelsync_contract::Timestamp, session: &Session<'_
     }
     let opened = daemon::load_key(&session.config).and_then(|key| {
         let rng = session.console.rng.clone();
-        let vault = daemon::vault(place.merchant.as_str(), Arc::new(key), rng);
-        daemon::read_credentials(&place.path, &vault, &place.channel)
+        let at = SealedAt {
+            path: place.path.clone(),
+            vault: daemon::vault(place.merchant.as_str(), Arc::new(key), rng),
+            channel: place.channel.id.clone(),
+        };
+        at.read()
     });
     match opened {
         Ok(Some(kept)) => {

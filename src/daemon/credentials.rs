@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use channelsync_contract::transport::Secret;
 use channelsync_contract::webhook::SigningSecret;
-use channelsync_contract::{MerchantId, Rng, Timestamp};
+use channelsync_contract::{ChannelId, MerchantId, Rng, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::book::StartError;
+use super::grants::SealedAt;
 use super::key::{load_key, vault};
-use crate::settings::{Channel, Config, ConnectorSettings, Credentials, Fault, Faults};
+use crate::settings::{Channel, Config, ConnectorSettings, Credentials, Fault, Faults, Grants};
 use crate::store::disk;
 use crate::store::sealed::{SealError, Vault};
 
@@ -49,6 +50,19 @@ pub enum Access {
         /// The secret half.
         secret: String,
     },
+    /// A merchant let an app of another organization in; each renewal replaces token and refresh.
+    Grant {
+        /// The public half of the app.
+        id: String,
+        /// The secret half of the app.
+        secret: String,
+        /// The token.
+        token: String,
+        /// Until when it is valid.
+        expires_at: Timestamp,
+        /// What the next token is asked for with.
+        refresh: String,
+    },
 }
 
 /// A secret that signs deliveries.
@@ -66,6 +80,7 @@ impl Access {
         match self {
             Self::AccessToken { .. } => "access token",
             Self::Client { .. } => "client id and secret",
+            Self::Grant { .. } => "a merchant's grant",
         }
     }
 }
@@ -85,8 +100,8 @@ impl Kept {
         self.signing.insert(0, Signing { secret, until });
     }
 
-    /// Fills them into a channel's settings.
-    pub fn fill(&self, channel: &mut Channel) {
+    /// Fills them into a channel's settings; `at` is where they are sealed.
+    pub fn fill(&self, channel: &mut Channel, at: &SealedAt) {
         let ConnectorSettings::Shopify {
             credentials,
             webhook_secrets,
@@ -98,6 +113,11 @@ impl Kept {
                 let (id, secret) = (id.clone(), Secret::new(secret));
                 Credentials::Client { id, secret }
             }
+            Access::Grant { id, secret, .. } => Credentials::Grant {
+                id: id.clone(),
+                secret: Secret::new(secret),
+                grants: Grants(Arc::new(at.clone())),
+            },
         };
         let signing = self.signing.iter().map(|one| SigningSecret {
             secret: Secret::new(&one.secret),
@@ -120,13 +140,10 @@ pub fn credentials_path(config: &Config, merchant: &MerchantId, channel: &Channe
 }
 
 /// Opens the credentials of a channel; none where there are none.
-///
-/// # Errors
-/// When the file cannot be read or opened.
-pub fn read_credentials(
+pub(super) fn read_credentials(
     path: &Path,
     vault: &Vault,
-    channel: &Channel,
+    channel: &ChannelId,
 ) -> Result<Option<Kept>, StartError> {
     let sealed = match std::fs::metadata(path) {
         Ok(metadata) if metadata.len() > FILE_BYTES_MAX => {
@@ -150,7 +167,7 @@ pub fn read_credentials(
         what: format!("{}: {error}", path.display()),
         help: Some(help.to_owned()),
     };
-    let opened = vault.open(channel.id.as_str(), FIELD, &sealed);
+    let opened = vault.open(channel.as_str(), FIELD, &sealed);
     let opened = opened.map_err(|error| match error {
         SealError::OtherKey { .. } => failed(
             error,
@@ -166,17 +183,14 @@ pub fn read_credentials(
 }
 
 /// Seals the credentials of a channel; durable on return.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn write_credentials(
+pub(super) fn write_credentials(
     path: &Path,
     vault: &Vault,
-    channel: &Channel,
+    channel: &ChannelId,
     kept: &Kept,
 ) -> Result<(), StartError> {
     let plain = serde_json::to_vec(kept).expect("texts and times are JSON");
-    let sealed = vault.seal(channel.id.as_str(), FIELD, &plain);
+    let sealed = vault.seal(channel.as_str(), FIELD, &plain);
     write_owned(path, &sealed).map_err(|error| StartError {
         what: format!("cannot write {}: {error}", path.display()),
         help: Some("run this as the daemon's user, or as root".to_owned()),
@@ -232,17 +246,16 @@ pub fn unseal(mut config: Config, rng: &Arc<dyn Rng>) -> Result<Config, Faults> 
             .filter(|channel| is_sealed(channel))
         {
             let path = credentials_path(&paths, &merchant.id, channel);
-            let read = match &key {
-                Some(key) => {
-                    let vault = vault(merchant.id.as_str(), key.clone(), rng.clone());
-                    read_credentials(&path, &vault, channel)
-                }
-                None => Ok(None),
-            };
-            match read {
-                Ok(Some(kept)) => kept.fill(channel),
-                Ok(None) if !faults.is_empty() => {}
-                absent_or_broken => {
+            let at = key.as_ref().map(|key| SealedAt {
+                path: path.clone(),
+                vault: vault(merchant.id.as_str(), key.clone(), rng.clone()),
+                channel: channel.id.clone(),
+            });
+            let read = at.as_ref().map_or(Ok(None), SealedAt::read);
+            match (read, &at) {
+                (Ok(Some(kept)), Some(at)) => kept.fill(channel, at),
+                (Ok(None), _) if !faults.is_empty() => {}
+                (absent_or_broken, _) => {
                     let error = absent_or_broken
                         .err()
                         .unwrap_or_else(|| absent(&merchant.id, channel));

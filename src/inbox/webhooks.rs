@@ -9,7 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use channelsync_contract::order::Changed;
 use channelsync_contract::webhook::{Content, Delivery};
@@ -83,7 +83,13 @@ impl IntoResponse for Reply {
 pub fn router(hooks: impl Into<Swap<Hooks>>) -> Router {
     Router::new()
         .route("/hooks/{merchant}/{channel}/{token}", post(receive))
+        .route("/authorized", get(authorized))
         .with_state(hooks.into())
+}
+
+/// Where a channel sends the browser of a merchant who let us in.
+async fn authorized() -> &'static str {
+    "Copy the whole address of this page into the terminal where `channelsync credentials authorize` waits.\n"
 }
 
 async fn receive(

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use channelsync_contract::transport::Secret;
+use channelsync_contract::transport::{GrantStore, Secret};
 use channelsync_contract::webhook::SigningSecret;
 use channelsync_contract::{
     ChannelId, ChannelLocationId, ListingId, LocationId, MerchantId, Sku, Timestamp, Units,
@@ -267,7 +268,28 @@ pub enum Credentials {
         /// The secret half.
         secret: Secret,
     },
+    /// A grant that a merchant's consent began is renewed with these.
+    Grant {
+        /// The public half.
+        id: String,
+        /// The secret half.
+        secret: Secret,
+        /// Where the grant is kept.
+        grants: Grants,
+    },
 }
+
+/// Where the grant of an account is kept.
+#[derive(Clone, Debug)]
+pub struct Grants(pub Arc<dyn GrantStore>);
+
+impl PartialEq for Grants {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.place() == other.0.place()
+    }
+}
+
+impl Eq for Grants {}
 
 /// Whether anything is written to a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

@@ -26,8 +26,9 @@ pub struct Stats {
     pub breaker: breaker::State,
     /// One per rate limit, in the account's order.
     pub buckets: Vec<BucketStats>,
-    /// How long the token at hand is still valid; none where it does not expire or there is none.
-    pub token_expires_in: Option<Duration>,
+    /// How long the token at hand is still valid, and was when it came; none where it does not expire
+    /// or there is none.
+    pub token_expires_in: Option<(Duration, Duration)>,
     /// The last thing that went wrong.
     pub last_error: Option<LastError>,
 }

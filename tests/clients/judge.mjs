@@ -116,6 +116,19 @@ seen.level = (
     { item: level.inventoryItemId, location: level.locationId },
   )
 ).inventoryItem.inventoryLevel.quantities;
+// Where a merchant agrees: what the library says of the signed address that the browser ends at.
+const consent = new URLSearchParams({
+  client_id: shop.client_id,
+  redirect_uri: 'https://app.example/back',
+  scope: 'read_orders',
+  state: '1795219200.ab-cd',
+});
+const page = `${sandbox}${shop.base_path}/admin/oauth/authorize?${consent}`;
+const sent = await fetch(page, { redirect: 'manual' });
+const back = Object.fromEntries(new URL(sent.headers.get('location')).searchParams);
+const other = { ...back, shop: 'other.myshopify.com' };
+const validate = (query) => api.utils.validateHmac(query);
+seen.consent = { state: back.state, valid: await validate(back), accepts_tampered: await validate(other) };
 process.stdout.write(`${JSON.stringify(seen)}\n`);
 listener.close();
 listener.closeAllConnections();

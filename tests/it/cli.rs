@@ -5,6 +5,7 @@ use channelsync_contract::Timestamp;
 
 mod adopt;
 mod backup;
+mod consent;
 mod credentials;
 mod daemon;
 mod interlock;

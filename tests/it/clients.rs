@@ -91,6 +91,8 @@ fn a_client_of_others_queries_orders_sets_inventory_and_accepts_the_webhooks_of_
         { "name": "committed", "quantity": 3 },
     ]);
     assert_eq!(seen["level"], level);
+    let consent = json!({ "state": "1795219200.ab-cd", "valid": true, "accepts_tampered": false });
+    assert_eq!(seen["consent"], consent);
     let webhook = &seen["webhooks"][0];
     assert_eq!(webhook["valid"], true);
     assert_eq!(webhook["accepts_tampered"], false);

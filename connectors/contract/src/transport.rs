@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::connector::ConnectorError;
+use crate::time::Timestamp;
 
 /// Sends a request and gives the whole answer.
 #[async_trait]
@@ -225,6 +226,8 @@ pub enum TokenSource {
     Fixed(Secret),
     /// One asked for when needed, kept by transport, refreshed at 80 % of its life.
     Exchange(Arc<dyn TokenExchange>),
+    /// One of a grant that each renewal replaces, renewed at 80 % of its life.
+    Grant(Arc<dyn Renewal>, Arc<dyn GrantStore>),
 }
 
 /// Describes how to ask for a token; transport does the asking.
@@ -236,6 +239,53 @@ pub trait TokenExchange: Send + Sync {
     /// # Errors
     /// When the answer refuses or cannot be read.
     fn decode(&self, answer: &Response) -> Result<(Secret, Option<Duration>), ConnectorError>;
+}
+
+/// A token, and what the next grant is asked for with. Whoever loses the latter is not let in again
+/// before a person agrees anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The token.
+    pub token: Secret,
+    /// Until when it is valid.
+    pub expires_at: Timestamp,
+    /// What the next one is asked for with, once.
+    pub refresh: Secret,
+}
+
+/// Describes how a grant is renewed; transport does the asking.
+pub trait Renewal: Send + Sync {
+    /// The request; sent without authorization.
+    fn request(&self, refresh: &Secret) -> Request;
+    /// The grant in the answer to a request that was sent at a time.
+    ///
+    /// # Errors
+    /// When the answer refuses or cannot be read.
+    fn decode(&self, answer: &Response, asked_at: Timestamp) -> Result<Grant, ConnectorError>;
+}
+
+/// Keeps the grant of an account where it outlives this process. Others may use it, too.
+#[async_trait]
+pub trait GrantStore: fmt::Debug + Send + Sync {
+    /// Where, for messages. Two stores of one place hold one grant.
+    fn place(&self) -> String;
+    /// Opens it; nobody else renews the grant before the lease is dropped.
+    ///
+    /// # Errors
+    /// Why it cannot be opened.
+    async fn lease(&self) -> Result<Box<dyn GrantLease>, String>;
+}
+
+/// A grant that only its holder may renew.
+#[async_trait]
+pub trait GrantLease: Send + Sync {
+    /// What is kept.
+    fn grant(&self) -> &Grant;
+    /// Keeps another one in its place; durable on return.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    async fn keep(&self, grant: &Grant) -> Result<(), String>;
 }
 
 /// All that transport must know of an account.

@@ -6,6 +6,7 @@
 
 mod bulk;
 mod bulk_order;
+mod authorize;
 mod call;
 mod complete;
 mod delivery;
@@ -28,11 +29,12 @@ mod webhooks;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channelsync_contract::transport::{Account, Auth, Bucket, Secret, TokenSource};
+use channelsync_contract::transport::{Account, Auth, Bucket, GrantStore, Secret, TokenSource};
 use channelsync_contract::webhook::SigningSecret;
 use channelsync_contract::{Capabilities, Connector, Counting, Transport};
 use http::HeaderName;
 
+pub use crate::authorize::{Authorization, BadRedirect};
 use crate::call::Shop;
 use crate::token::ClientCredentials;
 
@@ -88,6 +90,15 @@ pub enum Credentials {
         /// The app's client secret.
         client_secret: Secret,
     },
+    /// An app of another organization renews the grant that the merchant's consent began.
+    Grant {
+        /// The app's client id.
+        client_id: String,
+        /// The app's client secret.
+        client_secret: Secret,
+        /// Where the grant is kept.
+        grants: Arc<dyn GrantStore>,
+    },
 }
 
 /// The shop's host is not of the only accepted form.
@@ -128,6 +139,18 @@ pub fn account(settings: &Settings) -> Account {
             client_id: client_id.clone(),
             client_secret: client_secret.clone(),
         })),
+        Credentials::Grant {
+            client_id,
+            client_secret,
+            grants,
+        } => {
+            let (client_id, client_secret) = (client_id.clone(), client_secret.clone());
+            let app = token::App {
+                client_id,
+                client_secret,
+            };
+            TokenSource::Grant(Arc::new(app), grants.clone())
+        }
     };
     Account {
         base_url: settings

@@ -27,6 +27,13 @@ const NEEDED: [(&str, &str); 7] = [
     ("read_products", "listings"),
 ];
 
+/// Scopes to ask a merchant for: those, and what goes on without. `read_all_orders` is not among them:
+/// a shop refuses the whole request of an app that may not ask for it.
+pub(crate) fn wanted() -> impl Iterator<Item = &'static str> {
+    let more = ["write_merchant_managed_fulfillment_orders", "read_returns"];
+    NEEDED.iter().map(|(scope, _)| *scope).chain(more)
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AppAndShop {

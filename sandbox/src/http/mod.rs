@@ -40,6 +40,7 @@ impl Sandbox {
             )
             .route("/shops/{name}/admin/oauth/access_token", post(token::grant))
             .route("/files/{name}/{operation}", get(files::serve))
+            .route("/shops/{name}/admin/oauth/authorize", get(token::authorize))
             .route("/control/shops", get(control::shops))
             .route("/control/faults", post(control::faults))
             .route("/control/shops/{name}", post(control::act))

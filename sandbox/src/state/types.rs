@@ -16,6 +16,10 @@ pub(crate) struct Tokens {
     pub(crate) fixed: String,
     /// Token -> when it expires.
     pub(crate) granted: BTreeMap<String, Timestamp>,
+    /// Code of a consent -> until when it gives a token.
+    pub(crate) codes: BTreeMap<String, Timestamp>,
+    /// What the next token of a grant is asked for with -> the present one.
+    pub(crate) refreshes: BTreeMap<String, String>,
 }
 
 impl Tokens {
@@ -25,6 +29,8 @@ impl Tokens {
             client_secret: format!("shpss_{}", dice.hex(32)),
             fixed: format!("shpat_{}", dice.hex(32)),
             granted: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            refreshes: BTreeMap::new(),
         }
     }
 

@@ -194,6 +194,65 @@ async fn tokens_are_granted_and_expire() {
     assert_eq!(world.send(ask(&world.shop.access_token)).await.0, 200);
 }
 
+/// A code gives a grant once, each renewal ends the token and the secret before it.
+#[tokio::test(start_paused = true)]
+async fn a_consent_gives_a_grant_that_each_renewal_replaces() {
+    let world = World::new(1);
+    let base = &world.shop.base_path;
+    let (id, secret) = (&world.shop.client_id, &world.shop.client_secret);
+    let page = format!(
+        "{base}/admin/oauth/authorize?client_id={id}&redirect_uri=https://app.example/back&state=s"
+    );
+    let agree = http::Request::get(page).body(Body::empty()).unwrap();
+    let sent = world.sandbox.router().oneshot(agree).await.unwrap();
+    let back = sent.headers()["Location"].to_str().unwrap();
+    let code = back.split_once("code=").unwrap().1;
+    let code = code.split('&').next().unwrap();
+    let exchange = |grant: String| {
+        let body = format!("{grant}&client_id={id}&client_secret={secret}");
+        let form = "application/x-www-form-urlencoded";
+        http::Request::post(format!("{base}/admin/oauth/access_token"))
+            .header("Content-Type", form)
+            .body(Body::from(body))
+            .unwrap()
+    };
+    let first = format!("code={code}&expiring=1");
+    let (status, granted) = world.send(exchange(first.clone())).await;
+    assert_eq!(
+        (status.as_u16(), &granted["expires_in"]),
+        (200, &json!(3_600))
+    );
+    assert_eq!(
+        world.send(exchange(first)).await.0,
+        400,
+        "a code counts once"
+    );
+    let ask = |granted: &Value| {
+        let mut request = world.request("{ shop { id } }", json!({}));
+        let token = granted["access_token"].as_str().unwrap().parse().unwrap();
+        request
+            .headers_mut()
+            .insert("X-Shopify-Access-Token", token);
+        request
+    };
+    let renew = |granted: &Value| {
+        let refresh = granted["refresh_token"].as_str().unwrap();
+        exchange(format!("grant_type=refresh_token&refresh_token={refresh}"))
+    };
+    let (status, renewed) = world.send(renew(&granted)).await;
+    assert_eq!(status, 200);
+    assert_eq!(world.send(ask(&granted)).await.0, 401);
+    assert_eq!(world.send(ask(&renewed)).await.0, 200);
+    assert_eq!(
+        world.send(renew(&granted)).await.0,
+        401,
+        "a refresh counts once"
+    );
+    world.clock.sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(world.send(ask(&renewed)).await.0, 401);
+    assert_eq!(world.send(renew(&renewed)).await.0, 200);
+}
+
 #[tokio::test(start_paused = true)]
 async fn answers_name_their_version_and_request() {
     let world = World::new(1);

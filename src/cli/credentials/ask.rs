@@ -121,6 +121,19 @@ pub(super) fn ask(name: &str) -> Result<Given, Failure> {
     })
 }
 
+/// Asks for an app that a merchant is to let in.
+pub(super) fn ask_app(name: &str) -> Result<Given, Failure> {
+    if !io::stdin().is_terminal() {
+        let help = "give JSON with `--from FILE`, or ask on a terminal";
+        return Err(Failure::usage("nobody can be asked here", help));
+    }
+    Ok(Given {
+        client_id: Some(shown(&format!("client id of the app for {name}"))?),
+        client_secret: Some(hidden("client secret (signs the webhooks, too)")?),
+        ..Given::default()
+    })
+}
+
 fn shown(what: &str) -> Result<String, Failure> {
     let mut line = String::new();
     prompt(what)

@@ -69,8 +69,8 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("shadow", shadow),
 ];
 
-/// A token with less left than this was not renewed in time.
-const TOKEN_SECS_MIN: u64 = 3_600;
+/// A token with less left of its life than this, in per cent, was not renewed in time.
+const TOKEN_PERCENT_MIN: u64 = 10;
 /// Free space below this share, in per cent, or below this many bytes is little.
 const SPACE_PERCENT_MIN: u64 = 5;
 const SPACE_BYTES_MIN: u64 = 1 << 30;
@@ -221,15 +221,17 @@ fn permissions(seen: &Seen<'_>) -> Vec<Finding> {
     })
 }
 
-/// Tokens are renewed at four fifths of their life; what is left of an hour is late.
+/// Tokens are renewed at four fifths of their life.
 fn token(seen: &Seen<'_>) -> Vec<Finding> {
     let id = seen.id();
     seen.channels(|channel, name| {
         let left = channel["token_expires_secs"].as_u64()?;
+        let life = channel["token_life_secs"].as_u64()?;
         let remedy = format!("channelsync credentials test {id}/{name}");
         let what =
             format!("the token ends in {left} s and was not renewed; then nothing is pushed");
-        (left < TOKEN_SECS_MIN).then_some((what, remedy))
+        let is_late = left.saturating_mul(100) < life.saturating_mul(TOKEN_PERCENT_MIN);
+        is_late.then_some((what, remedy))
     })
 }
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use async_trait::async_trait;
 
 use channelsync::cli::{self, Cli, Console, Exit};
 use channelsync::edge::{Edge, serve};
 use channelsync::ports::{SeededRng, SystemClock, TokioSpawn};
-use channelsync_contract::ports::Spawn as _;
+use channelsync_contract::Timestamp;
+use channelsync_contract::ports::{Clock, Spawn as _};
 use channelsync_sandbox::{Demo, LoopbackCourier, Options, Sandbox, ShopInfo};
 use clap::Parser as _;
 use serde_json::{Value, json};
@@ -18,10 +21,39 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// A configuration without credentials, and the double that it is for.
-struct House {
-    dir: TempDir,
-    shop: ShopInfo,
-    stop: CancellationToken,
+pub(super) struct House {
+    pub(super) dir: TempDir,
+    pub(super) shop: ShopInfo,
+    pub(super) sandbox: Arc<Sandbox>,
+    pub(super) clock: Arc<Ahead>,
+    pub(super) stop: CancellationToken,
+}
+
+/// The system's time, as far ahead as it is told.
+pub(super) struct Ahead {
+    system: SystemClock,
+    by: Mutex<Duration>,
+}
+
+impl Ahead {
+    pub(super) fn go(&self, by: Duration) {
+        *self.by.lock().unwrap() += by;
+    }
+}
+
+#[async_trait]
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        self.system.now().plus(*self.by.lock().unwrap())
+    }
+
+    fn uptime(&self) -> Duration {
+        self.system.uptime() + *self.by.lock().unwrap()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.system.sleep(duration).await;
+    }
 }
 
 impl Drop for House {
@@ -31,13 +63,17 @@ impl Drop for House {
 }
 
 impl House {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
+        let clock = Arc::new(Ahead {
+            system: SystemClock::new(),
+            by: Mutex::default(),
+        });
         let options = Options {
             shops: Demo::default().shops(1),
             ..Options::default()
         };
         let courier = Arc::new(LoopbackCourier::new(Arc::new(TokioSpawn)));
-        let sandbox = Sandbox::new(&options, Arc::new(SystemClock::new()), courier);
+        let sandbox = Sandbox::new(&options, clock.clone(), courier);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let edge = Edge {
@@ -55,6 +91,8 @@ impl House {
         let house = Self {
             dir: TempDir::new().unwrap(),
             shop,
+            sandbox,
+            clock,
             stop,
         };
         fs::create_dir(house.dir.path().join("merchants.d")).unwrap();
@@ -78,18 +116,18 @@ impl House {
         house
     }
 
-    fn file(&self, name: &str, text: &str) {
+    pub(super) fn file(&self, name: &str, text: &str) {
         let path = self.dir.path().join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    fn given(&self, secret: &str) -> Value {
+    pub(super) fn given(&self, secret: &str) -> Value {
         json!({ "client_id": self.shop.client_id, "client_secret": secret })
     }
 
     /// Exit, and everything that was written.
-    async fn run(&self, line: &str) -> (Exit, String) {
+    pub(super) async fn run(&self, line: &str) -> (Exit, String) {
         let dir = self.dir.path().to_str().unwrap();
         let line = line.replace("DIR", dir);
         let words = ["channelsync", "--config", dir].into_iter();
@@ -100,7 +138,7 @@ impl House {
             err: &mut err,
             terminal: false,
             env: BTreeMap::new(),
-            clock: Arc::new(SystemClock::new()),
+            clock: self.clock.clone(),
             rng: Arc::new(SeededRng::new(1)),
         };
         let exit = cli::run(cli, &mut console).await;

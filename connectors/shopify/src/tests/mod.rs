@@ -1,5 +1,6 @@
 //! Tests of the crate as a whole, through the contract, with a scripted transport.
 
+mod authorize;
 mod bodies;
 mod bulk;
 mod documents;

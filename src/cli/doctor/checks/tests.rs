@@ -13,7 +13,7 @@ fn found(change: impl FnOnce(&mut Value, &mut Seen<'_>)) -> String {
             "channel": "shopify-us", "mode": "live", "paused": null, "errors": [],
             "orders_complete_to": "2026-11-20T08:59:00Z", "last_error": null,
             "restored_at": null, "to_read": 0, "fetch_wanted": 0,
-            "missing_permissions": [], "warnings": [], "token_expires_secs": 3_600,
+            "missing_permissions": [], "warnings": [], "token_expires_secs": 8_640, "token_life_secs": 86_400,
             "counts": { "webhooks_taken": 7 },
         }],
     });
@@ -68,7 +68,7 @@ fn what_the_daemon_tells_of_itself_is_found() {
         channel["to_read"] = json!(12);
         channel["missing_permissions"] = json!(["write_inventory (quantities)"]);
         channel["warnings"] = json!(["answered by 2026-07"]);
-        channel["token_expires_secs"] = json!(3_599);
+        channel["token_expires_secs"] = json!(8_639);
         channel["counts"] = json!({ "subscriptions_recreated": 2 });
         channel["errors"] =
             json!([{ "activity": "poll", "at": "2026-11-20T08:59:00Z", "error": "503" }]);
@@ -82,7 +82,7 @@ fn what_the_daemon_tells_of_itself_is_found() {
     frozen | acme | SKU MUG is frozen since 2026-11-20T08:00:00Z: recall | channelsync unfreeze MUG
     frozen | acme | 8 more are frozen | channelsync freeze --merchant acme
     permissions | acme/shopify-us | write_inventory (quantities); answered by 2026-07 | mend it on shopify-us, then: channelsync check --online --merchant acme
-    token | acme/shopify-us | the token ends in 3599 s and was not renewed; then nothing is pushed | channelsync credentials test acme/shopify-us
+    token | acme/shopify-us | the token ends in 8639 s and was not renewed; then nothing is pushed | channelsync credentials test acme/shopify-us
     subscriptions | acme/shopify-us | 2 subscriptions were gone and made anew since the start; the time between was polled | see why shopify-us could not deliver: proxy, certificate, or answers that took too long
     errors | acme/shopify-us | poll failed: 503 | channelsync check --online --merchant acme; see whether shopify-us is up
     parked-bytes | acme | 900 of at most 1000 bytes are parked; above it webhooks get 503 | channelsync parked --merchant acme
