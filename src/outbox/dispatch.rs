@@ -72,8 +72,10 @@ enum After {
 
 /// What is to be done about a call.
 enum Work {
-    /// Make it, for the first time or again.
+    /// Make it for the first time.
     Send(CallId, Vec<Row>),
+    /// Make it again: it may have had its effect.
+    Again(CallId, Vec<Row>),
     /// Look what it did.
     Ask(CallId, Vec<SlotKey>),
 }
@@ -215,7 +217,7 @@ impl Dispatcher {
     async fn settle(&self, call: CallId, rows: Vec<Row>, tries: u32) -> Result<Work, BookError> {
         let begun = call_age(self, call).await?;
         if self.live && tries < SAME_KEY_TRIES_MAX && begun.is_none_or(|age| age < SAME_KEY_FOR) {
-            return Ok(Work::Send(call, rows));
+            return Ok(Work::Again(call, rows));
         }
         let slots = rows.into_iter().map(|row| row.slot).collect();
         Ok(Work::Ask(call, slots))
@@ -223,7 +225,8 @@ impl Dispatcher {
 
     async fn carry_out(&self, work: Work) -> Result<Ended, BookError> {
         match work {
-            Work::Send(call, rows) => self.send(call, rows).await,
+            Work::Send(call, rows) => self.send(call, rows, RowOutcome::NotApplied).await,
+            Work::Again(call, rows) => self.send(call, rows, RowOutcome::InDoubt).await,
             Work::Ask(call, slots) => self.ask(call, slots).await,
         }
     }
@@ -293,7 +296,13 @@ impl Dispatcher {
         }
     }
 
-    async fn send(&self, call: CallId, rows: Vec<Row>) -> Result<Ended, BookError> {
+    /// `undone` is what became of the rows where this request had no effect.
+    async fn send(
+        &self,
+        call: CallId,
+        rows: Vec<Row>,
+        undone: RowOutcome,
+    ) -> Result<Ended, BookError> {
         let began = self.clock.uptime();
         let push = Push {
             call,
@@ -308,18 +317,10 @@ impl Dispatcher {
         let (outcomes, next) = match result {
             Ok(outcomes) => judge(outcomes, rows),
             Err(error) => match error.next_step() {
-                NextStep::RetryAfter(pause) => {
-                    (all(RowOutcome::NotApplied, count), After::Wait(pause))
-                }
-                NextStep::RetryWithBackoff => (
-                    all(RowOutcome::NotApplied, count),
-                    After::Wait(Duration::ZERO),
-                ),
+                NextStep::RetryAfter(pause) => (all(undone, count), After::Wait(pause)),
+                NextStep::RetryWithBackoff => (all(undone, count), After::Wait(Duration::ZERO)),
                 NextStep::ReadBack => (all(RowOutcome::InDoubt, count), After::Done),
-                NextStep::PauseChannel => (
-                    all(RowOutcome::NotApplied, count),
-                    After::Pause(error.to_string()),
-                ),
+                NextStep::PauseChannel => (all(undone, count), After::Pause(error.to_string())),
                 NextStep::Park if count > 1 => {
                     (all(RowOutcome::NotApplied, count), After::Split(rows))
                 }

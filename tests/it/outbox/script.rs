@@ -20,14 +20,16 @@ use crate::sim::PausedClock;
 /// What happened, one line each.
 pub(super) type Story = Arc<Mutex<Vec<String>>>;
 
-/// Pushes of `a` have their effect and no answer. Pushes of `b` and readings pass the gate.
+/// Pushes of `a` have their effect and no answer, or are put off from the second one on. Pushes of `b` and readings pass the gate.
 pub(super) struct Script {
     pub(super) clock: Arc<PausedClock>,
     /// As at a rate limit: one at a time, first come first served.
     pub(super) gate: Semaphore,
     pub(super) a_takes: Duration,
     pub(super) b_takes: Duration,
+    pub(super) puts_off: bool,
     pub(super) under_way: Mutex<BTreeSet<CallId>>,
+    pub(super) pushed: Mutex<BTreeSet<CallId>>,
     pub(super) story: Story,
 }
 
@@ -45,7 +47,11 @@ impl Quantities for Script {
         let is_alone = self.under_way.lock().unwrap().insert(push.call);
         assert!(is_alone, "the call that sets {slot} is under way twice");
         self.tell("push", slot);
-        let result = if slot.item.as_str() == "a" {
+        let is_first = self.pushed.lock().unwrap().insert(push.call);
+        let result = if slot.item.as_str() == "a" && self.puts_off && !is_first {
+            let retry_after = Duration::from_secs(2);
+            Err(ConnectorError::Throttled { retry_after })
+        } else if slot.item.as_str() == "a" {
             self.clock.sleep(self.a_takes).await;
             Err(ConnectorError::Unanswered("silence".to_owned()))
         } else {

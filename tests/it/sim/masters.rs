@@ -126,15 +126,19 @@ fn what_an_order_took_whose_word_is_late_is_not_booked_twice() {
 /// left, in the book and at both shops.
 #[test]
 fn in_the_midst_of_trade_every_change_by_hand_is_booked_once() {
+    let (lost, put_off) = ("applied-then-timeout=0.2", "answer-429=0.05");
     for (seed, faults) in [
-        (1, ""),
-        (2, "answer-5xx=0.03"),
-        (3, "applied-then-timeout=0.05"),
+        (1, &[][..]),
+        (2, &["answer-5xx=0.03"]),
+        (3, &["applied-then-timeout=0.05"]),
+        (2, &[lost, put_off]),
+        (5, &[lost, put_off]),
+        (10, &["applied-then-timeout=0.3"]),
     ] {
         let mut plan = plan(4);
         (plan.seed, plan.buyer_gap) = (seed, Duration::from_millis(4_000));
-        if !faults.is_empty() {
-            plan.shops.add(faults).unwrap();
+        for fault in faults {
+            plan.shops.add(fault).unwrap();
         }
         scene(plan, async |scene| {
             scene.begin_uncounted().await;
