@@ -222,6 +222,7 @@ fn what_was_known_of_one_figure_tells_nothing_of_another() {
     ");
 }
 
+/// R46
 #[test]
 fn a_test_order_takes_no_stock_and_its_slots_are_read() {
     assert_snapshot!(replay("
