@@ -4,9 +4,9 @@
 //! contract's values. Shopify's global ids (`gid://shopify/Order/1`) exist only in here: outside, an
 //! id is its number as text. Never here: a socket, a clock, a retry, any state between calls.
 
+mod authorize;
 mod bulk;
 mod bulk_order;
-mod authorize;
 mod call;
 mod complete;
 mod delivery;
