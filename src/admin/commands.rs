@@ -1,5 +1,7 @@
 //! What a person may order.
 
+use std::collections::BTreeSet;
+
 use channelsync_contract::{
     ChannelId, ChannelLocationId, Gtin, ItemId, LineId, ListingId, LocationId, OrderId, Sku,
     SlotKey, Timestamp, Units,
@@ -80,6 +82,8 @@ pub(super) enum Ordered {
     },
     /// An order that was too old to be booked was dealt with.
     Dismiss { channel: ChannelId, order: OrderId },
+    /// Exceptions of these entries were looked at.
+    Seen { from: u64, to: u64 },
     /// Listings stand for these; none returns one to automatic mapping.
     Map { rows: Vec<MapOrder> },
     /// Open lines stand for what their listing stands for now.
@@ -200,6 +204,7 @@ impl Ordered {
             Self::Retire { channel, .. } | Self::Revive { channel } => channel.as_str(),
             Self::Map { rows } => rows.first().map_or("", |row| row.listing.as_str()),
             Self::Reapply { .. } => "reapply",
+            Self::Seen { .. } => "seen",
             Self::Barcodes { sku, .. } | Self::Rename { old: sku, .. } => sku.as_str(),
             Self::Purchase { id, .. }
             | Self::PurchaseArrived { id, .. }
@@ -284,6 +289,7 @@ impl Ordered {
                 reason,
             },
             Self::Dismiss { channel, order } => Command::Dismiss(channel, order),
+            Self::Seen { from, to } => Command::Seen(from, to),
             Self::Map { rows } => Command::Map(map_rows(rows)?),
             Self::Reapply { channel, listing } => Command::Reapply { channel, listing },
             Self::Barcodes { sku, gtins, has } => Command::Barcodes {
@@ -333,6 +339,19 @@ impl Ordered {
                 slot: SlotKey { item, location },
             },
         })
+    }
+}
+
+/// SKUs that a person's receipts and counts name: one that the book does not know is new with them.
+pub(super) fn named(command: &Command) -> BTreeSet<Sku> {
+    let named = |lines: &[StockLine]| lines.iter().map(|line| line.sku.clone()).collect();
+    match command {
+        Command::Receive(line) | Command::Count(line) => named(std::slice::from_ref(line)),
+        Command::Import { lines, .. } => named(lines),
+        Command::CountAsOf { lines, .. } => {
+            lines.iter().map(|(line, _)| line.sku.clone()).collect()
+        }
+        _ => BTreeSet::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! health, status and metrics show what was published at the last durable group.
 
 mod differences;
+mod exceptions;
 mod state;
 mod answer;
 mod health;
@@ -20,4 +21,4 @@ mod commands;
 mod routes;
 
 pub use routes::{health_routes, routes};
-pub use state::{Admin, AdminChannel, AdminMerchant, ReadOpenings, SettingsNote};
+pub use state::{Admin, AdminChannel, AdminMerchant, ReadOpenings, Reload, SettingsNote};

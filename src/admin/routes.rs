@@ -1,10 +1,12 @@
 //! The routes under `/v1`, health and metrics.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use channelsync_contract::Sku;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -12,10 +14,14 @@ use super::answer::{Answer, Json, Problem};
 use super::commands::Ordered;
 use super::state::{Admin, AdminMerchant};
 use super::views::{self, Cut};
-use super::{differences, health, mapping, metrics, movements, openings, purchases, status};
+use super::{
+    commands, differences, exceptions, health, mapping, metrics, movements, openings, purchases,
+    status,
+};
 use crate::ats::explain;
 use crate::bookkeeper::Origin;
 use crate::edge::Peer;
+use crate::ledger::Ledger;
 use crate::swap::Swap;
 
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -36,6 +42,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
     let admin = admin.into();
     let v1 = Router::new()
         .route("/v1/status", get(status::status))
+        .route("/v1/reload", post(status::reload))
         .route("/v1/{merchant}/stock", get(stock))
         .route("/v1/{merchant}/listings", get(listings))
         .route("/v1/{merchant}/orders", get(orders))
@@ -45,6 +52,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/slots", get(slots))
         .route("/v1/{merchant}/parked", get(parked))
         .route("/v1/{merchant}/exceptions", get(exceptions))
+        .route("/v1/{merchant}/set-asides", get(set_asides))
         .route("/v1/{merchant}/frozen", get(frozen))
         .route("/v1/{merchant}/held", get(held))
         .route("/v1/{merchant}/explain", get(explained))
@@ -222,7 +230,14 @@ async fn parked((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
 }
 
 async fn exceptions(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Answer {
-    let rows = admin.merchant(&id)?.book.read(views::exceptions).await?;
+    let (merchant, book) = (id.clone(), &admin.merchant(&id)?.book);
+    let rows = book.read(move |ledger| exceptions::exceptions(ledger, &merchant));
+    let rows = rows.await?;
+    Ok(Json(json!({ "rows": rows, "next": null })))
+}
+
+async fn set_asides(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Answer {
+    let rows = admin.merchant(&id)?.book.read(views::set_asides).await?;
     Ok(Json(json!({ "rows": rows, "next": null })))
 }
 
@@ -261,13 +276,27 @@ async fn command(
         Ordered::Unpark { id } => Some(id.clone()),
         _ => None,
     };
-    let booked = merchant.book.book(ordered.command()?, origin).await?;
+    let command = ordered.command()?;
+    let mut new = commands::named(&command);
+    if !new.is_empty() {
+        new = merchant
+            .book
+            .read(move |ledger| unknown(ledger, new))
+            .await?;
+    }
+    let booked = merchant.book.book(command, origin).await?;
     if let Some(id) = unparked
         && let Err(error) = merchant.parked.delete(&id)
     {
         tracing::warn!(parked = id, %error, "released bytes were not deleted");
     }
-    Ok(Json(json!({ "entry": booked.entry })))
+    new.retain(|_| booked.entry.is_some());
+    Ok(Json(json!({ "entry": booked.entry, "new_skus": new })))
+}
+
+fn unknown(ledger: &Ledger, mut skus: BTreeSet<Sku>) -> BTreeSet<Sku> {
+    skus.retain(|sku| ledger.sku_ix(sku.as_str()).is_none());
+    skus
 }
 
 async fn wake(

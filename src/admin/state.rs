@@ -19,6 +19,8 @@ use crate::transport::Paced;
 pub struct Admin {
     /// What became of the settings.
     pub settings: SettingsNote,
+    /// Reads them anew.
+    pub reload: Reload,
     /// Merchants by id.
     pub merchants: BTreeMap<String, AdminMerchant>,
     /// Time.
@@ -34,6 +36,9 @@ pub type ReadOpenings = Arc<
     dyn Fn(u32, Option<LocIx>) -> BoxFuture<'static, Result<OpeningPage, String>> + Send + Sync,
 >;
 
+/// Has the settings read anew, and tells what became of it; none where the daemon stops meanwhile.
+pub type Reload = Arc<dyn Fn() -> BoxFuture<'static, Option<SettingsNote>> + Send + Sync>;
+
 /// Which settings are in force.
 #[derive(Clone, Debug, Default)]
 pub struct SettingsNote {
@@ -41,6 +46,8 @@ pub struct SettingsNote {
     pub loaded_at: Timestamp,
     /// When they were last read anew and refused, with every fault; none once they were taken.
     pub refused: Option<(Timestamp, Vec<String>)>,
+    /// What was different the last time they were taken anew, by name.
+    pub changed: Vec<String>,
     /// What has changed in the files and waits for a restart, by name.
     pub restart: Vec<String>,
 }
@@ -63,6 +70,8 @@ pub struct AdminChannel {
     pub connector: &'static str,
     /// Whether quantities are written.
     pub live: bool,
+    /// Whether the settings say since when it counts.
+    pub book_from_in_file: bool,
     /// What its tasks tell.
     pub board: Board,
     /// The gate of its account.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::answer::Json;
-use super::state::{Admin, AdminChannel, AdminMerchant};
+use super::answer::{Answer, Json, Problem};
+use super::state::{Admin, AdminChannel, AdminMerchant, SettingsNote};
 use super::views;
 use crate::bookkeeper::ChannelCounts;
 
@@ -15,19 +15,31 @@ pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Json {
         .merchants
         .iter()
         .map(|(id, merchant)| merchant_status(id, merchant));
-    let settings = &admin.settings;
-    let refused = settings.refused.as_ref();
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "now": admin.clock.now().to_string(),
-        "settings": {
-            "loaded_at": settings.loaded_at.to_string(),
-            "refused_at": refused.map(|(at, _)| at.to_string()),
-            "faults": refused.map_or(&[][..], |(_, faults)| faults),
-            "restart": settings.restart,
-        },
+        "settings": settings(&admin.settings),
         "merchants": merchants.collect::<Vec<_>>(),
     }))
+}
+
+fn settings(note: &SettingsNote) -> Value {
+    let refused = note.refused.as_ref();
+    json!({
+        "loaded_at": note.loaded_at.to_string(),
+        "refused_at": refused.map(|(at, _)| at.to_string()),
+        "faults": refused.map_or(&[][..], |(_, faults)| faults),
+        "changed": note.changed,
+        "restart": note.restart,
+    })
+}
+
+/// Has the settings read anew, and answers once they are taken or refused.
+pub(super) async fn reload(State(admin): State<Arc<Admin>>) -> Answer {
+    let told = (admin.reload)().await;
+    let help = "`channelsync status` tells which settings are in force once it runs again";
+    let note = told.ok_or_else(|| Problem::unavailable("the daemon is stopping", help))?;
+    Ok(Json(settings(&note)))
 }
 
 impl Admin {
@@ -110,6 +122,8 @@ pub(super) fn channel_status(name: &str, channel: &AdminChannel, counts: Channel
             (None, true) => "live",
             (None, false) => "shadow",
         },
+        "book_from": counts.book_from.map(|at| at.to_string()),
+        "book_from_in_file": channel.book_from_in_file,
         "retired_at": counts.retired_at.map(|at| at.to_string()),
         "paused": notes.paused,
         "dirty": counts.dirty,

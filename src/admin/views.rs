@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use channelsync_contract::Units;
+use channelsync_contract::{Sku, Units};
 use serde_json::{Value, json};
 
 use crate::ats::{number, would_change};
 use crate::catalog::{Mapping, Parts, SkuIx};
 use crate::ledger::{
-    Channel, Exception, Frozen, Ledger, Line, LocIx, ParkedRow, ReportState, Scope, SlotState,
+    Channel, Frozen, Ledger, Line, LocIx, ParkedRow, ReportState, Scope, SetAsideBeyond, SlotState,
 };
 
 /// A page of rows and where the next begins.
@@ -346,9 +346,15 @@ fn too_old<'a>(
     })
 }
 
-pub(super) fn exceptions(ledger: &Ledger) -> Vec<Value> {
-    let row = |(entry, exception): &(u64, Exception)| json!({ "entry": entry, "what": exception });
-    ledger.exceptions.iter().rev().map(row).collect()
+/// SKUs of which more is set aside than is there; as many at most as the files have rules.
+pub(super) fn set_asides(ledger: &Ledger) -> Vec<Value> {
+    let row = |(sku, beyond): (Sku, SetAsideBeyond)| {
+        json!({
+            "sku": sku, "set_aside": beyond.set_aside, "available": beyond.available,
+            "channels": beyond.channels,
+        })
+    };
+    ledger.set_aside_beyond().into_iter().map(row).collect()
 }
 
 /// What is held back of a channel, and what it would show if it went on.

@@ -114,7 +114,8 @@ pub fn suspect(command: &Command) -> Option<Suspect<'_>> {
         | Command::Unpark(_)
         | Command::Erase(_)
         | Command::Forget(_)
-        | Command::Dismiss(..) => return None,
+        | Command::Dismiss(..)
+        | Command::Seen(..) => return None,
     };
     Some(Suspect { what, reach })
 }

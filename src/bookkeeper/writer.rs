@@ -101,6 +101,8 @@ pub struct ChannelCounts {
     pub restored_at: Option<Timestamp>,
     /// Since when it is retired.
     pub retired_at: Option<Timestamp>,
+    /// Since when what it shipped counts.
+    pub book_from: Option<Timestamp>,
 }
 
 impl ChannelCounts {
@@ -288,10 +290,11 @@ impl Writer {
 
     /// Tells everybody what is durable now.
     async fn settle(&mut self, closed: Closed) {
+        // First, so that who was answered finds it in the status.
+        self.pen.publish(closed.now);
         for (reply, answer) in closed.answers {
             drop(reply.send(answer));
         }
-        self.pen.publish(closed.now);
         let Recorded { changes, seq } = closed.recorded;
         if !changes.is_empty() {
             self.recorded.changes.extend(changes);
@@ -414,6 +417,7 @@ impl Writer {
                 refused_reports: channel.refused_reports.len(),
                 restored_at: channel.restored.as_ref().map(|restored| restored.at),
                 retired_at: channel.retired.map(|retired| retired.at),
+                book_from: channel.setup.as_ref().and_then(|setup| setup.book_from),
                 ..ChannelCounts::default()
             })
             .collect();

@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Only what it shows at this location of ours
     #[arg(long, value_name = "LOCATION")]
     location: Option<String>,
+    /// Leave out what this listing shows; may be repeated
+    #[arg(long, value_name = "LISTING")]
+    except: Vec<String>,
     /// Book what is proposed
     #[arg(long)]
     yes: bool,
@@ -43,6 +46,12 @@ const COLUMNS: [Column; 7] = [
 
 pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     session.channels(Some(&args.channel))?;
+    for listing in &args.except {
+        // It must be one, or a slip of the pen books what was to be left out.
+        let of = [("channel", args.channel.as_str()), ("listing", listing)];
+        let path = query(&session.path(&["explain"])?, &of);
+        session.client().get(&path).await?;
+    }
     let path = session.path(&["openings"])?;
     let mut parameters = vec![("channel", args.channel.as_str())];
     parameters.extend(args.location.as_deref().map(|at| ("location", at)));
@@ -53,6 +62,7 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
     };
     let client = session.client();
     client.pages(&query(&path, &parameters), each).await?;
+    leave_out(&args.except, &mut rows);
     let counts: Vec<&Value> = rows.iter().filter(|row| !row["units"].is_null()).collect();
     let booked = if args.yes {
         Some(book(args, &counts, session).await?)
@@ -66,6 +76,17 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
         session.console.print(&text(args, &rows, booked))?;
     }
     Ok(Exit::Ok)
+}
+
+/// What one of these listings shows is not proposed.
+fn leave_out(except: &[String], rows: &mut [Value]) {
+    for row in rows {
+        let mut listings = elements(&row["listings"]).iter();
+        if listings.any(|listing| except.iter().any(|named| listing == named.as_str())) {
+            row["units"] = Value::Null;
+            row["why_not"] = json!("left out by --except");
+        }
+    }
 }
 
 /// Books counts, and waits until what channels did before they were read is known.
@@ -143,11 +164,12 @@ fn text(args: &Args, rows: &[Value], booked: Option<usize>) -> String {
         None if proposed == 0 => "nothing was booked, and nothing can be".to_owned(),
         None => {
             let at = args.location.iter().map(|at| format!(" --location {at}"));
+            let except = args.except.iter().map(|id| format!(" --except {id}"));
             format!(
                 "nothing was booked: {} can be; `channelsync adopt {}{} --yes` reads again and books",
                 counts(proposed),
                 args.channel,
-                at.collect::<String>()
+                at.chain(except).collect::<String>()
             )
         }
     };

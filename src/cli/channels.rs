@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::failure::{Exit, Failure};
 use super::session::Session;
 use super::status;
-use super::table::elements;
+use super::table::{cell, elements};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -82,6 +82,14 @@ async fn list(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
         session.console.json(&channels(merchants))?;
     } else {
         session.console.print(&status::channel_table(merchants))?;
+        for channel in elements(&channels(merchants)) {
+            if let Some(what) = status::found_out(channel) {
+                let (merchant, name) = (cell(&channel["merchant"]), cell(&channel["channel"]));
+                session
+                    .console
+                    .print(&format!("{merchant}/{name}: {what}"))?;
+            }
+        }
     }
     Ok(Exit::Ok)
 }

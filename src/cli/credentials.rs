@@ -22,7 +22,7 @@ use crate::daemon::{self, Access, Kept, SealedAt, Signing};
 use crate::settings::{Channel, KeyPlace};
 use crate::store::sealed::SealKey;
 
-const RELOAD: &str = "a running daemon takes them at its next reload: systemctl reload channelsync";
+const RELOAD: &str = "a running daemon takes them at its next reload: channelsync reload";
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -50,6 +50,9 @@ enum Command {
         /// Where the channel sends the browser; the app's settings must name it
         #[arg(long, value_name = "URL")]
         redirect: Option<String>,
+        /// Ask for orders of any age, too; the channel must have allowed the app to ask
+        #[arg(long)]
+        all_orders: bool,
         /// The address that the browser ended at, where nobody can be asked for it
         #[arg(long, value_name = "URL")]
         ended_at: Option<String>,
@@ -93,11 +96,13 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
             channel,
             from,
             redirect,
+            all_orders,
             ended_at,
         } => {
             let consent = authorize::Consent {
                 from: from.as_deref(),
                 redirect: redirect.as_deref(),
+                all_orders,
                 ended_at: ended_at.as_deref(),
             };
             authorize::run(&channel, consent, session).await

@@ -29,6 +29,9 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
     let mut found: Vec<(&str, Finding)> = Vec::new();
     for merchant in elements(&status["merchants"]) {
         let (parked, slots, unlimited) = rows(merchant, session).await?;
+        let set_asides = all(merchant, "set-asides", session).await?;
+        let mut exceptions = all(merchant, "exceptions", session).await?;
+        exceptions.retain(|row| row["open"] == true);
         let seen = Seen {
             now: session.console.clock.now(),
             minutes: args.minutes,
@@ -37,6 +40,8 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
             parked: &parked,
             slots: &slots,
             unlimited: &unlimited,
+            set_asides: &set_asides,
+            exceptions: &exceptions,
             space,
             parked_bytes_max: parked_max,
         };
@@ -79,13 +84,9 @@ async fn rows(
 ) -> Result<(Vec<Value>, Vec<Value>, Vec<Value>), Failure> {
     let client = session.client();
     let id = merchant["merchant"].as_str().unwrap_or_default();
-    let (mut parked, mut slots, mut unlimited) = (Vec::new(), Vec::new(), Vec::new());
+    let parked = all(merchant, "parked", session).await?;
+    let (mut slots, mut unlimited) = (Vec::new(), Vec::new());
     let path = |what: &str| super::client::path(&[id, what]);
-    let take = |rows: Vec<Value>| {
-        parked.extend(rows);
-        Ok(())
-    };
-    client.pages(&path("parked"), take).await?;
     for channel in elements(&merchant["channels"]) {
         let name = channel["channel"].as_str().unwrap_or_default();
         if channel["mode"] == "live" {
@@ -105,6 +106,23 @@ async fn rows(
         client.pages(&of_channel, take).await?;
     }
     Ok((parked, slots, unlimited))
+}
+
+/// All rows of a list of a merchant.
+async fn all(
+    merchant: &Value,
+    list: &str,
+    session: &Session<'_, '_>,
+) -> Result<Vec<Value>, Failure> {
+    let id = merchant["merchant"].as_str().unwrap_or_default();
+    let mut all = Vec::new();
+    let take = |rows: Vec<Value>| {
+        all.extend(rows);
+        Ok(())
+    };
+    let path = super::client::path(&[id, list]);
+    session.client().pages(&path, take).await?;
+    Ok(all)
 }
 
 /// Space on the file system of the state directory, where the system tells.

@@ -106,6 +106,8 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("order {order} on {channel}, too old, was dealt with")
         }
         Fact::Exception(known) => exception(known),
+        Fact::Seen(from, to) if from == to => format!("exceptions of entry {to} were looked at"),
+        Fact::Seen(_, to) => format!("exceptions up to entry {to} were looked at"),
         Fact::Done(id, _) => format!("done: {id}"),
         Fact::Intent(..)
         | Fact::Outcome(..)

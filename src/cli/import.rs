@@ -15,7 +15,8 @@ use sha2::Digest as _;
 
 use super::failure::{Exit, Failure};
 use super::session::Session;
-use super::table::{count, printable};
+use super::status;
+use super::table::{cell, count, elements, printable};
 
 /// Rows of one entry; the daemon takes no more.
 pub(super) const CHUNK_ROWS_MAX: usize = 500;
@@ -71,7 +72,7 @@ pub(super) async fn run(
     let rows = parse(&bytes, &locations, counts).map_err(|faults| told(file, &faults))?;
     let sha256 = hex(&sha2::Sha256::digest(&bytes));
     let kind = if counts { "counts" } else { "receipts" };
-    let (mut booked, mut known) = (0_u64, 0_u64);
+    let (mut booked, mut known, mut new) = (0_u64, 0_u64, Vec::new());
     let bar = session.console.bar("rows", to_u64(rows.len()));
     for (number, chunk) in (1..).zip(rows.chunks(CHUNK_ROWS_MAX)) {
         let id = chunk_id(&sha256, kind, number, again);
@@ -88,14 +89,37 @@ pub(super) async fn run(
             Value::Null => known += rows_here,
             _ => booked += rows_here,
         }
+        new.extend(elements(&answer["new_skus"]).iter().map(cell));
         bar.inc(rows_here);
     }
     bar.finish_and_clear();
+    let held = holds(session).await?;
     if session.common.json {
-        let summary = json!({ "booked_rows": booked, "known_rows": known, "sha256": sha256 });
+        let held = held
+            .iter()
+            .map(|(what, remedy)| json!({ "what": what, "do": remedy }));
+        let summary = json!({
+            "booked_rows": booked, "known_rows": known, "sha256": sha256, "new_skus": new,
+            "held": held.collect::<Vec<_>>(),
+        });
         return session.console.json(&summary);
     }
-    session.console.print(&summary(booked, known))
+    session.console.print(&summary(booked, known))?;
+    session.tell_new(&new)?;
+    for (what, remedy) in held {
+        let what = printable(&what);
+        session.console.print(&format!("{what}\n  do: {remedy}"))?;
+    }
+    Ok(())
+}
+
+/// Channels that do not follow what was booked until somebody or something lets them.
+async fn holds(session: &Session<'_, '_>) -> Result<Vec<(String, String)>, Failure> {
+    let status = status::fetch(session).await?;
+    let id = session.merchant()?.id.as_str();
+    let mut merchants = elements(&status["merchants"]).iter();
+    let merchant = merchants.find(|known| known["merchant"] == id);
+    Ok(merchant.map(status::holds).unwrap_or_default())
 }
 
 /// Counts and receipts of one file are different things, so the kind is part of the chunk's name; and

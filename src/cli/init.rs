@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::CONFIG_DIR;
 use super::console::Console;
 use super::failure::{Exit, Failure};
 use crate::settings;
@@ -21,12 +22,16 @@ pub(super) struct Args {
     /// Where you count stock, each with the shop's number of it, first choice first
     #[arg(long, value_name = "main=101,annex=102")]
     locations: Option<String>,
-    /// The app's client id
-    #[arg(long, value_name = "ID")]
+    /// The app's client id, where its secret is to stay in a file; without it both are sealed by
+    /// `credentials set`
+    #[arg(long, value_name = "ID", requires = "client_secret_file")]
     client_id: Option<String>,
     /// The file (mode 0600) that holds the app's client secret and nothing else
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "client_id")]
     client_secret_file: Option<PathBuf>,
+    /// Where calls go instead of the shop: a test double
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
     /// Where channels reach the webhook listener; without it orders are polled only
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -43,8 +48,6 @@ struct Answers {
     name: String,
     shop: String,
     locations: Vec<(String, String)>,
-    client_id: String,
-    secret_file: String,
     book_from: String,
 }
 
@@ -70,11 +73,38 @@ pub(super) fn run(
     for path in &written {
         console.print(&format!("written: {}", path.display()))?;
     }
-    console.print(
-        "every channel is in shadow mode: all is computed, nothing is written\n\
-         next: `channelsync check`, then `channelsync run`",
-    )?;
+    console.print(&next(args, &answers.name, dir))?;
     Ok(Exit::Ok)
+}
+
+/// The commands that lead from here to a channel that is kept truthful.
+fn next(args: &Args, name: &str, dir: &Path) -> String {
+    let at = match dir.to_str() {
+        Some(CONFIG_DIR) => String::new(),
+        _ => format!(" --config {}", dir.display()),
+    };
+    let mut steps = vec![
+        ("check --online", "what is missing on the channel"),
+        (
+            "run",
+            "the daemon, in shadow mode: all is computed, nothing is written",
+        ),
+        (
+            "adopt shopify",
+            "opening counts from what it shows (or a file of them: stock import)",
+        ),
+        ("shadow shopify", "what would be written"),
+        ("reload", "once the merchant's file says mode = \"live\""),
+    ];
+    let set = format!("credentials set {name}/shopify");
+    if args.client_id.is_none() {
+        let why = "asks for the app's client id and secret, tries and seals them";
+        steps.insert(0, (&set, why));
+    }
+    let lines = steps
+        .iter()
+        .map(|(command, why)| format!("\n  channelsync {command}{at}    # {why}"));
+    format!("next, one after the other:{}", lines.collect::<String>())
 }
 
 fn ask(
@@ -111,13 +141,6 @@ fn ask(
         "Your locations and the shop's number of each, as in main=101,annex=102",
         "--locations",
     )?;
-    let client_id = answer(args.client_id.clone(), "The app's client id", "--client-id")?;
-    let file = args.client_secret_file.as_ref();
-    let secret_file = answer(
-        file.map(|path| path.display().to_string()),
-        "The file that holds the app's client secret",
-        "--client-secret-file",
-    )?;
     let pair = |pair: &str| {
         let named = pair.split_once('=');
         let (ours, theirs) = named.map(|(ours, theirs)| (ours.trim(), theirs.trim()))?;
@@ -133,8 +156,6 @@ fn ask(
         name,
         shop,
         locations,
-        client_id,
-        secret_file,
         book_from: args.book_from.clone().unwrap_or(now),
     })
 }
@@ -218,22 +239,37 @@ fn merchant_file(args: &Args, answers: &Answers) -> String {
         pairs.collect::<Vec<_>>().join(", "),
     );
     let with_hooks = args.public_url.is_some();
-    let (shop, client_id) = (quoted(&answers.shop), quoted(&answers.client_id));
-    let (secret, book_from) = (quoted(&answers.secret_file), quoted(&answers.book_from));
+    let (shop, book_from) = (quoted(&answers.shop), quoted(&answers.book_from));
+    let base_url = args.base_url.iter();
+    let base_url = base_url.map(|url| format!("base_url = {}\n", quoted(url)));
+    let base_url: String = base_url.collect();
+    let credentials = credentials(args, &answers.name);
     format!(
         "# One merchant; merchants.d/example.toml explains every key.\n\n\
          # Where you count stock, first choice first.\nlocations = [{ours}]\n\n\
          # One table per sales account; `shopify` is the channel's id.\n[channels.shopify]\n\
          connector = \"shopify\"\n\
          # \"shadow\" computes and reports everything and sets no quantity; \"live\" sets them.\n\
-         mode = \"shadow\"\nshop = {shop}\n\
+         mode = \"shadow\"\nshop = {shop}\n{base_url}\
          # The instant at which the opening stock was counted: earlier sales move nothing.\n\
          book_from = {book_from}\n\
          # Which of your locations is which of the shop's.\nlocations = [{pairs}]\n\
          # Whether webhook subscriptions are created and kept; needs public_url.\n\
-         subscriptions = {with_hooks}\n\n\
-         # Secrets stand in files that only the daemon's user may read (mode 0600).\n\
-         [channels.shopify.credentials]\nclient_id = {client_id}\n\
+         subscriptions = {with_hooks}\n\n{credentials}"
+    )
+}
+
+fn credentials(args: &Args, name: &str) -> String {
+    let (Some(id), Some(file)) = (&args.client_id, &args.client_secret_file) else {
+        return format!(
+            "# What lets the daemon in is sealed in the state directory: channelsync credentials set \
+             {name}/shopify\n"
+        );
+    };
+    let (id, secret) = (quoted(id), quoted(&file.display().to_string()));
+    format!(
+        "# Secrets stand in files that only the daemon's user may read (mode 0600).\n\
+         [channels.shopify.credentials]\nclient_id = {id}\n\
          client_secret_file = {secret}\nwebhook_secret_files = [{secret}]\n"
     )
 }
@@ -241,6 +277,7 @@ fn merchant_file(args: &Args, answers: &Answers) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon;
     use crate::ports::{SeededRng, SystemClock};
     use std::collections::BTreeMap;
     use std::os::unix::fs::PermissionsExt as _;
@@ -253,6 +290,7 @@ mod tests {
             locations: None,
             client_id: None,
             client_secret_file: None,
+            base_url: None,
             public_url: None,
             book_from: Some("2026-11-20T09:00:00Z".to_owned()),
             state_dir: Some("state".into()),
@@ -277,20 +315,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_and_answered_loads_with_and_without_webhooks() {
-        for public_url in [None, Some("https://hooks.example.com".to_owned())] {
+    fn what_is_asked_and_answered_loads_with_and_without_webhooks_and_files() {
+        for (public_url, in_file) in [
+            (None, false),
+            (None, true),
+            (Some("https://hooks.example.com".to_owned()), false),
+        ] {
             let dir = tempfile::tempdir().unwrap();
             let secret = dir.path().join("a secret");
             std::fs::write(&secret, "s3cret\n").unwrap();
             std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
             let args = Args {
                 public_url,
-                client_secret_file: Some(secret),
+                client_id: in_file.then(|| "an-id".to_owned()),
+                client_secret_file: in_file.then_some(secret),
+                base_url: in_file.then(|| "http://127.0.0.1:9090/us".to_owned()),
                 ..none()
             };
-            let typed = "acme\nacme-us.myshopify.com\nmain=101, annex=102\nan-id\n";
+            let typed = "acme\nacme-us.myshopify.com\nmain=101, annex=102\n";
             let (answers, asked) = answers(&args, typed);
-            assert_eq!(asked.matches(": ").count(), 4, "{asked}");
+            assert_eq!(asked.matches(": ").count(), 3, "{asked}");
             let answers = answers.unwrap();
             let written = write(&args, &answers, dir.path()).unwrap();
             assert_eq!(written.len(), 2);
@@ -305,6 +349,10 @@ mod tests {
             assert_eq!(channel.subscriptions, args.public_url.is_some());
             assert_eq!(channel.mode, settings::Mode::Shadow);
             assert_eq!(merchant.locations.len(), 2);
+            assert_eq!(daemon::is_sealed(channel), !in_file);
+            let told = next(&args, "acme", dir.path());
+            assert_eq!(told.contains("credentials set acme/shopify"), !in_file);
+            assert!(told.contains(&format!(" --config {}", dir.path().display())));
             let text = std::fs::read_to_string(&written[1]).unwrap();
             let again = write(&args, &answers, dir.path()).unwrap_err();
             assert_eq!(again.exit(), Exit::Usage, "nothing is overwritten");
@@ -318,17 +366,12 @@ mod tests {
             ("", "--name"),
             ("acme\n\n", "--shop"),
             ("acme\nshop\n", "--locations"),
-            ("acme\nshop\nmain=1\n", "--client-id"),
-            ("acme\nshop\nmain=1\nid\n", "--client-secret-file"),
         ] {
             let failure = answers(&none(), typed).0.err().unwrap();
             assert_eq!(failure.exit(), Exit::Usage);
             assert!(failure.to_string().contains(flag), "{failure}");
         }
-        let failure = answers(&none(), "acme\nshop\nmain\nid\nfile\n")
-            .0
-            .err()
-            .unwrap();
+        let failure = answers(&none(), "acme\nshop\nmain\n").0.err().unwrap();
         assert!(failure.to_string().contains("both names"), "{failure}");
     }
 }

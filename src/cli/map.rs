@@ -96,13 +96,27 @@ async fn set(
     let answer = session
         .order(&json!({ "kind": "map", "rows": [row] }))
         .await?;
+    let path = session.path(&["map", "reapply"])?;
+    let wanted = json!({ "channel": channel, "listing": listing });
+    let others = session.client().post(&path, &wanted).await?;
+    let moved = others["lines"].as_u64().unwrap_or(0);
     if session.common.json {
-        return session.console.json(&answer);
+        let told = json!({ "entry": answer["entry"], "lines_as_before": moved });
+        return session.console.json(&told);
     }
     session.console.print(&match answer["entry"].as_u64() {
         Some(entry) => format!("mapped by entry {entry}"),
         None => "it is mapped like that already".to_owned(),
-    })
+    })?;
+    if moved == 0 {
+        return Ok(());
+    }
+    let lines = count(moved, "open line stands", "open lines stand");
+    let merchant = &session.merchant()?.id;
+    session.console.print(&format!(
+        "{lines} for what the listing stood for before; to move them: \
+         channelsync map --merchant {merchant} --reapply {channel} {listing}"
+    ))
 }
 
 /// The figures come first: what they count is gone once it is booked.

@@ -30,6 +30,7 @@ mod explain;
 mod account;
 mod purchases;
 mod reconcile;
+mod reload;
 mod shadow;
 mod freeze;
 mod release;
@@ -111,6 +112,8 @@ enum Command {
     Credentials(credentials::Args),
     /// Write a first configuration from flags and a few questions
     Init(init::Args),
+    /// Have the running daemon read its settings anew, and see what became of it
+    Reload,
     /// How everything stands, and what needs a person
     Status,
     /// Everything a person should look at, each with what resolves it
@@ -240,6 +243,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Credentials(args) => credentials::run(args, session).await,
         // Needed no configuration: carried out above.
         Command::Init(_) | Command::Completions(_) | Command::Man(_) => Ok(Exit::Ok),
+        Command::Reload => reload::run(session).await,
         Command::Status => status::run(session).await,
         Command::Doctor(args) => doctor::run(&args, session).await,
         Command::Channels(args) => channels::run(args, session).await,

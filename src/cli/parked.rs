@@ -20,6 +20,14 @@ enum Command {
     List,
     /// List what happened that somebody should look at, newest first
     Exceptions,
+    /// Say that the exceptions of an entry were looked at; `doctor` tells them no more
+    Seen {
+        /// The entry, as `parked exceptions` shows it
+        entry: u64,
+        /// And those of all entries before it
+        #[arg(long)]
+        and_before: bool,
+    },
     /// Write parked bytes to standard output, exactly as received; they may hold buyers' data
     Show {
         /// The id of parked bytes
@@ -45,12 +53,21 @@ const LIST: List = List {
 };
 
 const EXCEPTIONS: List = List {
-    columns: &[Column::Number("ENTRY"), Column::Text("WHAT")],
-    lines: |row| vec![vec![cell(&row["entry"]), exceptional(&row["what"])]],
-    nothing: "nothing out of the ordinary happened",
+    columns: &[
+        Column::Number("ENTRY"),
+        Column::Text("WHAT"),
+        Column::Text("OPEN"),
+        Column::Text("DO"),
+    ],
+    lines: |row| {
+        let (what, open) = (exceptional(&row["what"]), cell(&row["open"]));
+        vec![vec![cell(&row["entry"]), what, open, cell(&row["do"])]]
+    },
+    nothing: "nothing out of the ordinary happened that was not looked at",
 };
 
-fn exceptional(what: &Value) -> String {
+/// An exception in words.
+pub(super) fn exceptional(what: &Value) -> String {
     match serde_json::from_value(what.clone()) {
         Ok(known) => fact::exception(&known),
         Err(_) => what.to_string(),
@@ -66,6 +83,11 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
         Command::Exceptions => {
             let path = session.path(&["exceptions"])?;
             session.list(&[path], &EXCEPTIONS).await?;
+        }
+        Command::Seen { entry, and_before } => {
+            let from = if and_before { 0 } else { entry };
+            let order = json!({ "kind": "seen", "from": from, "to": entry });
+            session.order_and_tell(&order).await?;
         }
         Command::Show { id } => show(&id, session)?,
         Command::Release { what } => {

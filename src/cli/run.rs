@@ -118,12 +118,13 @@ async fn until_stopped(serving: &mut Serving, signals: &mut Signals, reload: &Re
         serving.daemon.books.failed.clone(),
     );
     loop {
-        tokio::select! {
+        let asked = tokio::select! {
             biased;
             told = signals.next() => match told {
                 Told::Stop => return,
-                Told::Reload => {}
+                Told::Reload => None,
             },
+            asked = serving.reloads.recv() => asked,
             () = failed.0.cancelled() => return,
             () = failed.1.cancelled() => return,
             () = clock.sleep(HEADS_EVERY) => {
@@ -133,12 +134,16 @@ async fn until_stopped(serving: &mut Serving, signals: &mut Signals, reload: &Re
                 }
                 continue;
             }
-        }
+        };
         // A stop does not wait for it: what it has not started is not there, what it has is stopped.
         tokio::select! {
             biased;
             () = signals.stop() => return,
             () = reload.carry_out(serving) => {}
+        }
+        if let Some(asked) = asked {
+            // Who asked may have gone.
+            drop(asked.send(serving.admin.get().settings.clone()));
         }
     }
 }

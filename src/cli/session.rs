@@ -9,10 +9,13 @@ use super::Common;
 use super::client::{Client, path};
 use super::console::Console;
 use super::failure::Failure;
-use super::table::{Column, table};
+use super::table::{Column, cell, elements, table};
 use crate::daemon;
 use crate::settings::{Config, Merchant};
 use crate::store::sealed::Vault;
+
+/// New SKUs that are named; the others are counted.
+const NEW_TOLD_MAX: usize = 20;
 
 /// What a command works with.
 pub(super) struct Session<'c, 'o> {
@@ -134,12 +137,30 @@ impl Session<'_, '_> {
         let answer = answer.map_err(|failure| failure.repeatable(id))?;
         let entry = answer["entry"].as_u64();
         if self.common.json {
-            return self.console.json(&json!({ "entry": entry, "id": id }));
+            let told = json!({ "entry": entry, "id": id, "new_skus": answer["new_skus"] });
+            return self.console.json(&told);
         }
         self.console.print(&match entry {
             Some(entry) => format!("booked as entry {entry}"),
             None => format!("nothing changed: {id} was booked before"),
-        })
+        })?;
+        let new: Vec<String> = elements(&answer["new_skus"]).iter().map(cell).collect();
+        self.tell_new(&new)
+    }
+
+    /// Names SKUs that nobody named before: one of them may be a slip of the pen.
+    pub(super) fn tell_new(&mut self, skus: &[String]) -> Result<(), Failure> {
+        if skus.is_empty() {
+            return Ok(());
+        }
+        let told = skus.iter().take(NEW_TOLD_MAX).cloned();
+        let told = told.collect::<Vec<_>>().join(", ");
+        let more = match skus.len().saturating_sub(NEW_TOLD_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.console
+            .print(&format!("SKUs named for the first time: {told}{more}"))
     }
 
     /// Shows all rows of lists, one after the other.

@@ -202,10 +202,8 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
             help,
         });
     };
-    if let Some(why) = channel["paused"].as_str() {
-        let resume = format!("channelsync reconcile --merchant {merchant} {name} --resume");
-        let help = format!("mend it, then: {resume}");
-        add(true, format!("paused: {why}"), Some(help));
+    if let Some((what, help)) = paused(merchant, channel) {
+        add(true, what, Some(help));
     }
     if let Some(doubt @ 1..) = channel["in_doubt"].as_u64() {
         let slots = count(doubt, "slot is", "slots are");
@@ -243,6 +241,10 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
         let what = format!("{activity} failed at {at}: {}", cell(&error["error"]));
         add(false, what, None);
     }
+    if let Some(what) = found_out(channel) {
+        let help = "`book_from` in the merchant's file says another time".to_owned();
+        add(false, what, Some(help));
+    }
     if let Some(at) = channel["retired_at"].as_str() {
         let what = format!("retired at {at}: nothing of it is for sale");
         let help = "once nothing is left to do it may go from the merchant's file".to_owned();
@@ -257,6 +259,13 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
         add(false, what, Some(help));
     }
     remarks
+}
+
+/// Why a channel is paused, in words, and what lets it go on.
+pub(super) fn paused(merchant: &str, channel: &Value) -> Option<(String, String)> {
+    let (why, name) = (channel["paused"].as_str()?, cell(&channel["channel"]));
+    let resume = format!("channelsync reconcile --merchant {merchant} {name} --resume");
+    Some((format!("paused: {why}"), format!("mend it, then: {resume}")))
 }
 
 /// What the channel said of our permissions and of itself.
@@ -281,6 +290,32 @@ fn probed(merchant: &str, channel: &Value) -> Vec<(bool, String, Option<String>)
 pub(super) fn interlocked(held: &Value) -> String {
     let [channel, since, why] = ["channel", "since", "why"].map(|key| cell(&held[key]));
     format!("{channel} is held since {since}: {why}")
+}
+
+/// Channels of a merchant on which something holds writing back, each with what lets it go on.
+pub(super) fn holds(merchant: &Value) -> Vec<(String, String)> {
+    let id = cell(&merchant["merchant"]);
+    let interlocks = elements(&merchant["interlocks"]).iter();
+    let interlocks = interlocks.map(|held| (interlocked(held), cell(&held["release"])));
+    let channels = elements(&merchant["channels"]).iter();
+    let others = channels.filter_map(|channel| {
+        let name = cell(&channel["channel"]);
+        if let Some((what, help)) = paused(&id, channel) {
+            return Some((format!("{name} is {what}"), help));
+        }
+        let at = channel["restored_at"].as_str()?;
+        let what = format!("{name} is held since the restore at {at}");
+        let help = "it ends by itself once orders are known past then and all slots were read";
+        Some((what, help.to_owned()))
+    });
+    interlocks.chain(others).collect()
+}
+
+/// Since when what a channel shipped counts, where its file does not say.
+pub(super) fn found_out(channel: &Value) -> Option<String> {
+    let since = channel["book_from"].as_str()?;
+    let why = "the file says none: its locations were counted then, or it was said before";
+    (channel["book_from_in_file"] == false).then(|| format!("book_from is {since}, {why}"))
 }
 
 /// A freeze of the status, in words.
@@ -345,6 +380,8 @@ mod tests {
         us["refused_reports"] = json!(1);
         let mut eu = channel("shopify-eu");
         eu["mode"] = json!("shadow");
+        eu["book_from"] = json!("2026-11-20T06:00:00Z");
+        eu["book_from_in_file"] = json!(false);
         eu["breaker"] = json!("open");
         eu["last_error"] = json!("status 503\u{7}");
         eu["errors"] =
@@ -378,6 +415,8 @@ mod tests {
           acme/shopify-eu: calls are held back after failures (open): status 503�
             help: it tries again by itself; see whether the channel is down
           acme/shopify-eu: poll failed at 2026-11-20T08:59:00Z: status 503
+          acme/shopify-eu: book_from is 2026-11-20T06:00:00Z, the file says none: its locations were counted then, or it was said before
+            help: `book_from` in the merchant's file says another time
           acme/shopify-eu: shadow mode: all is computed, nothing is written
             help: channelsync shadow --merchant acme shopify-eu tells what differs; `mode = "live"` in the merchant's file writes it
         "#);

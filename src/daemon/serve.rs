@@ -10,12 +10,13 @@ use std::sync::Arc;
 use channelsync_contract::Transport;
 use channelsync_contract::transport::Account;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{mpsc, oneshot};
 
 use super::book::{StartError, open_book, open_records};
 use super::{
     Connected, Daemon, MerchantRunning, Reloaded, World, handed_over, open_key, start, vault,
 };
-use crate::admin::{self, Admin, AdminChannel, AdminMerchant, ReadOpenings, SettingsNote};
+use crate::admin::{self, Admin, AdminChannel, AdminMerchant, ReadOpenings, Reload, SettingsNote};
 use crate::bookkeeper::{ReadMovements, movements};
 use crate::edge::{self, Edge, Listener};
 use crate::inbox;
@@ -35,6 +36,8 @@ pub struct Serving {
     pub config: Config,
     /// What the admin routes show.
     pub admin: Swap<Admin>,
+    /// Who wants the settings read anew, and what became of it told.
+    pub reloads: mpsc::Receiver<oneshot::Sender<SettingsNote>>,
     _lock: DirLock,
 }
 
@@ -64,6 +67,7 @@ impl Serving {
             Ok(reloaded) => SettingsNote {
                 loaded_at: now,
                 refused: None,
+                changed: reloaded.changed.clone(),
                 restart: reloaded.restart.clone(),
             },
             Err(faults) => SettingsNote {
@@ -71,7 +75,8 @@ impl Serving {
                 ..self.admin.get().settings.clone()
             },
         };
-        let state = admin_state(world, &self.config, &self.daemon, note);
+        let ask = self.admin.get().reload.clone();
+        let state = admin_state(world, &self.config, &self.daemon, (note, ask));
         self.admin.set(Arc::new(state));
         taken
     }
@@ -180,7 +185,8 @@ pub async fn serve(
         loaded_at: world.clock.now(),
         ..SettingsNote::default()
     };
-    let state = Arc::new(admin_state(world, config, &daemon, note));
+    let (ask, reloads) = reloads();
+    let state = Arc::new(admin_state(world, config, &daemon, (note, ask)));
     let state = Swap::from(state);
     let proxies = config.listen.trusted_proxies.clone();
     let edge = Edge {
@@ -207,8 +213,23 @@ pub async fn serve(
         daemon,
         config: config.clone(),
         admin: state,
+        reloads,
         _lock: lock,
     })
+}
+
+/// The way from the admin socket to who reads the settings anew; one waits, the others wait to.
+fn reloads() -> (Reload, mpsc::Receiver<oneshot::Sender<SettingsNote>>) {
+    let (sender, reloads) = mpsc::channel(1);
+    let ask: Reload = Arc::new(move || {
+        let sender = sender.clone();
+        Box::pin(async move {
+            let (tell, told) = oneshot::channel();
+            sender.send(tell).await.ok()?;
+            told.await.ok()
+        })
+    });
+    (ask, reloads)
 }
 
 /// Takes the state directory, before anything else: one daemon has it.
@@ -252,7 +273,12 @@ fn read_openings(world: &World, merchant: &MerchantRunning, of: &Connected) -> R
     })
 }
 
-fn admin_state(world: &World, config: &Config, daemon: &Daemon, settings: SettingsNote) -> Admin {
+fn admin_state(
+    world: &World,
+    config: &Config,
+    daemon: &Daemon,
+    (settings, reload): (SettingsNote, Reload),
+) -> Admin {
     let merchants = daemon.merchants.values().map(|merchant| {
         let channels = merchant.channels.values().map(|connected| {
             let channel = AdminChannel {
@@ -260,6 +286,7 @@ fn admin_state(world: &World, config: &Config, daemon: &Daemon, settings: Settin
                     ConnectorSettings::Shopify { .. } => "shopify",
                 },
                 live: connected.settings.mode == Mode::Live,
+                book_from_in_file: connected.settings.book_from.is_some(),
                 board: connected.board.clone(),
                 transport: connected.transport.clone(),
                 streams: connected.connector.capabilities.streams,
@@ -279,6 +306,7 @@ fn admin_state(world: &World, config: &Config, daemon: &Daemon, settings: Settin
     });
     Admin {
         settings,
+        reload,
         merchants: merchants.collect(),
         clock: world.clock.clone(),
         rng: world.rng.clone(),

@@ -224,6 +224,8 @@ pub enum Command {
     Forget(Timestamp),
     /// A person dealt with an order that was too old to be booked.
     Dismiss(ChannelId, OrderId),
+    /// A person looked at the exceptions of the entries from one to another.
+    Seen(u64, u64),
     /// A file that a channel writes for us, by what it is about, stands so; none where it is over.
     Bulk(ChannelId, String, Option<Box<BulkFile>>),
 }

@@ -215,6 +215,8 @@ pub enum Fact {
     Bulk(ChannelId, String, Box<BulkFile>),
     /// Such a file is over: all of it is booked, or it will not come.
     BulkEnded(ChannelId, String),
+    /// A person looked at the exceptions of the entries from one to another.
+    Seen(u64, u64),
 }
 
 /// Who mapped a listing.

@@ -57,7 +57,7 @@ pub use reported::{
     ReportRestock, ReportRoute, ReportShipment, Source,
 };
 pub use retire::{OpenOrders, Retired};
-pub use set_aside::SetAside;
+pub use set_aside::{SetAside, SetAsideBeyond};
 pub use setup::{ChannelSetup, Counting, LocationPair, MassLimits, Returns, Rules, Setup};
 pub use shipment::{
     Packed, ReportAnswer, ReportState, Shipment, ShipmentAct, ShipmentAt, Tracking,

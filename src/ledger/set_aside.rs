@@ -1,6 +1,8 @@
 //! Units of a SKU set aside for one channel, and what it sold of them.
 
-use channelsync_contract::ids::Sku;
+use std::collections::BTreeMap;
+
+use channelsync_contract::ids::{ChannelId, Sku};
 use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +31,38 @@ impl SetAside {
     }
 }
 
+/// More of a SKU is set aside than lies there for sale.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetAsideBeyond {
+    /// Units set aside and not yet sold.
+    pub set_aside: u32,
+    /// Units available at all locations together.
+    pub available: u32,
+    /// For whom.
+    pub channels: Vec<ChannelId>,
+}
+
 impl Ledger {
+    /// SKUs of which more is set aside than is available: nobody else shows any, and not all that is
+    /// kept is there to be kept. A rule for a name that no SKU has is one of them.
+    pub fn set_aside_beyond(&self) -> BTreeMap<Sku, SetAsideBeyond> {
+        let mut all: BTreeMap<Sku, SetAsideBeyond> = BTreeMap::new();
+        for channel in self.channels.iter().filter(|known| known.retired.is_none()) {
+            for (name, rule) in &channel.set_aside {
+                let known = self.sku_ix(name.as_str()).or_else(|| self.renamed(name));
+                let name = known.map_or(name, |sku| self.sku_id(sku));
+                let row = all.entry(name.clone()).or_default();
+                row.set_aside = row.set_aside.saturating_add(rule.left());
+                row.channels.push(channel.id.clone());
+                let stocks = known.iter().flat_map(|sku| &self.sku(*sku).stocks);
+                let available = stocks.map(|stock| stock.balance.available.0);
+                row.available = available.fold(0, u32::saturating_add);
+            }
+        }
+        all.retain(|_, row| row.set_aside > row.available);
+        all
+    }
+
     /// What is set aside of a SKU for a channel, under the name that the rule has for it; none of one
     /// that ended.
     pub fn set_aside(&self, channel: &Channel, sku: SkuIx) -> Option<(&Sku, SetAside)> {

@@ -29,7 +29,12 @@ fn head(text: &str) -> &str {
 async fn stock_is_booked_once_per_id_and_listed_over_all_pages() {
     let daemon = Daemon::start().await;
     let receive = "stock receive MUG-RED 10 --at main --id r-1";
-    assert!(daemon.ok(receive).await.starts_with("booked as entry "));
+    let booked = daemon.ok(receive).await;
+    assert!(booked.starts_with("booked as entry "), "{booked}");
+    assert!(
+        booked.ends_with("\nSKUs named for the first time: MUG-RED\n"),
+        "{booked}"
+    );
     assert_eq!(
         daemon.ok(receive).await,
         "nothing changed: r-1 was booked before\n"
@@ -111,7 +116,14 @@ async fn a_file_with_a_broken_row_books_nothing_and_a_good_one_once() {
     assert_eq!(daemon.ok("stock").await, "no stock was ever booked\n");
     let good = file("good.csv", format!("{header}{rows}"));
     let import = format!("stock import {good} --counts");
-    assert_eq!(daemon.ok(&import).await, "1200 rows booked\n");
+    let told = daemon.ok(&import).await;
+    let (booked, new) = told.split_once('\n').unwrap();
+    assert_eq!(booked, "1200 rows booked");
+    assert!(
+        new.starts_with("SKUs named for the first time: SKU-0, SKU-1, SKU-10, ")
+            && new.ends_with(" and 1180 more\n"),
+        "{new}"
+    );
     assert_eq!(
         daemon.ok(&import).await,
         "0 rows booked, 1200 rows of this file were booked before or changed nothing; what was booked since stands. To book it once more: --id NAME\n"
@@ -136,7 +148,7 @@ async fn listings_are_mapped_by_hand_and_back() {
         shopify-us  102      GIFT            -           -          no stock was ever booked under SKU GIFT
         ");
     let set = daemon.ok("map set shopify-us 102 MUG-RED=2").await;
-    assert!(set.starts_with("mapped by entry "), "{set}");
+    assert!(set.starts_with("mapped by entry ") && set.lines().count() == 1);
     insta::assert_snapshot!(daemon.ok("listings").await, @r"
         CHANNEL     LISTING  SKU ON CHANNEL  STANDS FOR   MAPPED BY  REMARKS
         shopify-eu  101      MUG-RED         MUG-RED      sku
@@ -144,6 +156,21 @@ async fn listings_are_mapped_by_hand_and_back() {
         shopify-us  102      GIFT            2 × MUG-RED  person
         ");
     daemon.ok("map auto shopify-us 102").await;
+    daemon.buy("shopify-us", "450", "#1001", 3).await;
+    let reapply = "channelsync map --merchant acme --reapply shopify-us 101";
+    for told in ["mapped by entry ", "it is mapped like that already\n"] {
+        let set = daemon.ok("map set shopify-us 101 MUG-RED=2").await;
+        assert!(set.starts_with(told), "{set}");
+        let left = format!(
+            "1 open line stands for what the listing stood for before; to move them: {reapply}\n"
+        );
+        assert!(set.ends_with(&left), "{set}");
+    }
+    daemon
+        .ok(reapply.strip_prefix("channelsync ").unwrap())
+        .await;
+    let set = daemon.ok("map set shopify-us 101 MUG-RED=2").await;
+    assert_eq!(set, "it is mapped like that already\n");
     let unmapped = daemon.ok("listings --unmapped --json").await;
     let unmapped: serde_json::Value = serde_json::from_str(&unmapped).unwrap();
     assert_eq!(unmapped[0]["listing"], "102");

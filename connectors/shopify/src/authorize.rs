@@ -55,10 +55,11 @@ impl Authorization {
         }
     }
 
-    /// Where the merchant agrees to what the daemon needs. The shop then sends the browser to
-    /// `redirect`, which the app's settings must name, with `state` as it is.
-    pub fn address(&self, redirect: &str, state: &str) -> String {
-        let scopes: Vec<&str> = probe::wanted().collect();
+    /// Where the merchant agrees to what the daemon needs, and with `all_orders` to its reading orders of
+    /// any age, which Shopify must have allowed the app. The shop then sends the browser to `redirect`,
+    /// which the app's settings must name, with `state` as it is.
+    pub fn address(&self, redirect: &str, state: &str, all_orders: bool) -> String {
+        let scopes: Vec<&str> = probe::wanted(all_orders).collect();
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("client_id", &self.app.client_id)
             .append_pair("scope", &scopes.join(","))

@@ -27,11 +27,15 @@ const NEEDED: [(&str, &str); 7] = [
     ("read_products", "listings"),
 ];
 
-/// Scopes to ask a merchant for: those, and what goes on without. `read_all_orders` is not among them:
-/// a shop refuses the whole request of an app that may not ask for it.
-pub(crate) fn wanted() -> impl Iterator<Item = &'static str> {
+/// What orders older than 60 days need.
+const ALL_ORDERS: &str = "read_all_orders";
+
+/// Scopes to ask a merchant for: those, and what goes on without. All orders are asked for only where a
+/// person says so: a shop refuses the whole request of an app that may not ask for them.
+pub(crate) fn wanted(all_orders: bool) -> impl Iterator<Item = &'static str> {
     let more = ["write_merchant_managed_fulfillment_orders", "read_returns"];
-    NEEDED.iter().map(|(scope, _)| *scope).chain(more)
+    let needed = NEEDED.iter().map(|(scope, _)| *scope);
+    needed.chain(more).chain(all_orders.then_some(ALL_ORDERS))
 }
 
 #[derive(Deserialize)]
@@ -78,9 +82,9 @@ impl Identity for Shop {
                 "asked for API version {VERSION}, answered by {served}"
             ));
         }
-        if !granted(&scopes, "read_all_orders") {
-            let text = "without read_all_orders, orders older than 60 days are invisible";
-            warnings.push(text.to_owned());
+        if !granted(&scopes, ALL_ORDERS) {
+            let text = format!("without {ALL_ORDERS}, orders older than 60 days are invisible");
+            warnings.push(text);
         }
         // Warnings only: everything else goes on without them.
         for (scope, lost) in [

@@ -57,6 +57,35 @@ fn order(world: &mut World, channel: &str, listing: &str, open: u32) {
 }
 
 #[test]
+fn more_set_aside_than_there_is_is_told_until_it_is_sold_or_came() {
+    let beyond = |world: &World| {
+        let all = world.ledger.set_aside_beyond().into_iter();
+        all.map(|(sku, row)| (sku.to_string(), row.set_aside, row.available))
+            .collect::<Vec<_>>()
+    };
+    let mut world = three(&["main", "annex"], Rules::default());
+    world.count("MUG", "main", 7);
+    world.count("MUG", "annex", 3);
+    set_aside(&mut world, "b2b", Some(6));
+    set_aside(&mut world, "wholesale", Some(5));
+    let mug = |set_aside, available| vec![("MUG".to_owned(), set_aside, available)];
+    assert_eq!(beyond(&world), mug(11, 10));
+    order(&mut world, "b2b", "L", 2);
+    assert_eq!(beyond(&world), mug(9, 8), "two are sold, two are gone");
+    world.count("MUG", "annex", 4);
+    assert_eq!(beyond(&world), []);
+    let mut setup = world.ledger.setup.clone();
+    let mug = setup.channels[1].sku_rules[&Sku::new("MUG")];
+    setup.channels[1].sku_rules.insert(Sku::new("MUGG"), mug);
+    world.book(&Command::Configure(Box::new(setup)));
+    assert_eq!(
+        beyond(&world),
+        [("MUGG".to_owned(), 6, 0)],
+        "a name that no SKU has"
+    );
+}
+
+#[test]
 fn what_is_set_aside_is_for_its_channel_alone_until_it_sold_it() {
     let mut world = three(&["main"], Rules::default());
     world.count("MUG", "main", 60);

@@ -28,6 +28,7 @@ const CONSENT_WITHIN: Duration = Duration::from_hours(1);
 pub(super) struct Consent<'a> {
     pub(super) from: Option<&'a Path>,
     pub(super) redirect: Option<&'a str>,
+    pub(super) all_orders: bool,
     pub(super) ended_at: Option<&'a str>,
 }
 
@@ -53,7 +54,8 @@ pub(super) async fn run(
         None => {
             let redirect = redirect(consent.redirect, session)?;
             let until = now.plus(CONSENT_WITHIN);
-            let address = authorization.address(&redirect, &state(&place, &at, &id, until));
+            let state = state(&place, &at, &id, until);
+            let address = authorization.address(&redirect, &state, consent.all_orders);
             match agreed(&place, &address, session)? {
                 Some(address) => address,
                 None => return Ok(Exit::Ok),

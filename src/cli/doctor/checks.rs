@@ -7,6 +7,7 @@ use std::time::Duration;
 use channelsync_contract::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::parked::exceptional;
 use super::super::status;
 use super::super::table::{cell, count, elements};
 use super::time;
@@ -26,6 +27,10 @@ pub(super) struct Seen<'a> {
     pub(super) slots: &'a [Value],
     /// Listings that sell without limit.
     pub(super) unlimited: &'a [Value],
+    /// SKUs of which more is set aside than is there.
+    pub(super) set_asides: &'a [Value],
+    /// Exceptions that wait for somebody, the newest first.
+    pub(super) exceptions: &'a [Value],
     pub(super) space: Option<Space>,
     pub(super) parked_bytes_max: u64,
 }
@@ -64,11 +69,15 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("errors", errors),
     ("parked", parked),
     ("parked-bytes", parked_bytes),
+    ("exceptions", exceptions),
     ("unacknowledged", unacknowledged),
     ("unlimited", unlimited),
+    ("set-aside", set_aside),
     ("shadow", shadow),
 ];
 
+/// Exceptions that are told one by one.
+const EXCEPTIONS_TOLD_MAX: usize = 20;
 /// A token with less left of its life than this, in per cent, was not renewed in time.
 const TOKEN_PERCENT_MIN: u64 = 10;
 /// Free space below this share, in per cent, or below this many bytes is little.
@@ -160,11 +169,7 @@ fn settings(seen: &Seen<'_>) -> Vec<Finding> {
 
 fn paused(seen: &Seen<'_>) -> Vec<Finding> {
     let id = seen.id();
-    seen.channels(|channel, name| {
-        let why = channel["paused"].as_str()?;
-        let remedy = format!("channelsync reconcile --merchant {id} {name} --resume");
-        Some((format!("paused: {why}"), format!("mend it, then: {remedy}")))
-    })
+    seen.channels(|channel, _| status::paused(&id, channel))
 }
 
 fn coverage(seen: &Seen<'_>) -> Vec<Finding> {
@@ -406,6 +411,53 @@ fn unlimited(seen: &Seen<'_>) -> Vec<Finding> {
             .to_owned(),
     };
     seen.unlimited.iter().map(finding).collect()
+}
+
+fn exceptions(seen: &Seen<'_>) -> Vec<Finding> {
+    let of = seen.id();
+    let finding = |row: &Value| {
+        let looked = format!("looked at: {}", cell(&row["seen"]));
+        Finding {
+            of: of.clone(),
+            what: format!(
+                "entry {}: {}",
+                cell(&row["entry"]),
+                exceptional(&row["what"])
+            ),
+            remedy: match row["do"].as_str() {
+                Some(mend) => format!("{mend}; {looked}"),
+                None => looked,
+            },
+        }
+    };
+    let told = seen.exceptions.iter().take(EXCEPTIONS_TOLD_MAX);
+    let mut found: Vec<Finding> = told.map(finding).collect();
+    if let more @ 1.. = seen.exceptions.len().saturating_sub(EXCEPTIONS_TOLD_MAX) {
+        let what = format!("{more} more happened that somebody should look at");
+        let remedy = format!("channelsync parked --merchant {of} exceptions");
+        found.extend(seen.one(what, remedy));
+    }
+    found
+}
+
+fn set_aside(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    let finding = |row: &Value| {
+        let [sku, units, there] = ["sku", "set_aside", "available"].map(|key| cell(&row[key]));
+        let channels: Vec<String> = elements(&row["channels"]).iter().map(cell).collect();
+        Finding {
+            of: id.clone(),
+            what: format!(
+                "{units} of {sku} are set aside for {}, {there} are available: no other channel shows any",
+                channels.join(", ")
+            ),
+            remedy: format!(
+                "channelsync stock --merchant {id} {sku}; count or receive it, or lower \
+                 `set_aside_units`, then channelsync reload"
+            ),
+        }
+    };
+    seen.set_asides.iter().map(finding).collect()
 }
 
 #[cfg(test)]

@@ -209,6 +209,12 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
         }
         Command::Forget(before) => retention::forget(&mut desk, *before),
         Command::Dismiss(channel, order) => retention::dismiss(&mut desk, channel, order)?,
+        Command::Seen(from, to) => {
+            let mut known = ledger.exceptions.iter();
+            if known.any(|(entry, _)| (*from..=*to).contains(entry)) {
+                desk.facts.push(Fact::Seen(*from, *to));
+            }
+        }
         Command::Unpark(id) => {
             if !ledger.parked.contains_key(id) {
                 return Err(Refusal::NotParked(id.clone()));

@@ -413,6 +413,10 @@ fn learn(
             }
             ledger.exceptions.push_back((seq, exception.clone()));
         }
+        Fact::Seen(from, to) => {
+            let seen = *from..=*to;
+            ledger.exceptions.retain(|(entry, _)| !seen.contains(entry));
+        }
         Fact::Done(id, mark) => {
             ledger.done.insert(id.clone(), *mark);
         }

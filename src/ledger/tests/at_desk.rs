@@ -74,6 +74,7 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
             let secs: i64 = words.number(1);
             Command::Forget(Timestamp(world.now.0 - secs * 1_000_000))
         }
+        "seen" => Command::Seen(words.number(1), words.number(2)),
         "dismiss" => Command::Dismiss(ChannelId::new("us"), OrderId::new(words.word(1))),
         _ => ship(world, words),
     };

@@ -21,6 +21,7 @@
 //! parcel A1 1 sending   parcel A1 1 done=F1   (doubt, changed, refused, unsent, again, take-back, track=T)
 //! keep A1 why=fraud   let A1   parcels                          a person's hold; print our parcels
 //! let-go SECS   dismiss A1            orders untouched for so long leave; an old one was dealt with
+//! seen FROM TO                        a person looked at the exceptions of these entries
 //! push c1 MUG 7 [expect=5] [place=L1]   pushed c1 applied   doubt   shown MUG 7 [began=-60] [complete=-60]
 //! reread MUG   release MUG   wait SECS
 //! book   slots                                                  print what is so now
@@ -155,7 +156,9 @@ fn command(world: &mut World, words: &Words<'_>) -> Told {
         "channel" | "list" | "map" | "reapply" | "gtin" | "ungtin" | "rename" | "buy" | "came"
         | "drop-po" | "receive" | "count" | "countat" | "polled" | "adjust" | "import" | "ship"
         | "take-back" | "retire" | "revive" | "forget" | "hold" | "unhold" | "write-off"
-        | "send" | "arrive" | "miss" | "let-go" | "dismiss" => at_desk::command(world, words),
+        | "send" | "arrive" | "miss" | "let-go" | "dismiss" | "seen" => {
+            at_desk::command(world, words)
+        }
         "push" | "pushed" | "doubt" | "shown" | "reread" | "release" => {
             at_slots::command(world, words)
         }

@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use super::language::{obey, replay, run};
 use super::print;
+use super::world::World;
 
 /// R21
 #[test]
@@ -171,6 +172,29 @@ fn a_count_below_committed_takes_from_the_newest_orders_and_is_reported() {
     A2 MUG  open 2  held main 1  owed MUG 1
     A3 MUG  open 2  owed MUG 2
     ");
+}
+
+#[test]
+fn an_exception_stays_until_a_person_looked_at_it_and_is_kept_in_the_journal() {
+    let mut world = run("
+        receive MUG 5
+        order A1 MUG 5
+        count MUG 3
+        count MUG 2
+    ");
+    let entries = |world: &World| {
+        let kept = world.ledger.exceptions.iter();
+        kept.map(|(entry, _)| *entry).collect::<Vec<_>>()
+    };
+    let [first, second] = entries(&world)[..] else {
+        panic!("two counts took units: {:?}", world.ledger.exceptions)
+    };
+    obey(&mut world, 5, &format!("seen {first} {first}"));
+    assert_eq!(entries(&world), [second]);
+    obey(&mut world, 6, &format!("seen {first} {first}"));
+    assert_eq!(world.out.last().unwrap(), "line 6 books nothing");
+    obey(&mut world, 7, &format!("seen 0 {second}"));
+    assert!(world.ledger.exceptions.is_empty());
 }
 
 /// R29

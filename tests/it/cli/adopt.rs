@@ -18,6 +18,15 @@ async fn what_a_channel_shows_is_proposed_booked_once_and_not_proposed_again() {
         nothing was booked: 1 count can be; `channelsync adopt shopify-us --yes` reads again and books
         ");
     assert_eq!(daemon.ok("stock").await, "no stock was ever booked\n");
+    insta::assert_snapshot!(daemon.ok("adopt shopify-us --except 101 --yes").await, @r"
+        SKU      LISTING  LOCATION  SHOWN  OPEN  PROPOSED  WHY NOT
+        MUG-RED  101      main          7     3         -  left out by --except
+        GIFT     102      main         -2     0         -  -2 units: less than nothing lies nowhere
+        0 counts booked
+        ");
+    let left = daemon.ok("adopt shopify-us --except 102").await;
+    let again = "`channelsync adopt shopify-us --except 102 --yes` reads again and books\n";
+    assert!(left.ends_with(again), "{left}");
     let yes = "adopt shopify-us --location main --yes --wait 0";
     let (exit, _, err) = daemon.run(yes).await;
     assert_eq!(exit, Exit::TryAgain, "{err}");
@@ -49,6 +58,10 @@ async fn what_a_channel_shows_is_proposed_booked_once_and_not_proposed_again() {
         (
             "adopt shopify-us --location moon",
             "error: no location moon",
+        ),
+        (
+            "adopt shopify-us --except 101 --except 999",
+            "error: no listing 999",
         ),
     ] {
         let (exit, _, err) = daemon.run(line).await;

@@ -214,6 +214,37 @@ async fn credentials_are_tried_sealed_replaced_and_never_shown() {
     assert_eq!(exit, Exit::Found, "the new secret is refused");
 }
 
+/// The commands that its closing words name, in their order.
+#[tokio::test]
+async fn what_init_writes_without_any_secret_is_good_once_credentials_are_set() {
+    let house = House::new().await;
+    let file = house.dir.path().join("merchants.d/acme.toml");
+    let written = fs::read_to_string(&file).unwrap();
+    let (_, base_url) = written.split_once("base_url = \"").unwrap();
+    let (base_url, _) = base_url.split_once('"').unwrap();
+    fs::remove_file(&file).unwrap();
+    let (domain, location) = (&house.shop.domain, &house.shop.locations[0].id);
+    let init = format!(
+        "init --name acme --shop {domain} --base-url {base_url} --locations main={location}"
+    );
+    let (exit, said) = house.run(&init).await;
+    assert_eq!(exit, Exit::Ok, "{said}");
+    assert!(said.contains("credentials set acme/shopify"), "{said}");
+    let (exit, said) = house.run("check").await;
+    assert_eq!(exit, Exit::Configuration);
+    assert!(said.contains("no credentials were set"), "{said}");
+    let secret = house.shop.client_secret.clone();
+    house.file("given", &house.given(&secret).to_string());
+    for line in [
+        "credentials set acme/shopify --from DIR/given",
+        "check",
+        "check --online",
+    ] {
+        let (exit, said) = house.run(line).await;
+        assert_eq!(exit, Exit::Ok, "{line}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn a_lost_key_or_a_swapped_file_is_told_with_what_to_do() {
     let house = House::new().await;

@@ -193,6 +193,7 @@ impl Daemon {
         };
         let admin = Arc::new(Admin {
             settings: SettingsNote::default(),
+            reload: Arc::new(|| Box::pin(async { None })),
             merchants: BTreeMap::from([("acme".to_owned(), merchant)]),
             clock: clock.clone(),
             rng: rng.clone() as Arc<dyn Rng>,
@@ -445,6 +446,7 @@ fn admin_channel(
     AdminChannel {
         connector: "shopify",
         live: channel.mode == settings::Mode::Live,
+        book_from_in_file: channel.book_from.is_some(),
         board: Board::default(),
         transport: Paced::new(account, channel.id.as_str(), Arc::new(Nobody), clock, rng),
         streams: &["orders"],

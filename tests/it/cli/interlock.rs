@@ -44,14 +44,14 @@ async fn twenty(daemon: &Daemon) {
         .await;
 }
 
-async fn count(daemon: &Daemon, skus: u32, units: u32) {
+async fn count(daemon: &Daemon, skus: u32, units: u32) -> String {
     let path = daemon.dir().join(format!("{skus}-{units}.csv"));
     let rows: String = (0..skus)
         .map(|sku| format!("S{sku},main,{units}\n"))
         .collect();
     std::fs::write(&path, format!("sku,location,units\n{rows}")).unwrap();
     let import = format!("stock import {} --counts", path.display());
-    daemon.ok(&import).await;
+    daemon.ok(&import).await
 }
 
 /// R47
@@ -60,10 +60,11 @@ async fn what_holds_a_channel_and_what_its_release_would_change_is_told_before_i
     let daemon = Daemon::start().await;
     assert_eq!(daemon.ok("release shopify-us").await, "it is not held\n");
     twenty(&daemon).await;
-    count(&daemon, 11, 1).await;
+    let imported = count(&daemon, 11, 1).await;
+    assert!(imported.starts_with("11 rows booked\nshopify-us is held since "));
     let (exit, doctor, _) = daemon.run("doctor").await;
     assert_eq!(exit, Exit::Found);
-    for told in [daemon.ok("status").await, doctor] {
+    for told in [daemon.ok("status").await, doctor, imported] {
         for word in [
             "shopify-us is held since",
             "11 of 20 listings would change by much, caused by an import of counts",

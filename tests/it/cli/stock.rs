@@ -195,6 +195,10 @@ async fn what_came_back_is_listed_until_a_person_receives_it_once() {
     let (exit, _, err) = daemon.run("stock returns receive #1001").await;
     assert_eq!(exit, Exit::Usage);
     assert!(err.contains("name the location"), "{err}");
+    let told = "3 came back at no location of ours";
+    let mend = "do: channelsync stock --merchant acme returns receive 450 --line 1=3 --at LOCATION";
+    let (_, doctor, _) = daemon.run("doctor").await;
+    assert!(doctor.contains(told) && doctor.contains(mend), "{doctor}");
     let hold = "stock returns receive #1001 --line 1=1 --as hold --at annex --id b1 --json";
     let booked: serde_json::Value = serde_json::from_str(&daemon.ok(hold).await).unwrap();
     assert_eq!(
@@ -211,6 +215,18 @@ async fn what_came_back_is_listed_until_a_person_receives_it_once() {
     assert_eq!(exit, Exit::Usage);
     assert!(err.contains("nothing waits to be received"), "{err}");
     assert_eq!(daemon.ok("stock returns list --json").await, "[]\n");
+    let (_, doctor, _) = daemon.run("doctor").await;
+    assert!(!doctor.contains(told), "{doctor}");
+    let listed = daemon.ok("parked exceptions --json").await;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["open"], false);
+    let seen = format!("parked seen {} --and-before", listed[0]["entry"]);
+    let booked = daemon.ok(&seen).await;
+    assert!(booked.starts_with("booked as entry "), "{booked}");
+    assert_eq!(daemon.ok("parked exceptions --json").await, "[]\n");
+    assert!(!daemon.ok("status").await.contains("out of the ordinary"));
+    let again = daemon.ok(&seen).await;
+    assert_eq!(again, "nothing changed: it is so already\n");
     insta::assert_snapshot!(daemon.ok("stock MUG-RED").await, @r"
         SKU      LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING  MASTER
         MUG-RED  main            3          3          0            0           0  yes                0         0  ledger

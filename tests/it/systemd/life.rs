@@ -77,6 +77,42 @@ fn a_reload_takes_what_it_can_and_refuses_no_webhook() {
 }
 
 #[test]
+fn the_command_line_reloads_and_is_told_what_became_of_it() {
+    let service = Service::start();
+    let merchant = "merchants.d/acme.toml";
+    let nothing = "the settings were read anew: nothing is different\n";
+    assert_eq!(service.ask("reload"), nothing);
+    service.edit(
+        merchant,
+        "subscriptions = false",
+        "subscriptions = false\npoll_interval_secs = 7",
+    );
+    service.edit(
+        "channelsync.toml",
+        "[limits]",
+        "[limits]\nread_rows_max = 9",
+    );
+    assert_eq!(
+        service.ask("reload"),
+        "the settings were read anew; in force now: acme/shopify-us\n\
+         not in force before a restart (`systemctl restart channelsync`): limits.read_rows_max\n"
+    );
+    // A fault of the files is found here as there; this one only the daemon finds.
+    service.edit(merchant, "[channels.shopify-us", "[channels.shopify-eu");
+    service.edit(merchant, "book_from", "#book_from");
+    let (exit, refused) = service.try_to("reload");
+    assert_eq!(exit, Some(78), "{refused}");
+    for word in [
+        "those before stay in force",
+        "shopify-eu says no `book_from`",
+        "help: ",
+    ] {
+        assert!(refused.contains(word), "{refused}");
+    }
+    assert!(service.status()["settings"]["refused_at"].is_string());
+}
+
+#[test]
 fn settings_at_fault_are_refused_whole_and_every_fault_is_told() {
     let service = Service::start();
     service.edit(

@@ -157,13 +157,19 @@ impl Service {
 
     /// What a command prints.
     pub(super) fn ask(&self, line: &str) -> String {
+        let (exit, text) = self.try_to(line);
+        assert_eq!(exit, Some(0), "{line}: {text}");
+        text
+    }
+
+    /// The exit code of a command, and all that it prints.
+    pub(super) fn try_to(&self, line: &str) -> (Option<i32>, String) {
         let mut command = Command::new(PROGRAM);
         command.args(line.split(' ')).arg("--config");
         let output = command.arg(self.dir.path()).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{line}: {text}{error}");
-        text
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        (output.status.code(), text)
     }
 
     /// The daemon's own word, also while the files are at fault.

@@ -40,9 +40,13 @@ const FIELDS: [(&str, &str); 5] = [
 
 #[test]
 fn the_address_to_agree_at_names_all_that_is_needed() {
-    let address = authorization().address("https://hooks.example/authorized", "17.ab");
+    let address = |all| authorization().address("https://hooks.example/authorized", "17.ab", all);
     assert_eq!(
-        address,
+        address(true),
+        address(false).replace("read_returns&", "read_returns%2Cread_all_orders&")
+    );
+    assert_eq!(
+        address(false),
         "https://shop.myshopify.com/admin/oauth/authorize?client_id=id+1&scope=read_orders%2C\
          read_merchant_managed_fulfillment_orders%2Cread_third_party_fulfillment_orders%2C\
          read_fulfillments%2Cwrite_inventory%2Cread_locations%2Cread_products%2C\

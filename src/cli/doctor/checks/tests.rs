@@ -26,6 +26,8 @@ fn found(change: impl FnOnce(&mut Value, &mut Seen<'_>)) -> String {
         parked: &[],
         slots: &[],
         unlimited: &[],
+        set_asides: &[],
+        exceptions: &[],
         space: Some(Space {
             free: 50 << 30,
             all: 100 << 30,
@@ -112,6 +114,33 @@ fn what_is_parked_is_told_with_what_releases_it() {
     parked | acme/us | parcel s-1 of order 91 is not on the channel: because | channelsync ..
     parked | acme/us | slot 77@101 is not pushed: because | channelsync ..
     ");
+}
+
+#[test]
+fn exceptions_are_told_with_what_mends_them_and_no_more_than_can_be_read() {
+    let row = |entry: u64| {
+        json!({
+            "entry": entry, "what": { "late_discovery": { "order": entry.to_string() } },
+            "do": (entry == 22).then_some("channelsync mend"), "seen": format!("channelsync .. seen {entry}"),
+        })
+    };
+    let rows: Vec<Value> = (1..=22).rev().map(row).collect();
+    let text = found(|_, seen| seen.exceptions = Box::leak(rows.into_boxed_slice()));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 21, "{text}");
+    assert_snapshot!([lines[0], lines[1], lines[20]].join("\n"), @"
+    exceptions | acme | entry 22: order 22 was found late | channelsync mend; looked at: channelsync .. seen 22
+    exceptions | acme | entry 21: order 21 was found late | looked at: channelsync .. seen 21
+    exceptions | acme | 2 more happened that somebody should look at | channelsync parked --merchant acme exceptions
+    ");
+}
+
+#[test]
+fn more_set_aside_than_there_is_is_told_with_whom_it_is_for() {
+    let rows = [json!({
+        "sku": "MUG", "set_aside": 50, "available": 12, "channels": ["us", "eu"],
+    })];
+    assert_snapshot!(found(|_, seen| seen.set_asides = Box::leak(Box::new(rows))), @"set-aside | acme | 50 of MUG are set aside for us, eu, 12 are available: no other channel shows any | channelsync stock --merchant acme MUG; count or receive it, or lower `set_aside_units`, then channelsync reload");
 }
 
 /// R62
