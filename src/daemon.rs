@@ -10,6 +10,7 @@ mod pulse;
 mod reload;
 mod retention;
 mod serve;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;

@@ -25,6 +25,8 @@ pub struct Sandbox {
     pub(crate) shops: Vec<Arc<ShopCell>>,
     pub(crate) wake: Arc<Notify>,
     pub(crate) stopped: AtomicBool,
+    /// Whether traffic pauses.
+    pub(crate) quiet: AtomicBool,
 }
 
 /// What a client needs to know of a shop.
@@ -109,6 +111,7 @@ impl Sandbox {
             shops,
             wake,
             stopped: AtomicBool::new(false),
+            quiet: AtomicBool::new(false),
         })
     }
 
@@ -143,6 +146,11 @@ impl Sandbox {
         for cell in &self.shops {
             cell.enter(now, |shop| shop.set_faults(faults.clone()));
         }
+    }
+
+    /// Lets traffic pause, or go on with what is due by then. No event follows once it pauses.
+    pub fn set_quiet(&self, quiet: bool) {
+        self.quiet.store(quiet, Ordering::Release);
     }
 
     /// Ends [`Sandbox::run`] at its next step.

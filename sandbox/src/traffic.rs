@@ -22,6 +22,9 @@ use crate::truth::{FulfillmentOrderTruth, LineTruth, OrderTruth};
 /// Events to come that are remembered at most; further orders get none.
 const COMING_MAX: usize = 100_000;
 
+/// While it pauses, traffic looks so often whether it goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// Seeded life in all shops.
 pub struct Traffic {
     sandbox: Arc<Sandbox>,
@@ -92,6 +95,11 @@ impl Traffic {
         let mut sequence: u64 = 0;
         let mut next_buyer = clock.now().plus(self.dice.exponential(self.gap_mean));
         while !self.stopped.load(Ordering::Acquire) {
+            if self.sandbox.quiet.load(Ordering::Acquire) {
+                clock.sleep(LOOK_EVERY).await;
+                next_buyer = next_buyer.max(clock.now());
+                continue;
+            }
             let next_event = coming.first_key_value().map(|((at, _), _)| *at);
             let next = next_event.map_or(next_buyer, |at| at.min(next_buyer));
             let now = clock.now();

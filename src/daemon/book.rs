@@ -106,6 +106,14 @@ pub fn open_book(
     let parked = open_parked(&dir, config, &ledger, vault)?;
     let records =
         records.map(|store| Arc::new(store.records(merchant.as_str())) as Arc<dyn Records>);
+    if let Some(Ok(seq)) = records.as_ref().map(|records| records.applied_seq())
+        && seq > ledger.seq
+    {
+        tracing::warn!(
+            merchant = %merchant, entry = ledger.seq, durable = seq,
+            "the journal ends before entries that were durable: unless a backup was restored they are lost"
+        );
+    }
     let records = records.filter(|records| match rebuild_records(&ledger, records.as_ref()) {
         Ok(()) => true,
         Err(error) => {
@@ -135,6 +143,11 @@ fn open_parked(
     match parked.retain(is_known).map_err(failed)? {
         0 => {}
         files => tracing::info!(files, "deleted parked bytes that were never booked"),
+    }
+    for id in ledger.parked.keys() {
+        if let Err(error) = parked.check(id) {
+            tracing::warn!(%error, help = error.help(), "parked bytes cannot be opened");
+        }
     }
     Ok(Arc::new(parked))
 }

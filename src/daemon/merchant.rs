@@ -1,8 +1,7 @@
 //! One merchant: its bookkeeper and the tasks of its channels.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +12,17 @@ use tokio::sync::{Notify, mpsc};
 
 use super::book::{Book, StartError};
 use super::retention::Keeper;
+use super::snapshots::{keep_mark, keep_snapshots};
 use super::{Tasks, World};
 use crate::board::Board;
-use crate::bookkeeper::{
-    BookError, Handle, Origin, Writer, WriterLimits, keep_records, take_snapshot,
-};
+use crate::bookkeeper::{BookError, Handle, Origin, Writer, WriterLimits, keep_records};
 use crate::channels;
 use crate::inbox::{self, Feed, Hook, Park};
 use crate::ledger::Command;
 use crate::outbox::{self, Dispatcher, Reporter};
 use crate::reconcile::{self, Reader};
 use crate::settings::{Channel, Config, Merchant, Mode};
-use crate::store::Journal;
+use crate::store::{Journal, disk};
 use crate::transport::Paced;
 
 /// Looks this often whether a retired channel has anything left to do.
@@ -189,37 +187,29 @@ pub(super) fn connect(
     })
 }
 
-/// The unguessable part of a channel's webhook path: made once, kept in a file of mode 0600.
+/// The unguessable part of a channel's webhook path: made once, kept in a file of mode 0600. What is
+/// none, as after damage, would be a path that anybody guesses.
 fn hook_token(dir: &Path, channel: &ChannelId, rng: &dyn Rng) -> io::Result<String> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)?;
+    disk::create_dir(dir)?;
     let path = dir.join(channel.as_str());
-    let mut token = String::new();
-    match std::fs::File::open(&path) {
-        Ok(mut file) => {
-            file.read_to_string(&mut token)?;
-            Ok(token.trim().to_owned())
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let token = text.trim();
+            if token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Ok(token.to_owned());
+            }
+            tracing::warn!(
+                %channel, path = %path.display(),
+                "the webhook path was unreadable and is made anew; a subscription set by hand must name the new one"
+            );
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let token = format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64());
-            let unfinished = path.with_added_extension("new");
-            let mut options = std::fs::OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&unfinished)?;
-            file.write_all(token.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&unfinished, &path)?;
-            std::fs::File::open(dir)?.sync_all()?;
-            Ok(token)
-        }
-        Err(error) => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
+    let token = format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64());
+    disk::replace(&path, token.as_bytes())?;
+    Ok(token)
 }
 
 fn start_book(world: &World, config: &Config, book: Book, writers: &Tasks) -> Handle {
@@ -256,57 +246,17 @@ fn start_book(world: &World, config: &Config, book: Book, writers: &Tasks) -> Ha
         writers.start_once("retention", keeper.run(writers.stop.clone()));
         let (watch, stop) = (handle.clone(), writers.stop.clone());
         let every = config.limits.snapshot_entries;
+        let (marked, clock, ended) = (journal.clone(), world.clock.clone(), stop.clone());
+        writers.start_once("mark", async move {
+            keep_mark(marked.as_ref(), clock.as_ref(), ended).await;
+            Ok::<(), std::convert::Infallible>(())
+        });
         writers.start_once("snapshots", async move {
             keep_snapshots(dir, journal, watch, every, stop).await;
             Ok::<(), std::convert::Infallible>(())
         });
     }
     handle
-}
-
-/// Takes a snapshot whenever the journal has grown enough. The writer never waits for it.
-async fn keep_snapshots(
-    dir: std::path::PathBuf,
-    journal: Arc<dyn Journal>,
-    book: Handle,
-    every: u64,
-    stop: tokio_util::sync::CancellationToken,
-) {
-    let mut published = book.watch();
-    let mut last = published.borrow().head.seq;
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            changed = published.changed() => if changed.is_err() { return },
-        }
-        let seq = published.borrow_and_update().head.seq;
-        if seq.saturating_sub(last) < every {
-            continue;
-        }
-        let (at, source) = (dir.clone(), journal.clone());
-        let taking = tokio::task::spawn_blocking(move || {
-            let read = |from, bytes| source.read(from, bytes);
-            take_snapshot(&at, &read)
-        });
-        match taking.await {
-            Ok(Ok(taken)) => {
-                last = taken.unwrap_or(seq);
-                if let Err(error) = journal.mark().await {
-                    tracing::warn!(%error, "the journal's mark was not written");
-                }
-                tracing::info!(entry = last, "snapshot taken");
-            }
-            Ok(Err(error)) => {
-                last = seq;
-                tracing::warn!(%error, "no snapshot taken, restarts take longer");
-            }
-            Err(error) => {
-                last = seq;
-                tracing::error!(%error, "taking a snapshot panicked");
-            }
-        }
-    }
 }
 
 fn start_channel(
@@ -476,4 +426,31 @@ fn start_pushes(world: &World, config: &Config, merchant: &MerchantRunning, conn
         let (reader, stop) = task.clone();
         async move { reconcile::run(&reader, stop).await }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::SeededRng;
+
+    #[test]
+    fn a_webhook_path_is_kept_and_one_that_was_damaged_is_never_guessable() {
+        let dir = tempfile::tempdir().unwrap();
+        let (hooks, rng) = (dir.path().join("hooks"), SeededRng::new(1));
+        let token = || hook_token(&hooks, &"shop".into(), &rng).unwrap();
+        let kept = token();
+        assert_eq!(token(), kept);
+        for damaged in [
+            &b""[..],
+            b"0",
+            &[0; 32],
+            &[0xff; 32],
+            &kept.as_bytes()[..31],
+        ] {
+            std::fs::write(hooks.join("shop"), damaged).unwrap();
+            let anew = token();
+            assert!(anew.len() == 32 && anew != kept, "{damaged:?}: {anew}");
+            assert_eq!(token(), anew);
+        }
+    }
 }

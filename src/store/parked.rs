@@ -208,6 +208,14 @@ impl ParkedFiles {
         sealed.map(|sealed| self.unseal(id, &sealed)).transpose()
     }
 
+    /// Whether a key is there that opens the bytes; they themselves are not read.
+    ///
+    /// # Errors
+    /// `Sealed`, `KeyGone`, `Failed`.
+    pub fn check(&self, id: &str) -> Result<(), ParkedError> {
+        self.key(id).map(drop)
+    }
+
     fn unseal(&self, id: &str, sealed: &[u8]) -> Result<Vec<u8>, ParkedError> {
         let key = self.key(id)?;
         let opened = key.open(self.vault.label(id, BYTES), sealed);

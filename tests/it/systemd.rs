@@ -3,6 +3,8 @@
 mod life;
 mod service;
 
+pub(crate) use service::{Deliveries, Service, deliver, request};
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

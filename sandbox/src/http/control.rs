@@ -56,6 +56,22 @@ pub(super) async fn faults(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> 
     tell(read.map(|faults| sandbox.set_faults(&faults)))
 }
 
+#[derive(Deserialize)]
+struct Pause {
+    paused: bool,
+}
+
+/// `POST /control/traffic` with `{"paused": true}`: shoppers and clerks wait, or go on.
+pub(super) async fn traffic(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
+    match serde_json::from_slice::<Pause>(&body) {
+        Ok(Pause { paused }) => {
+            sandbox.set_quiet(paused);
+            tell(Ok(()))
+        }
+        Err(error) => bad(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
 fn tell<T: Serialize>(result: Result<T, ControlError>) -> Response {
     let status = match &result {
         Ok(_) => StatusCode::OK,

@@ -43,6 +43,7 @@ impl Sandbox {
             .route("/shops/{name}/admin/oauth/authorize", get(token::authorize))
             .route("/control/shops", get(control::shops))
             .route("/control/faults", post(control::faults))
+            .route("/control/traffic", post(control::traffic))
             .route("/control/shops/{name}", post(control::act))
             .route("/control/shops/{name}/truth", get(control::truth))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -90,6 +90,29 @@ async fn what_is_committed_is_what_open_orders_hold() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_it_pauses_nothing_happens_and_then_it_goes_on() {
+    let world = World::new(2);
+    let traffic = Traffic::new(world.sandbox.clone(), Duration::from_millis(100));
+    let placed = || world.truth().counters.orders_placed;
+    let pause = async {
+        world.clock.sleep(Duration::from_secs(3)).await;
+        world.sandbox.set_quiet(true);
+        let before = placed();
+        world.clock.sleep(Duration::from_secs(60)).await;
+        assert_eq!(placed(), before);
+        world.sandbox.set_quiet(false);
+        world.clock.sleep(Duration::from_secs(3)).await;
+        let gap = placed() - before;
+        assert!(
+            (5..100).contains(&gap),
+            "no buyer of the pause comes: {gap}"
+        );
+        traffic.stop();
+    };
+    futures_util::future::join(pause, traffic.run()).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_stop_nothing_happens() {
     let world = World::new(2);
     let traffic = Traffic::new(world.sandbox.clone(), Duration::from_millis(100));

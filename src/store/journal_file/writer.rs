@@ -83,10 +83,15 @@ impl Writer {
         self.disk
             .sync(&current.file)
             .map_err(|e| JournalError::io("sync", &current.path, e))?;
+        let is_first = current.len == to_u64(frame::HEAD_BYTES);
         current.len += to_u64(self.frame.len());
         self.current = Some(current);
         let head = group.head();
         self.view.advance(head);
+        if is_first {
+            // So that a segment that is gone is missed. The group is durable without it.
+            let _marked: Result<(), JournalError> = self.mark();
+        }
         Ok(head)
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::service::Service;
+use super::Service;
 
 /// R66
 #[test]

@@ -1,15 +1,15 @@
 //! The real program with these tests as its service manager and its channel.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -43,8 +43,9 @@ webhook_secret_files = ["secret"]
 "#;
 
 /// What a service manager holds for a service.
-pub(super) struct Service {
+pub(crate) struct Service {
     dir: TempDir,
+    state: PathBuf,
     listener: TcpListener,
     told: Receiver<String>,
     child: Child,
@@ -74,13 +75,19 @@ impl Drop for Service {
 
 impl Service {
     /// Starts it and waits until it is ready.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
+        Self::start_at(Path::new("state"))
+    }
+
+    /// With its state at another place.
+    pub(crate) fn start_at(state: &Path) -> Self {
         let dir = TempDir::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         fs::create_dir(dir.path().join("merchants.d")).unwrap();
         let address = listener.local_addr().unwrap();
         let process = format!(
-            "state_dir = \"state\"\n[listen]\nwebhooks = \"{address}\"\n[limits]\nshutdown_secs = 60\n"
+            "state_dir = \"{}\"\n[listen]\nwebhooks = \"{address}\"\n[limits]\nshutdown_secs = 60\nsnapshot_entries = 100\n",
+            state.display()
         );
         fs::write(dir.path().join("channelsync.toml"), process).unwrap();
         fs::write(dir.path().join("merchants.d/acme.toml"), MERCHANT).unwrap();
@@ -90,8 +97,10 @@ impl Service {
         let told = UnixDatagram::bind(dir.path().join("notify")).unwrap();
         let told = hear(told);
         let child = Self::spawn(dir.path(), &listener);
+        let state = dir.path().join(state);
         let service = Self {
             dir,
+            state,
             listener,
             told,
             child,
@@ -116,22 +125,43 @@ impl Service {
     }
 
     /// As `systemctl restart`: stops it, waits, starts it with the same socket.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.signal("TERM");
         self.until("STOPPING=1");
         assert!(self.child.wait().unwrap().success(), "{}", self.log());
+        self.again();
+    }
+
+    /// Orders that were told of and are in the book.
+    pub(crate) fn wanted(&self) -> u64 {
+        let channel = &self.status()["merchants"][0]["channels"][0];
+        channel["fetch_wanted"].as_u64().unwrap()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it in the middle of whatever it does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it with the same socket.
+    pub(crate) fn again(&mut self) {
         self.child = Self::spawn(self.dir.path(), &self.listener);
         self.until("READY=1");
     }
 
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.unwrap().success());
     }
 
     /// The first message that says `line`; those before it are passed over.
-    pub(super) fn until(&self, line: &str) -> Vec<String> {
+    pub(crate) fn until(&self, line: &str) -> Vec<String> {
         loop {
             let message = self.told.recv_timeout(PATIENCE);
             let message =
@@ -143,12 +173,12 @@ impl Service {
         }
     }
 
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
     /// Replaces a part of a file of the configuration.
-    pub(super) fn edit(&self, file: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
         let path = self.dir.path().join(file);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{text}");
@@ -156,14 +186,14 @@ impl Service {
     }
 
     /// What a command prints.
-    pub(super) fn ask(&self, line: &str) -> String {
+    pub(crate) fn ask(&self, line: &str) -> String {
         let (exit, text) = self.try_to(line);
         assert_eq!(exit, Some(0), "{line}: {text}");
         text
     }
 
     /// The exit code of a command, and all that it prints.
-    pub(super) fn try_to(&self, line: &str) -> (Option<i32>, String) {
+    pub(crate) fn try_to(&self, line: &str) -> (Option<i32>, String) {
         let mut command = Command::new(PROGRAM);
         command.args(line.split(' ')).arg("--config");
         let output = command.arg(self.dir.path()).output().unwrap();
@@ -173,32 +203,32 @@ impl Service {
     }
 
     /// The daemon's own word, also while the files are at fault.
-    pub(super) fn status(&self) -> serde_json::Value {
-        let mut stream = UnixStream::connect(self.dir.path().join("state/admin.sock")).unwrap();
-        let request = "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap()
+    pub(crate) fn status(&self) -> serde_json::Value {
+        let socket = UnixStream::connect(self.state.join("admin.sock"));
+        request(socket.unwrap(), "GET", "/v1/status", "").unwrap()
     }
 
     /// A channel that sends deliveries without a pause, each on a connection of its own.
-    pub(super) fn deliveries(&self) -> Deliveries {
-        let token = fs::read_to_string(self.dir.path().join("state/acme/hooks/shopify-us"));
+    pub(crate) fn deliveries(&self) -> Deliveries {
+        let token = fs::read_to_string(self.state.join("acme/hooks/shopify-us"));
         let path = format!("/hooks/acme/shopify-us/{}", token.unwrap());
         let address = self.listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let ended = stop.clone();
+        let taken = Arc::new(AtomicU64::new(0));
+        let (ended, count) = (stop.clone(), taken.clone());
         let (answers, answered) = mpsc::channel();
         let sender = std::thread::spawn(move || {
-            let (mut taken, mut refused) = (0, Vec::new());
+            let mut refused = Vec::new();
             for order in 1_u64.. {
                 if ended.load(Ordering::Relaxed) {
                     break;
                 }
-                match deliver(address, &path, order) {
-                    Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => taken += 1,
+                let body = format!("{{\"order_id\":{order}}}");
+                let shop = ("acme-us.myshopify.com", SECRET);
+                match deliver(address, &path, shop, "refunds/create", &body) {
+                    Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => {
+                        count.fetch_add(1, Ordering::Release);
+                    }
                     Ok(answer) => refused.push(format!("{order}: {answer:?}")),
                     Err(error) => refused.push(format!("{order}: {error}")),
                 }
@@ -206,10 +236,11 @@ impl Service {
                     break;
                 }
             }
-            (taken, refused)
+            refused
         });
         Deliveries {
             stop,
+            taken,
             answered,
             sender,
         }
@@ -217,16 +248,17 @@ impl Service {
 }
 
 /// Deliveries under way.
-pub(super) struct Deliveries {
+pub(crate) struct Deliveries {
     stop: Arc<AtomicBool>,
+    taken: Arc<AtomicU64>,
     /// One for each that was answered.
     answered: Receiver<()>,
-    sender: JoinHandle<(u64, Vec<String>)>,
+    sender: JoinHandle<Vec<String>>,
 }
 
 impl Deliveries {
     /// Waits until one is answered that was sent after this call.
-    pub(super) fn another(&self) {
+    pub(crate) fn another(&self) {
         while self.answered.try_recv().is_ok() {}
         // The first may have been under way already.
         for _ in 0..2 {
@@ -235,22 +267,51 @@ impl Deliveries {
         }
     }
 
+    /// How many were taken so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
+    }
+
     /// How many were taken, and what became of the others.
-    pub(super) fn end(self) -> (u64, Vec<String>) {
+    pub(crate) fn end(self) -> (u64, Vec<String>) {
         self.stop.store(true, Ordering::Relaxed);
-        self.sender.join().unwrap()
+        let refused = self.sender.join().unwrap();
+        (self.taken.load(Ordering::Acquire), refused)
     }
 }
 
-/// Tells of a refund of an order, so that the order is wanted.
-fn deliver(address: SocketAddr, path: &str, order: u64) -> std::io::Result<String> {
-    let body = format!("{{\"order_id\":{order}}}");
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    let signature = STANDARD.encode(mac.chain_update(&body).finalize().into_bytes());
+/// What is answered to one request, where that is JSON.
+pub(crate) fn request(
+    mut stream: impl Read + Write,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> std::io::Result<serde_json::Value> {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    Ok(serde_json::from_str(body)?)
+}
+
+/// One delivery of a shop, signed with its secret; what is answered.
+pub(crate) fn deliver(
+    address: SocketAddr,
+    path: &str,
+    (shop, secret): (&str, &str),
+    topic: &str,
+    body: &str,
+) -> std::io::Result<String> {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    let signature = STANDARD.encode(mac.chain_update(body).finalize().into_bytes());
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-         X-Shopify-Topic: refunds/create\r\nX-Shopify-Shop-Domain: acme-us.myshopify.com\r\n\
-         X-Shopify-Webhook-Id: {order}\r\nX-Shopify-Hmac-Sha256: {signature}\r\n\
+         X-Shopify-Topic: {topic}\r\nX-Shopify-Shop-Domain: {shop}\r\n\
+         X-Shopify-Webhook-Id: 1\r\nX-Shopify-Hmac-Sha256: {signature}\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -57,6 +57,8 @@ fn a_journal_cut_after_any_byte_opens_to_a_clean_prefix_and_goes_on() {
     for len in boundaries[0]..=boundaries[12] {
         std::fs::write(&path, &whole).unwrap();
         cut(&path, len);
+        // With it, a first frame that is gone is a loss that is noticed.
+        drop(std::fs::remove_file(mark::path_in(&dir.path())));
         let kept = boundaries.partition_point(|end| *end <= len) - 1;
 
         let (reader, report) = JournalReader::open(&dir.options()).unwrap();
@@ -197,7 +199,10 @@ fn a_lost_tail_is_noticed_by_the_mark() {
         .unwrap();
     append(&journal, &groups[20..]);
     drop(journal);
-    let (lost_after, lost_all) = (groups[19].last, "the journal ends with entry 0, but entry ");
+    // A segment begun since then is marked, too.
+    let marked = mark::read(&dir.path()).unwrap().unwrap().seq;
+    assert!(marked >= groups[19].last);
+    let lost_all = "the journal ends with entry 0, but entry ";
 
     let last = dir.segments().pop().unwrap();
     cut(&last, std::fs::metadata(&last).unwrap().len() - 1);
@@ -212,7 +217,7 @@ fn a_lost_tail_is_noticed_by_the_mark() {
     }
     let before = files(&dir.path());
     let (_, _, seq, what) = damage(dir.try_open());
-    assert!(seq <= lost_after && what.ends_with(&format!("but entry {lost_after} was durable")));
+    assert!(seq <= marked && what.ends_with(&format!("but entry {marked} was durable")));
     assert_eq!(files(&dir.path()), before);
     assert!(matches!(
         JournalReader::open(&dir.options()),
@@ -224,6 +229,21 @@ fn a_lost_tail_is_noticed_by_the_mark() {
         .for_each(|segment| std::fs::remove_file(segment).unwrap());
     let (.., what) = damage(dir.try_open());
     assert!(what.starts_with(lost_all), "{what}");
+}
+
+/// R65
+#[test]
+fn a_segment_that_is_gone_is_missed_although_nobody_asked_for_a_mark() {
+    let dir = Dir::of_small_segments();
+    append(&dir.open(), &history(30));
+    let segments = dir.segments();
+    assert!(segments.len() > 2);
+    for segment in segments.into_iter().skip(1) {
+        let whole = std::fs::read(&segment).unwrap();
+        std::fs::remove_file(&segment).unwrap();
+        assert!(dir.try_open().is_err(), "{}", segment.display());
+        std::fs::write(&segment, whole).unwrap();
+    }
 }
 
 #[test]
