@@ -15,7 +15,10 @@ pub const LATENCY_BOUNDS_MS: [u64; 14] = [
     1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 30_000, 120_000, 600_000,
 ];
 
-/// Notes of one channel; cheap to clone.
+/// What the task is called that looks at a file: its coverage is when one was taken last.
+pub const FILE: &str = "file";
+
+/// Notes of one channel, or of a file that is master of a location; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Board(Arc<Mutex<Notes>>);
 

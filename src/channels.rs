@@ -82,8 +82,11 @@ fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
 /// The settings of a merchant as its book keeps them.
 pub fn setup(merchant: &Merchant, counting: &BTreeMap<&str, (Counting, bool)>) -> Setup {
     let masters = merchant.masters.iter().map(|(location, master)| {
-        let Master::Channel(channel) = master;
-        (location.clone(), ledger::Master::Channel(channel.clone()))
+        let master = match master {
+            Master::Channel(channel) => ledger::Master::Channel(channel.clone()),
+            Master::File(file) => ledger::Master::File(file.path.display().to_string()),
+        };
+        (location.clone(), master)
     });
     Setup {
         merchant: Some(merchant.id.clone()),

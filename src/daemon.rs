@@ -11,6 +11,7 @@ mod reload;
 mod retention;
 mod serve;
 mod snapshots;
+mod stock_files;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -34,6 +35,7 @@ pub use self::merchant::{Connected, MerchantRunning, start_merchant};
 pub use self::pulse::{Pulse, Watched, round};
 pub use self::reload::Reloaded;
 pub use self::serve::{Serving, address_of, hold, listen, serve, system_world};
+pub use self::stock_files::FileWatched;
 use crate::inbox::Hooks;
 use crate::settings::{Config, Limits};
 use crate::swap::Swap;

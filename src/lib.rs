@@ -18,6 +18,7 @@ pub mod admin;
 pub mod channels;
 pub mod daemon;
 pub mod board;
+pub mod sheet;
 pub mod swap;
 pub mod ports;
 pub mod cli;

@@ -17,7 +17,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::state::{Admin, AdminChannel};
-use crate::board::{LATENCY_BOUNDS_MS, Latency};
+use crate::board::{FILE, LATENCY_BOUNDS_MS, Latency};
 use crate::bookkeeper::ChannelCounts;
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -155,6 +155,7 @@ fn families(admin: &Admin) -> Vec<Family> {
 fn merchant_families(admin: &Admin) -> Vec<Family> {
     let (mut entries, mut unwritable) = (Vec::new(), Vec::new());
     let (mut parked, mut frozen, mut interlocked) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut failing, mut taken) = (Vec::new(), Vec::new());
     for (merchant, row) in &admin.merchants {
         let published = row.book.published();
         let labels = vec![("merchant", merchant.clone())];
@@ -164,6 +165,17 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
         parked.push((labels.clone(), count(published.parked)));
         frozen.push((labels.clone(), count(published.frozen)));
         interlocked.push((labels, count(published.interlocks.len())));
+        for (location, (_, board)) in &row.files {
+            let labels = vec![
+                ("merchant", merchant.clone()),
+                ("location", location.clone()),
+            ];
+            let notes = board.read();
+            failing.push((labels.clone(), u64::from(notes.errors.contains_key(FILE))));
+            let at = notes.coverage.get(FILE).map(|at| at.0 / 1_000_000);
+            let at = at.and_then(|at| u64::try_from(at).ok());
+            taken.extend(at.map(|at| (labels, at)));
+        }
     }
     let refused = u64::from(admin.settings.refused.is_some());
     vec![
@@ -196,6 +208,16 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
             name: "interlocked",
             help: "channels held until a person says whether a mass change was meant",
             rows: Rows::Gauges(interlocked),
+        },
+        Family {
+            name: "stock_file_failing",
+            help: "1 while the file that is master of a location is not taken",
+            rows: Rows::Gauges(failing),
+        },
+        Family {
+            name: "stock_file_taken_timestamp_seconds",
+            help: "when such a file was taken last",
+            rows: Rows::Gauges(taken),
         },
     ]
 }

@@ -60,6 +60,8 @@ pub struct AdminMerchant {
     pub parked: Arc<ParkedFiles>,
     /// Reads the history of a SKU.
     pub movements: ReadMovements,
+    /// Paths of the files that are master of a location, by that, and what their tasks tell.
+    pub files: BTreeMap<String, (String, Board)>,
     /// Its channels by name.
     pub channels: BTreeMap<String, AdminChannel>,
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Json, Problem};
 use super::state::{Admin, AdminChannel, AdminMerchant, SettingsNote};
 use super::views;
+use crate::board::{FILE, Notes};
 use crate::bookkeeper::ChannelCounts;
 
 pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Json {
@@ -91,7 +92,12 @@ fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
                 "release": format!("channelsync release --merchant {id} {channel}"),
             })
         });
+    let files = merchant
+        .files
+        .iter()
+        .map(|(location, (path, board))| file_status(location, path, &board.read()));
     json!({
+        "stock_files": files.collect::<Vec<_>>(),
         "interlocks": held.collect::<Vec<_>>(),
         "merchant": id,
         "entry": published.head.seq,
@@ -103,6 +109,19 @@ fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
         "freezes": freezes.collect::<Vec<_>>(),
         "parked_bytes": merchant.parked.total_bytes(),
         "channels": channels.collect::<Vec<_>>(),
+    })
+}
+
+/// A file that is master of a location: when one was taken last, and why not since.
+fn file_status(location: &str, path: &str, notes: &Notes) -> Value {
+    let failing = notes.errors.get(FILE);
+    json!({
+        "location": location,
+        "path": path,
+        "taken_at": notes.coverage.get(FILE).map(ToString::to_string),
+        "failing_since": failing.map(|(since, _)| since.to_string()),
+        "failing_since_us": failing.map(|(since, _)| since.0),
+        "why": failing.map(|(_, why)| why),
     })
 }
 

@@ -69,6 +69,10 @@ pub fn suspect(command: &Command) -> Option<Suspect<'_>> {
             let rows = lines.iter().map(|(line, _)| (&line.sku, &line.location));
             ("counts of an earlier time", Reach::Counted(rows.collect()))
         }
+        Command::CountFile(lines, _) => {
+            let rows = lines.iter().map(|(line, _)| (&line.sku, &line.location));
+            ("a file that is master", Reach::Counted(rows.collect()))
+        }
         Command::Import {
             counts: true,
             lines,

@@ -109,6 +109,10 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Seen(from, to) if from == to => format!("exceptions of entry {to} were looked at"),
         Fact::Seen(_, to) => format!("exceptions up to entry {to} were looked at"),
         Fact::Done(id, _) => format!("done: {id}"),
+        Fact::TookFile(taken) => format!(
+            "{} taken for {}: {} good rows, {} parked",
+            taken.name, taken.location, taken.rows, taken.parked
+        ),
         Fact::Intent(..)
         | Fact::Outcome(..)
         | Fact::InDoubt(_)

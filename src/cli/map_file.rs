@@ -11,12 +11,11 @@ use serde_json::{Value, json};
 
 use super::client::query;
 use super::failure::Failure;
-use super::import::{
-    CHUNK_ROWS_MAX, FILE_BYTES_MAX, Fault, Wrong, fault, of_csv, places, read, sku, to_u64, told,
-};
+use super::import::{CHUNK_ROWS_MAX, FILE_BYTES_MAX, read, to_u64, told};
 use super::listings::stands_for_all;
 use super::session::Session;
 use super::table::{Column, cell, count, elements, table};
+use crate::sheet::{Fault, Wrong, fault, of_csv, places, sku};
 
 const HEADER: [&str; 4] = ["channel", "listing", "sku", "units"];
 const NONE_HELP: &str = "leave sku and units both empty to let the listing map by itself";
@@ -199,7 +198,7 @@ fn parse(bytes: &[u8], channels: &[String]) -> Result<Vec<Mapped>, Vec<Fault>> {
         .trim(csv::Trim::All)
         .from_reader(bytes);
     let places = match reader.byte_headers() {
-        Ok(header) => places(header, HEADER).map_err(|fault| vec![fault])?,
+        Ok(header) => places(header, &HEADER).map_err(|fault| vec![fault])?,
         Err(error) => return Err(vec![of_csv(&error)]),
     };
     let (mut found, mut faults) = (Vec::<Mapped>::new(), Vec::new());
@@ -213,8 +212,10 @@ fn parse(bytes: &[u8], channels: &[String]) -> Result<Vec<Mapped>, Vec<Fault>> {
             }
         };
         let line = record.position().map_or(0, csv::Position::line);
-        let fields = places.map(|place| std::str::from_utf8(record.get(place).unwrap_or_default()));
-        let part = match row(fields.map(Result::ok), channels) {
+        let field =
+            |place: &usize| std::str::from_utf8(record.get(*place).unwrap_or_default()).ok();
+        let fields: Vec<Option<&str>> = places.iter().map(field).collect();
+        let part = match row(&fields, channels) {
             Ok((channel, listing, part)) => {
                 let key = (channel.to_owned(), listing.to_owned());
                 let at = *known.entry(key.clone()).or_insert_with(|| {
@@ -269,7 +270,7 @@ type RowRead<'a> = (&'a str, &'a str, Option<(&'a str, u32)>);
 
 /// One row: channel, listing, and a part unless the listing is to map by itself.
 fn row<'a>(
-    fields: [Option<&'a str>; 4],
+    fields: &[Option<&'a str>],
     channels: &[String],
 ) -> Result<RowRead<'a>, (&'static str, Wrong)> {
     let wrong = |column, why: String, help: String| Err((column, (why, help)));

@@ -3,6 +3,8 @@
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use serde_json::Value;
 
+pub(super) use crate::sheet::printable;
+
 /// A column by its head.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Column {
@@ -31,12 +33,6 @@ pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>) -> String {
         }
     }
     table.trim_fmt()
-}
-
-/// A text that cannot move the cursor: channels and buyers wrote parts of it.
-pub(super) fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
 }
 
 /// A value as a cell: texts without quotes, nothing as `-`.

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channelsync_contract::ports::Rng;
-use channelsync_contract::{ChannelId, Connector, MerchantId};
+use channelsync_contract::{ChannelId, Connector, LocationId, MerchantId};
 use tokio::sync::{Notify, mpsc};
 
 use super::book::{Book, StartError};
 use super::retention::Keeper;
 use super::snapshots::{keep_mark, keep_snapshots};
-use super::{Tasks, World};
+use super::{FileWatched, Tasks, World};
 use crate::board::Board;
 use crate::bookkeeper::{BookError, Handle, Origin, Writer, WriterLimits, keep_records};
 use crate::channels;
@@ -44,6 +44,8 @@ pub struct MerchantRunning {
     pub channels: BTreeMap<ChannelId, Arc<Connected>>,
     /// Where their deliveries arrive.
     pub hooks: BTreeMap<ChannelId, Hook>,
+    /// Locations whose master is a file.
+    pub files: BTreeMap<LocationId, FileWatched>,
 }
 
 /// A channel at work.
@@ -99,6 +101,7 @@ pub async fn start_merchant(
         parked,
         channels,
         hooks: BTreeMap::new(),
+        files: BTreeMap::new(),
     };
     running.configure(merchant, "start").await?;
     let doubt = running
@@ -109,6 +112,8 @@ pub async fn start_merchant(
     for connected in &connected {
         running.start_channel(world, config, connected);
     }
+    let tasks = (tasks, config.limits.shutdown);
+    running.watch_files(world, merchant, tasks).await;
     Ok(running)
 }
 

@@ -77,7 +77,12 @@ impl Daemon {
         }
         for changing in changing {
             let id = changing.after.id.clone();
-            let running = changing.finish(world, &next, &mut told.changed).await;
+            let after = changing.after;
+            let mut running = changing.finish(world, &next, &mut told.changed).await;
+            let tasks = (&self.tasks, next.limits.shutdown);
+            let files = running.watch_files(world, after, tasks).await;
+            let files = files.iter().map(|at| format!("stock file of {id}/{at}"));
+            told.changed.extend(files);
             self.merchants.insert(id, Arc::new(running));
         }
         self.hooks.set(Arc::new(hooks(&next, &self.merchants)));

@@ -296,7 +296,12 @@ fn admin_state(
             };
             (connected.settings.id.to_string(), channel)
         });
+        let files = merchant.files.iter().map(|(location, file)| {
+            let path = file.settings.path.display().to_string();
+            (location.to_string(), (path, file.board.clone()))
+        });
         let row = AdminMerchant {
+            files: files.collect(),
             book: merchant.book.clone(),
             parked: merchant.parked.0.clone(),
             movements: read_movements(merchant.journal.clone()),

@@ -72,6 +72,17 @@ impl Park {
     ) -> Result<ParkedBytes, ParkedError> {
         // The same bytes come again, by a retry or the next poll, and are kept once.
         let id = self.0.id(channel.as_str(), bytes);
+        self.keep_as(id, channel, (what, why), bytes)
+    }
+
+    /// Stores bytes under an id that is not theirs.
+    pub(super) fn keep_as(
+        &self,
+        id: String,
+        channel: &ChannelId,
+        (what, why): (&str, String),
+        bytes: &[u8],
+    ) -> Result<ParkedBytes, ParkedError> {
         let kept = self.0.store(&id, bytes)?;
         let sha256 = hex(&kept.sha256);
         let (channel, what) = (channel.clone(), what.to_owned());
@@ -117,7 +128,7 @@ fn mentions(bytes: &[u8], text: &str) -> bool {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -85,6 +85,9 @@ pub enum Command {
         /// The counts; their own ids are not looked at.
         lines: Vec<(StockLine, Timestamp)>,
     },
+    /// Counts of an earlier time from a file that is master of a location: all of these or none. Or
+    /// that all of a file is booked.
+    CountFile(Vec<(StockLine, Timestamp)>, Option<Box<FileTaken>>),
     /// Units found (positive) or lost.
     Adjust {
         /// Booked once per id.
@@ -312,12 +315,27 @@ pub struct ShownReport {
     pub unsellable: Units,
 }
 
+/// A file of counts that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileTaken {
+    /// The location whose master it is.
+    pub location: LocationId,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
+    /// Its name, without its folder.
+    pub name: String,
+    /// Rows that were good, whether they changed anything or not.
+    pub rows: u32,
+    /// Rows that were set aside.
+    pub parked: u32,
+}
+
 /// Bytes set aside, by what is kept of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkedBytes {
     /// Name of the file.
     pub id: String,
-    /// Where they came from.
+    /// Where they came from: a channel, or the location whose master a file is.
     pub channel: ChannelId,
     /// What they were meant to be.
     pub what: String,

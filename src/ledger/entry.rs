@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::bulk::BulkFile;
-use super::command::{ParkedBytes, RowOutcome};
+use super::command::{FileTaken, ParkedBytes, RowOutcome};
 use super::freeze::Scope;
 use super::interlock::MassChange;
 use super::order::CameBack;
@@ -217,6 +217,8 @@ pub enum Fact {
     BulkEnded(ChannelId, String),
     /// A person looked at the exceptions of the entries from one to another.
     Seen(u64, u64),
+    /// A file that is master of a location was taken: its counts are booked, the rest is set aside.
+    TookFile(Box<FileTaken>),
 }
 
 /// Who mapped a listing.

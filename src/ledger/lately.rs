@@ -17,11 +17,9 @@ const KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// How much is kept at most.
 const PASSED_MAX: usize = 200_000;
 
-/// Units that came to or left a location, or a count there.
+/// Units that came to or left a shelf, or a count of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Passed {
-    sku: SkuIx,
-    location: LocIx,
     by: i64,
     is_count: bool,
     at: Timestamp,
@@ -31,7 +29,10 @@ struct Passed {
 /// The last days of all shelves.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lately {
-    passed: VecDeque<Passed>,
+    /// By what lies where, each in the order in which it was booked.
+    shelves: BTreeMap<(SkuIx, LocIx), VecDeque<Passed>>,
+    /// The shelf of each, all in the order in which they were booked.
+    order: VecDeque<(SkuIx, LocIx)>,
     from: Timestamp,
     as_of: BTreeMap<(SkuIx, LocIx), Timestamp>,
 }
@@ -60,71 +61,93 @@ impl Lately {
     }
 
     fn of(&self, sku: SkuIx, location: LocIx) -> impl Iterator<Item = &Passed> {
-        let all = self.passed.iter();
-        all.filter(move |one| one.sku == sku && one.location == location)
+        self.shelves.get(&(sku, location)).into_iter().flatten()
     }
 
     /// Takes note of units of an entry that passed at an earlier time.
     pub(super) fn earlier(
         &mut self,
-        (sku, location): (SkuIx, LocIx),
+        shelf: (SkuIx, LocIx),
         by: i64,
         (at, booked): (Timestamp, Timestamp),
     ) {
         let one = Passed {
-            sku,
-            location,
             by,
             is_count: false,
             at: at.min(booked),
             booked,
         };
-        self.put(one);
+        self.put(shelf, one);
         let (by, at) = (0_i64.saturating_sub(by), booked);
-        self.put(Passed { by, at, ..one });
+        self.put(shelf, Passed { by, at, ..one });
     }
 
     /// Takes note of a count, as of the time of its entry or of an earlier one.
     pub(super) fn counted(
         &mut self,
-        (sku, location): (SkuIx, LocIx),
+        shelf: (SkuIx, LocIx),
         as_of: Option<Timestamp>,
         booked: Timestamp,
     ) {
         match as_of {
-            Some(at) => self.as_of.insert((sku, location), at),
-            None => self.as_of.remove(&(sku, location)),
+            Some(at) => self.as_of.insert(shelf, at),
+            None => self.as_of.remove(&shelf),
         };
-        self.put(Passed {
-            sku,
-            location,
+        let one = Passed {
             by: 0,
             is_count: true,
             at: as_of.unwrap_or(booked),
             booked,
-        });
+        };
+        self.put(shelf, one);
     }
 
     /// What is known of one SKU belongs to another.
     pub(super) fn merge(&mut self, from: SkuIx, into: SkuIx) {
-        for one in self.passed.iter_mut().filter(|one| one.sku == from) {
-            one.sku = into;
+        let here = |(sku, _): &&(SkuIx, LocIx)| *sku == from;
+        let moved: Vec<_> = self.shelves.keys().filter(here).copied().collect();
+        for (sku, location) in moved {
+            let passed = self.shelves.remove(&(sku, location)).unwrap_or_default();
+            let both = self.shelves.entry((into, location)).or_default();
+            both.extend(passed);
+            both.make_contiguous().sort_by_key(|one| one.booked);
+        }
+        for (sku, _) in self.order.iter_mut().filter(|(sku, _)| *sku == from) {
+            *sku = into;
         }
         // Both are to be counted again.
         self.as_of
             .retain(|(sku, _), _| *sku != from && *sku != into);
     }
 
-    fn put(&mut self, passed: Passed) {
+    fn put(&mut self, shelf: (SkuIx, LocIx), passed: Passed) {
         let kept = passed.booked.minus(KEPT);
-        while let Some(first) = self.passed.front() {
-            if first.booked >= kept && self.passed.len() < PASSED_MAX {
+        while let Some(first) = self.oldest() {
+            if first.booked >= kept && self.order.len() < PASSED_MAX {
                 break;
             }
             self.from = self.from.max(first.booked);
-            self.passed.pop_front();
+            self.drop_oldest();
         }
-        self.passed.push_back(passed);
+        self.order.push_back(shelf);
+        self.shelves.entry(shelf).or_default().push_back(passed);
+    }
+
+    fn oldest(&self) -> Option<Passed> {
+        let shelf = self.shelves.get(self.order.front()?)?;
+        shelf.front().copied()
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(shelf) = self.order.pop_front() else {
+            return;
+        };
+        if let Some(passed) = self.shelves.get_mut(&shelf) {
+            passed.pop_front();
+            if passed.is_empty() {
+                self.shelves.remove(&shelf);
+            }
+        }
     }
 }
 
@@ -137,14 +160,13 @@ pub(super) fn note(ledger: &mut Ledger, sku: SkuIx, movement: &Movement) {
     let units = movement.units.signed();
     for (place, by) in [(from, 0_i64.saturating_sub(units)), (to, units)] {
         if let Some(location) = place.and_then(|place| ledger.location(place)) {
-            ledger.lately.put(Passed {
-                sku,
-                location,
+            let one = Passed {
                 by,
                 is_count: false,
                 at: ledger.at,
                 booked: ledger.at,
-            });
+            };
+            ledger.lately.put((sku, location), one);
         }
     }
 }

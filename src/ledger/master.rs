@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use channelsync_contract::ids::{ChannelId, SlotKey};
+use channelsync_contract::ids::{ChannelId, LocationId, SlotKey};
+use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::channel::Channel;
+use super::command::FileTaken;
 use super::order::PlaceIx;
 use super::state::{Ledger, LocIx};
 use crate::catalog::SkuIx;
@@ -16,15 +18,21 @@ use crate::catalog::SkuIx;
 pub enum Master {
     /// A channel: what changes there and is not explained came or is gone.
     Channel(ChannelId),
+    /// A file, by its path: what it says was there at a time was there.
+    File(String),
 }
 
 impl fmt::Display for Master {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Channel(channel) => write!(out, "channel {channel}"),
+            Self::File(path) => write!(out, "file {path}"),
         }
     }
 }
+
+/// Files of a location that are known again. What an older one says, newer counts have overtaken.
+const FILES_KEPT_MAX: usize = 1_000;
 
 /// What a slot at a location of its channel's tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +51,26 @@ impl Ledger {
         self.setup.masters.get(self.location_id(location))
     }
 
+    /// Whether a file of these bytes was taken at that location.
+    pub fn has_taken(&self, file: &FileTaken) -> bool {
+        let known = self.files.get(&file.location);
+        let mut known = known.into_iter().flatten();
+        known.any(|(known, _)| known.sha256 == file.sha256)
+    }
+
+    /// The file that was taken last at a location, and when.
+    pub fn last_file(&self, location: &LocationId) -> Option<&(FileTaken, Timestamp)> {
+        self.files.get(location)?.back()
+    }
+
+    pub(super) fn take_file(&mut self, file: &FileTaken, at: Timestamp) {
+        let known = self.files.entry(file.location.clone()).or_default();
+        if known.len() >= FILES_KEPT_MAX {
+            known.pop_front();
+        }
+        known.push_back((file.clone(), at));
+    }
+
     /// Our location behind one of a channel's, where that channel is its master.
     pub fn mastered(&self, channel: &Channel, place: Option<PlaceIx>) -> Option<LocIx> {
         if self.setup.masters.is_empty() {
@@ -50,8 +78,8 @@ impl Ledger {
         }
         let mut served = channel.places_served();
         let (ours, _) = served.find(|(_, theirs)| *theirs == place)?;
-        let Master::Channel(master) = self.master(ours)?;
-        (*master == channel.id).then_some(ours)
+        let is_master = matches!(self.master(ours)?, Master::Channel(id) if *id == channel.id);
+        is_master.then_some(ours)
     }
 
     /// What a slot tells of, where its channel is master of the location; none where it stands for

@@ -35,9 +35,10 @@ pub use balance::{Balance, Stock};
 pub use bulk::BulkFile;
 pub use channel::{Channel, Item, Restored, Stream, Wanted};
 pub use command::{
-    Command, MapRow, ParkedBytes, RowOutcome, ShipLine, ShownReport, StockLine, StockMove,
+    Command, FileTaken, MapRow, ParkedBytes, RowOutcome, ShipLine, ShownReport, StockLine,
+    StockMove,
 };
-pub use decide::{Draft, decide, is_plain};
+pub use decide::{Draft, decide, is_plain, would_change};
 pub use entry::{
     Actor, Bucket, Entry, Exception, Fact, LineFact, MappedBy, Movement, OrderFact, Place,
     PurchaseFact, Reading, Recheck,

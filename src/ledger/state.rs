@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::balance::{Balance, Stock, Stocks};
 use super::channel::Channel;
-use super::command::ParkedBytes;
+use super::command::{FileTaken, ParkedBytes};
 use super::entry::Exception;
 use super::freeze::{Frozen, Scope};
 use super::lately::Lately;
@@ -101,6 +101,8 @@ pub struct Ledger {
     pub calls: BTreeMap<CallId, Call>,
     /// Ids of commands that must not be carried out twice, each with a mark of its content.
     pub done: BTreeMap<String, u64>,
+    /// Files that are master of a location and were taken, with when, the newest last.
+    pub files: BTreeMap<LocationId, VecDeque<(FileTaken, Timestamp)>>,
     /// Bytes set aside.
     pub parked: BTreeMap<String, ParkedRow>,
     /// Orders with which nothing happened since then have left; older ones that are not known are not

@@ -176,6 +176,17 @@ pub struct Merchant {
 pub enum Master {
     /// One of the merchant's channels, which the location serves.
     Channel(ChannelId),
+    /// A file.
+    File(MasterFile),
+}
+
+/// A file that says how much lies at a location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MasterFile {
+    /// The file, or a folder of such.
+    pub path: PathBuf,
+    /// Pause between looks at it.
+    pub look_interval: Duration,
 }
 
 /// A sales account.

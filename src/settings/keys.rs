@@ -112,8 +112,14 @@ const MERCHANT: &[Key] = &[
 
 /// One location: who says how much lies there.
 const STOCK: &[Key] = &[
-    choice("master", &["ledger", "channel"], Absent::Text("ledger")),
+    choice(
+        "master",
+        &["ledger", "channel", "file"],
+        Absent::Text("ledger"),
+    ),
     text("channel", Absent::Nothing),
+    text("path", Absent::Nothing),
+    number("look_interval_secs", 30, 1, DAY_SECS),
 ];
 
 const RULES: &[Key] = &[

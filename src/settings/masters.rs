@@ -1,11 +1,13 @@
 //! Who says how much lies at a location.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
 use channelsync_contract::{ChannelId, LocationId};
 
 use super::check::Checking;
-use super::config::{Master, QuantityName};
+use super::config::{Master, MasterFile, QuantityName};
 use super::fault::meant;
 use super::path::KeyPath;
 use super::raw::{RawChannel, RawMaster, RawStock};
@@ -33,6 +35,7 @@ pub(super) fn masters(
             masters.insert(id, master);
         }
     }
+    tell_shared(checking, path, &masters);
     masters
 }
 
@@ -43,16 +46,56 @@ fn master(
     raw: &RawStock,
     channels: &RawChannels,
 ) -> Option<Master> {
-    match (raw.master, &raw.channel) {
-        (RawMaster::Ledger, None) => None,
-        (RawMaster::Ledger, Some(_)) => {
-            let what = "a channel is named, and the ledger is master";
-            let help = "set `master = \"channel\"`, or take `channel` out";
-            checking.fault(&path.key("channel"), what, help);
-            None
+    let named = [
+        ("channel", raw.channel.is_some(), RawMaster::Channel),
+        ("path", raw.path.is_some(), RawMaster::File),
+    ];
+    for (key, is_set, master) in named {
+        if is_set && raw.master != master {
+            let what = format!(
+                "`{key}` says nothing where master = \"{}\"",
+                raw.master.name()
+            );
+            let help = format!("set `master = \"{}\"`, or take `{key}` out", master.name());
+            checking.fault(&path.key(key), what, help);
+            return None;
         }
-        (RawMaster::Channel, named) => {
-            channel(checking, path, (location, named.as_deref()), channels)
+    }
+    match raw.master {
+        RawMaster::Ledger => None,
+        RawMaster::Channel => {
+            let named = raw.channel.as_deref();
+            channel(checking, path, (location, named), channels)
+        }
+        RawMaster::File => {
+            let Some(file) = raw.path.as_ref().filter(|file| !file.is_empty()) else {
+                let help = "set `path` to the CSV file, or to a folder of such";
+                checking.fault(&path.key("master"), "no file is named", help);
+                return None;
+            };
+            Some(Master::File(MasterFile {
+                path: checking.dir.join(file),
+                look_interval: Duration::from_secs(raw.look_interval_secs),
+            }))
+        }
+    }
+}
+
+/// Faults where two locations have one file.
+fn tell_shared(
+    checking: &mut Checking<'_>,
+    path: &KeyPath,
+    masters: &BTreeMap<LocationId, Master>,
+) {
+    let mut known: BTreeMap<&Path, &LocationId> = BTreeMap::new();
+    for (location, master) in masters {
+        let Master::File(file) = master else {
+            continue;
+        };
+        if let Some(other) = known.insert(&file.path, location) {
+            let what = format!("location `{other}` has this path, and a file is of one location");
+            let help = "give each location a file or folder of its own";
+            checking.fault(&path.key(location.as_str()).key("path"), what, help);
         }
     }
 }

@@ -29,8 +29,8 @@ use std::path::Path;
 pub use address::Network;
 pub use config::{
     Address, Breaker, Channel, Config, ConnectorSettings, Credentials, Grants, KeyPlace, Limits,
-    Listen, LocationPair, Log, LogFormat, LogLevel, Master, Merchant, Mode, Origin, QuantityName,
-    Returns, RuleSet,
+    Listen, LocationPair, Log, LogFormat, LogLevel, Master, MasterFile, Merchant, Mode, Origin,
+    QuantityName, Returns, RuleSet,
 };
 pub use fault::{Fault, Faults};
 pub use variables::environment;

@@ -69,13 +69,27 @@ pub(super) struct RawMerchant {
 pub(super) struct RawStock {
     pub(super) master: RawMaster,
     pub(super) channel: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) look_interval_secs: u64,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawMaster {
     Ledger,
     Channel,
+    File,
+}
+
+impl RawMaster {
+    /// As it is written.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Ledger => "ledger",
+            Self::Channel => "channel",
+            Self::File => "file",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]

@@ -67,6 +67,7 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("token", token),
     ("subscriptions", subscriptions),
     ("errors", errors),
+    ("stock-files", stock_files),
     ("parked", parked),
     ("parked-bytes", parked_bytes),
     ("exceptions", exceptions),
@@ -305,6 +306,21 @@ fn errors(seen: &Seen<'_>) -> Vec<Finding> {
             format!("channelsync check --online --merchant {id}; see whether {name} is up");
         (!texts.is_empty()).then(|| (texts.join("; "), remedy))
     })
+}
+
+/// Files that are master of a location and were not taken for long.
+fn stock_files(seen: &Seen<'_>) -> Vec<Finding> {
+    let files = elements(&seen.merchant["stock_files"]).iter();
+    let findings = files.filter_map(|file| {
+        let since = Timestamp(file["failing_since_us"].as_i64()?);
+        let location = cell(&file["location"]);
+        let (path, why) = (cell(&file["path"]), cell(&file["why"]));
+        let what = format!("since {}: {why}", cell(&file["failing_since"]));
+        let remedy = format!("see what writes {path}; `stock.{location}` in the merchant's file");
+        let of = format!("{}/{location}", seen.id());
+        seen.is_late(since).then_some(Finding { of, what, remedy })
+    });
+    findings.collect()
 }
 
 fn parked(seen: &Seen<'_>) -> Vec<Finding> {

@@ -11,7 +11,7 @@ use super::super::command::StockLine;
 use super::super::entry::{Bucket, Exception, Fact};
 use super::super::order::stock_units;
 use super::super::refusal::Refusal;
-use super::super::state::LocIx;
+use super::super::state::{Ledger, LocIx};
 use super::desk::{Desk, LineAt, Spot};
 use super::stock::{known_sku, set_on_hand};
 use crate::catalog::SkuIx;
@@ -62,6 +62,23 @@ pub(super) fn count(
     }
     desk.facts.push(Fact::CountedAsOf(sku, place, as_of));
     Ok(())
+}
+
+/// Whether a count as of a time would change anything, were it booked now.
+///
+/// # Errors
+/// As when it is booked.
+pub fn would_change(
+    ledger: &Ledger,
+    now: Timestamp,
+    (line, as_of): (&StockLine, Timestamp),
+) -> Result<bool, Refusal> {
+    let mut desk = Desk::new(ledger, now);
+    count(&mut desk, line, as_of)?;
+    let sku = ledger.sku_ix(line.sku.as_str());
+    let stock = sku.and_then(|sku| ledger.stock(sku, ledger.location(line.location.as_str())?));
+    let is_counted = stock.is_some_and(|stock| stock.counted.is_some());
+    Ok(!is_counted || !desk.finish().movements.is_empty())
 }
 
 /// Whether all is known that channels of a location did until a time.

@@ -29,6 +29,7 @@ mod stock;
 use channelsync_contract::time::Timestamp;
 use sha2::Digest as _;
 
+pub use self::as_of::would_change;
 use self::desk::Desk;
 pub use self::stock::is_plain;
 use super::command::Command;
@@ -99,6 +100,12 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
             let mut lines = lines.iter();
             lines.try_for_each(|(line, at)| as_of::count(desk, line, *at))
         })?,
+        Command::CountFile(lines, taken) => {
+            let mut lines = lines.iter();
+            lines.try_for_each(|(line, at)| as_of::count(&mut desk, line, *at))?;
+            let taken = taken.iter().filter(|taken| !ledger.has_taken(taken));
+            desk.facts.extend(taken.cloned().map(Fact::TookFile));
+        }
         Command::Adjust {
             id,
             sku,
@@ -268,7 +275,10 @@ fn configure(desk: &mut Desk<'_>, setup: &Setup) -> Result<(), Refusal> {
             return Err(Refusal::UnknownLocation(pair.ours.clone()));
         }
     }
-    for (location, Master::Channel(channel)) in &setup.masters {
+    for (location, master) in &setup.masters {
+        let Master::Channel(channel) = master else {
+            continue;
+        };
         let known = setup.channels.iter().find(|known| known.id == *channel);
         if known.is_none_or(|known| known.counting != Counting::Gross) {
             return Err(Refusal::Senseless(format!(

@@ -420,6 +420,7 @@ fn learn(
         Fact::Done(id, mark) => {
             ledger.done.insert(id.clone(), *mark);
         }
+        Fact::TookFile(taken) => ledger.take_file(taken, at),
         Fact::Shipment(channel, order, shipment) => {
             let place = named.order(ledger, channel, order);
             orders::set_shipment(ledger, place, shipment, touched);

@@ -186,6 +186,7 @@ impl Daemon {
             (channel.id.to_string(), admin)
         });
         let merchant = AdminMerchant {
+            files: BTreeMap::new(),
             book: book.clone(),
             parked: parked.clone(),
             movements: read_movements(journal.clone()),

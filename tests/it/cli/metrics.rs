@@ -95,6 +95,8 @@ async fn a_scrape_holds_every_family_once_for_all_channels() {
     channelsync_permissions_missing gauge 2
     channelsync_push_seconds histogram 17
     channelsync_settings_refused gauge 1
+    channelsync_stock_file_failing gauge 0
+    channelsync_stock_file_taken_timestamp_seconds gauge 0
     channelsync_token_expires_seconds gauge 0
     channelsync_token_life_seconds gauge 0
     channelsync_webhook_seconds histogram 34

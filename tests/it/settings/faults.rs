@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use channelsync::settings::{self, Master};
+use channelsync::settings::{self, Master, MasterFile};
 use channelsync_contract::{ChannelId, LocationId};
 use insta::assert_snapshot;
 use tempfile::TempDir;
@@ -205,16 +205,64 @@ fn two_channels_on_one_account_are_refused_across_merchants() {
     "#);
 }
 
+/// The merchant with this said of its stock.
+fn stocked(stock: &str) -> Setup {
+    let stock = format!("{stock}\n[channels.shopify-us]\nconnector");
+    Setup::new().acme("[channels.shopify-us]\nconnector", &stock)
+}
+
+#[test]
+fn a_file_is_master_of_one_location() {
+    let faulty = stocked(
+        r#"
+        [stock.main]
+        master = "file"
+        [stock.annex]
+        master = "file"
+        path = "annex.csv"
+        channel = "shopify-us"
+        "#,
+    );
+    assert_snapshot!(faulty.faults(), @r#"
+    the configuration has 2 faults
+    ETC/merchants.d/acme.toml:4: stock.main.master: no file is named
+      help: set `path` to the CSV file, or to a folder of such
+    ETC/merchants.d/acme.toml:8: stock.annex.channel: `channel` says nothing where master = "file"
+      help: set `master = "channel"`, or take `channel` out
+    "#);
+    let shared = |annex: &str| {
+        let file = |path: &str| format!("master = \"file\"\npath = \"{path}\"\n");
+        let (main, annex) = (file("stock.csv"), file(annex));
+        stocked(&format!("[stock.main]\n{main}[stock.annex]\n{annex}"))
+    };
+    assert_snapshot!(shared("stock.csv").faults(), @r"
+    the configuration has a fault
+    ETC/merchants.d/acme.toml:4: stock.main.path: location `annex` has this path, and a file is of one location
+      help: give each location a file or folder of its own
+    ");
+    let files = shared("/srv/annex");
+    let masters = files.config().merchants[0].masters.clone();
+    let file = |path| {
+        let look_interval = std::time::Duration::from_secs(30);
+        Master::File(MasterFile {
+            path,
+            look_interval,
+        })
+    };
+    let below = files.dir.path().join("stock.csv");
+    assert_eq!(masters[&LocationId::new("main")], file(below));
+    assert_eq!(
+        masters[&LocationId::new("annex")],
+        file("/srv/annex".into())
+    );
+}
+
 #[test]
 fn a_location_has_one_master_that_knows_it() {
-    let setup = |stock: &str| {
-        let stock = format!("{stock}\n[channels.shopify-us]\nconnector");
-        Setup::new().acme("[channels.shopify-us]\nconnector", &stock)
-    };
-    let derived = setup("[stock.main]\nmaster = \"channel\"").config();
+    let derived = stocked("[stock.main]\nmaster = \"channel\"").config();
     let master = &derived.merchants[0].masters[&LocationId::new("main")];
     assert_eq!(*master, Master::Channel(ChannelId::new("shopify-us")));
-    let faulty = setup(
+    let faulty = stocked(
         r#"
         [stock.mian]
         [stock.main]
@@ -227,12 +275,12 @@ fn a_location_has_one_master_that_knows_it() {
     the configuration has 3 faults
     ETC/merchants.d/acme.toml: stock.mian: the merchant has no location `mian`
       help: did you mean `main`?
-    ETC/merchants.d/acme.toml:5: stock.main.channel: a channel is named, and the ledger is master
+    ETC/merchants.d/acme.toml:5: stock.main.channel: `channel` says nothing where master = "ledger"
       help: set `master = "channel"`, or take `channel` out
     ETC/merchants.d/acme.toml:7: stock.annex.master: no channel has `annex` among its locations
       help: pair it in the `locations` of the channel that is its master
     "#);
-    let faulty = setup(
+    let faulty = stocked(
         r#"
         [stock.main]
         master = "channel"
@@ -249,7 +297,7 @@ fn a_location_has_one_master_that_knows_it() {
     ETC/merchants.d/acme.toml:8: stock.annex.channel: `annex` is no location of channel `shopify-us`
       help: pair it in the channel's `locations`, or name another channel
     ");
-    let net = setup("[stock.main]\nmaster = \"channel\"");
+    let net = stocked("[stock.main]\nmaster = \"channel\"");
     let text = std::fs::read_to_string(net.dir.path().join("merchants.d/acme.toml")).unwrap();
     let text = text.replace("shop = ", "quantity_name = \"available\"\nshop = ");
     let net = net.file("merchants.d/acme.toml", text);
@@ -262,7 +310,7 @@ fn a_location_has_one_master_that_knows_it() {
     let second = second
         .replace("shopify-us", "shopify-eu")
         .replace("acme-us", "acme-eu");
-    let both = setup("[stock.main]\nmaster = \"channel\"");
+    let both = stocked("[stock.main]\nmaster = \"channel\"");
     let text = std::fs::read_to_string(both.dir.path().join("merchants.d/acme.toml")).unwrap();
     let both = both.file("merchants.d/acme.toml", text + &second);
     assert_snapshot!(both.faults(), @r#"

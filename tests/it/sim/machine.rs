@@ -45,7 +45,7 @@ pub(super) struct Machine {
     doom: Arc<Doom>,
     now: Mutex<Now>,
     found: Mutex<Vec<String>>,
-    _dir: TempDir,
+    pub(super) dir: TempDir,
 }
 
 /// What changes with each life.
@@ -121,7 +121,7 @@ impl Machine {
             doom,
             now: Mutex::default(),
             found: Mutex::default(),
-            _dir: dir,
+            dir,
         })
     }
 

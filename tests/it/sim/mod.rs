@@ -24,6 +24,7 @@ mod safety;
 mod scene;
 mod setup;
 mod stock;
+mod stock_files;
 mod tasks;
 mod trace;
 mod wire;

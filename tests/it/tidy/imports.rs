@@ -94,9 +94,12 @@ const ROOMS: &[Room] = &[
             "ports",
             "store::parked",
             "swap",
+            "sheet",
         ],
         Contract::All,
     ),
+    // Rows of CSV files: whoever reads one.
+    room("src/sheet", &[], Contract::Words(&[IDS])),
     room("src/normalize", &["ledger"], Contract::All),
     room(
         "src/bookkeeper",

@@ -183,3 +183,19 @@ fn a_slot_without_an_acknowledged_push_is_found_once_it_is_late() {
         );
     }
 }
+
+#[test]
+fn a_stock_file_that_is_not_taken_for_long_is_found() {
+    let failing = |since: &str| {
+        found(|merchant, _| {
+            let since = Timestamp::parse(since).unwrap();
+            merchant["stock_files"] = json!([{
+                "location": "annex", "path": "/srv/annex.csv",
+                "failing_since": since.to_string(), "failing_since_us": since.0,
+                "why": "cannot read /srv/annex.csv: No such file or directory (os error 2)",
+            }, { "location": "main", "path": "/srv/main.csv", "failing_since_us": null }]);
+        })
+    };
+    assert_eq!(failing("2026-11-20T08:50:00Z"), "");
+    assert_snapshot!(failing("2026-11-20T08:40:00Z"), @"stock-files | acme/annex | since 2026-11-20T08:40:00Z: cannot read /srv/annex.csv: No such file or directory (os error 2) | see what writes /srv/annex.csv; `stock.annex` in the merchant's file");
+}
