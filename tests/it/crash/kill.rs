@@ -138,7 +138,6 @@ impl Loop {
             self.strike(*moment);
         }
         self.pair.trade(false);
-        self.pair.rest();
         let summary = self.pair.audit();
         let stock = self.pair.command(&["stock", "--json"]).stdout;
         let stock: Vec<Value> = serde_json::from_slice(&stock).unwrap();
