@@ -11,6 +11,7 @@ use super::client::query;
 use super::failure::{Exit, Failure};
 use super::import::CHUNK_ROWS_MAX;
 use super::session::Session;
+use super::status;
 use super::table::{Column, cell, count, elements, table};
 
 /// Between two tries to book.
@@ -62,6 +63,9 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
     };
     let client = session.client();
     client.pages(&query(&path, &parameters), each).await?;
+    if rows.is_empty() {
+        status::scanned(std::slice::from_ref(&args.channel), session).await?;
+    }
     leave_out(&args.except, &mut rows);
     let counts: Vec<&Value> = rows.iter().filter(|row| !row["units"].is_null()).collect();
     let booked = if args.yes {
@@ -100,7 +104,7 @@ async fn book(
         .uptime()
         .saturating_add(Duration::from_secs(args.wait));
     let bar = session.console.bar("counts", to_u64(counts.len()));
-    let mut booked = 0;
+    let (mut booked, mut is_told) = (0, false);
     for chunk in counts.chunks(CHUNK_ROWS_MAX) {
         let keys = ["sku", "location", "units", "as_of"];
         let rows = chunk.iter().map(|row| {
@@ -115,6 +119,12 @@ async fn book(
             };
             if failure.exit() != Exit::TryAgain || clock.uptime() >= until {
                 return Err(halfway(failure, booked, counts.len()));
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                let secs = args.wait;
+                session.console.tell(format_args!(
+                    "waiting, {secs} s at most, until orders up to the reading are known\n"
+                ));
             }
             for channel in session.channels(None)? {
                 let path = session.path(&["channels", &channel, "poll"])?;

@@ -17,7 +17,7 @@ pub(super) struct Args {
 enum Command {
     /// End a channel: its slots show none, and then it is neither polled nor written
     Retire(Retire),
-    /// Let a retired channel go on; a restart of the daemon starts it
+    /// Let a retired channel go on; a reload starts it where it had come to its end
     Revive {
         /// Which
         channel: String,
@@ -43,6 +43,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
         Some(Command::Revive { channel }) => {
             let order = json!({ "kind": "revive", "channel": channel });
             session.order_and_tell(&order).await?;
+            if !session.common.json {
+                let next = "`channelsync reload` starts it where it had come to its end";
+                session.console.print(next)?;
+            }
             Ok(Exit::Ok)
         }
     }

@@ -8,9 +8,13 @@ use super::client::query;
 use super::failure::{Exit, Failure};
 use super::journal::open_reader;
 use super::session::Session;
+use super::table::{cell, elements};
 use crate::ats;
 use crate::bookkeeper::{OpenError, load_newest, replay};
 use crate::ledger::Ledger;
+
+/// Listings that are named where a SKU was given.
+const SOLD_TOLD_MAX: usize = 5;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -32,7 +36,12 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
     };
     let many = found.len() > 1;
     let Some(explained) = found.pop().filter(|_| !many) else {
-        return Err(not_one(&args.listing, many));
+        let sold = if many || args.at.is_some() {
+            Vec::new()
+        } else {
+            of_sku(&args.listing, &channels, session).await?
+        };
+        return Err(not_one(&args.listing, many, &sold));
     };
     if session.common.json {
         session.console.json(&explained)?;
@@ -42,13 +51,45 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
     Ok(Exit::Ok)
 }
 
-fn not_one(listing: &str, many: bool) -> Failure {
+fn not_one(listing: &str, many: bool, sold: &[String]) -> Failure {
     if many {
         let error = format!("several channels have a listing {listing}");
         return Failure::usage(error, "say which with --channel");
     }
     let error = format!("no channel has a listing {listing}");
-    Failure::usage(error, "`channelsync listings` lists them")
+    let help = match sold {
+        [] => "`channelsync listings` lists them".to_owned(),
+        sold => format!("SKU {listing} is sold by: {}", sold.join("; ")),
+    };
+    Failure::usage(error, help)
+}
+
+/// Commands that explain listings of a SKU, where somebody gave that instead.
+async fn of_sku(
+    sku: &str,
+    channels: &[String],
+    session: &Session<'_, '_>,
+) -> Result<Vec<String>, Failure> {
+    let (client, path) = (session.client(), session.path(&["listings"])?);
+    let mut sold = Vec::new();
+    let sells = |row: &&Value| {
+        let mut parts = elements(&row["parts"]).iter();
+        row["sku_on_channel"] == sku || parts.any(|part| part[0] == sku)
+    };
+    for channel in channels {
+        let each = |rows: Vec<Value>| {
+            let of_sku = rows.iter().filter(sells).map(|row| {
+                let listing = cell(&row["listing"]);
+                format!("channelsync explain {listing} --channel {channel}")
+            });
+            let room = SOLD_TOLD_MAX.saturating_sub(sold.len());
+            sold.extend(of_sku.take(room));
+            Ok(())
+        };
+        let of_channel = query(&path, &[("channel", channel)]);
+        client.pages(&of_channel, each).await?;
+    }
+    Ok(sold)
 }
 
 async fn of_now(
@@ -131,7 +172,11 @@ mod tests {
 
     #[test]
     fn none_and_several_are_told_apart() {
-        assert!(not_one("101", false).to_string().contains("no channel has"));
-        assert!(not_one("101", true).to_string().contains("--channel"));
+        assert!(
+            not_one("101", false, &[])
+                .to_string()
+                .contains("no channel has")
+        );
+        assert!(not_one("101", true, &[]).to_string().contains("--channel"));
     }
 }

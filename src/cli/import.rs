@@ -65,7 +65,7 @@ pub(super) async fn run(
         bar.inc(rows_here);
     }
     bar.finish_and_clear();
-    let held = holds(session).await?;
+    let held = status::holds(&status::of_merchant(session).await?);
     if session.common.json {
         let held = held
             .iter()
@@ -83,15 +83,6 @@ pub(super) async fn run(
         session.console.print(&format!("{what}\n  do: {remedy}"))?;
     }
     Ok(())
-}
-
-/// Channels that do not follow what was booked until somebody or something lets them.
-async fn holds(session: &Session<'_, '_>) -> Result<Vec<(String, String)>, Failure> {
-    let status = status::fetch(session).await?;
-    let id = session.merchant()?.id.as_str();
-    let mut merchants = elements(&status["merchants"]).iter();
-    let merchant = merchants.find(|known| known["merchant"] == id);
-    Ok(merchant.map(status::holds).unwrap_or_default())
 }
 
 /// A row as the daemon takes it.

@@ -38,7 +38,8 @@ pub(super) struct Args {
     /// When the opening stock was counted, with its offset [default: now]
     #[arg(long, value_name = "TIME")]
     book_from: Option<String>,
-    /// Where the daemon keeps its books [default: /var/lib/channelsync]
+    /// Where the daemon keeps its books [default: /var/lib/channelsync; beside the files, where
+    /// --config names another directory than /etc/channelsync]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
 }
@@ -178,7 +179,7 @@ fn write(args: &Args, answers: &Answers, dir: &Path) -> Result<Vec<PathBuf>, Fai
     }
     let mut written = Vec::new();
     if !main.exists() {
-        create(&main, &daemon_file(args))?;
+        create(&main, &daemon_file(args, dir))?;
         written.push(main);
     }
     create(&merchant, &merchant_file(args, answers))?;
@@ -212,9 +213,13 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn daemon_file(args: &Args) -> String {
-    let state_dir = args.state_dir.clone();
-    let state_dir = state_dir.unwrap_or_else(|| PathBuf::from("/var/lib/channelsync"));
+fn daemon_file(args: &Args, dir: &Path) -> String {
+    let own = if dir == Path::new(CONFIG_DIR) {
+        "/var/lib/channelsync"
+    } else {
+        "state"
+    };
+    let state_dir = args.state_dir.as_deref().unwrap_or(Path::new(own));
     let url = match &args.public_url {
         Some(url) => format!("public_url = {}\n", quoted(url)),
         None => "#public_url = \"https://hooks.example.com\"\n".to_owned(),

@@ -27,7 +27,8 @@ const LIST: List = List {
         Column::Text("REMARKS"),
     ],
     lines: |row| vec![line(row)],
-    nothing: "no listings",
+    nothing: "no listings; those of a channel are read within seconds or minutes after it starts, \
+              `channelsync status` tells what hinders it",
 };
 
 pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {

@@ -94,12 +94,8 @@ async fn show(channel: &str, session: &mut Session<'_, '_>) -> Result<Exit, Fail
 
 /// The hold of a channel, as the status has it.
 async fn interlock(channel: &str, session: &mut Session<'_, '_>) -> Result<Option<Value>, Failure> {
-    let status = status::fetch(session).await?;
-    let merchant = session.merchant()?.id.as_str();
-    let merchants = elements(&status["merchants"]).iter();
-    let mut holds = merchants
-        .filter(|known| known["merchant"] == merchant)
-        .flat_map(|known| elements(&known["interlocks"]));
+    let merchant = status::of_merchant(session).await?;
+    let mut holds = elements(&merchant["interlocks"]).iter();
     Ok(holds.find(|held| held["channel"] == channel).cloned())
 }
 

@@ -288,6 +288,8 @@ async fn serve(args: &Args, faults: Faults, console: &mut Console<'_>) -> io::Re
     let rows = shops.iter().map(|shop| {
         json!({
             "name": shop.name,
+            "shop": shop.domain,
+            "locations": shop.locations.iter().map(|place| &place.id).collect::<Vec<_>>(),
             "base_url": format!("http://{address}{}", shop.base_path),
             "client_id": shop.client_id,
             "client_secret": shop.client_secret,

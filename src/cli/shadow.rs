@@ -45,6 +45,7 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
         client.pages(&of_channel, each).await?;
     }
     let exit = if rows.is_empty() {
+        status::scanned(&all, session).await?;
         Exit::Ok
     } else {
         Exit::Found
@@ -62,13 +63,10 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
 /// The channels that are meant, and whether all of them are live already.
 async fn channels(args: &Args, session: &Session<'_, '_>) -> Result<(Vec<String>, bool), Failure> {
     let known = session.channels(args.channel.as_deref())?;
-    let merchant = session.merchant()?.id.as_str();
-    let status = status::fetch(session).await?;
-    let mut merchants = elements(&status["merchants"]).iter();
-    let found = merchants.find(|row| row["merchant"] == merchant);
-    let rows = found.map(|found| elements(&found["channels"]));
+    let merchant = status::of_merchant(session).await?;
+    let rows = elements(&merchant["channels"]);
     let is_shadow = |name: &String| {
-        let mut rows = rows.into_iter().flatten();
+        let mut rows = rows.iter();
         rows.any(|row| row["channel"] == name.as_str() && row["mode"] == "shadow")
     };
     let (shadow, live): (Vec<String>, Vec<String>) = known.into_iter().partition(is_shadow);
@@ -87,7 +85,8 @@ fn text(channels: &[String], live: bool, (rows, unmapped): (&[Value], usize)) ->
         format!("{names} is live: what differs is written as limits and orders allow")
     } else {
         format!(
-            "to write them: `mode = \"live\"` for {names} in the merchant's file, then a reload"
+            "to write them: `mode = \"live\"` for {names} in the merchant's file, then \
+             `channelsync reload`"
         )
     };
     let go = match u64::try_from(unmapped).unwrap_or(u64::MAX) {

@@ -28,6 +28,31 @@ pub(super) async fn fetch(session: &Session<'_, '_>) -> Result<Value, Failure> {
     Ok(status)
 }
 
+/// The same of the merchant that is meant; nothing where the daemon knows it not.
+pub(super) async fn of_merchant(session: &Session<'_, '_>) -> Result<Value, Failure> {
+    let mut status = fetch(session).await?;
+    let id = session.merchant()?.id.as_str();
+    let merchants = status["merchants"].as_array_mut().into_iter().flatten();
+    let mut own = merchants.filter(|merchant| merchant["merchant"] == id);
+    Ok(own.next().map(Value::take).unwrap_or_default())
+}
+
+/// Fails while listings of these channels were not read: so long nobody can say that none is left.
+pub(super) async fn scanned(channels: &[String], session: &Session<'_, '_>) -> Result<(), Failure> {
+    let merchant = of_merchant(session).await?;
+    let mut unread = elements(&merchant["channels"]).iter().filter(|row| {
+        let is_meant = channels.iter().any(|name| row["channel"] == name.as_str());
+        is_meant && row["scanned_at"].is_null() && row["mode"] != "retired"
+    });
+    let Some(row) = unread.next() else {
+        return Ok(());
+    };
+    let name = cell(&row["channel"]);
+    let error = format!("the listings of {name} were not read yet since the daemon started");
+    let help = "the same again in a moment; `channelsync status` tells what hinders it";
+    Err(Failure::new(Exit::TryAgain, error, help))
+}
+
 fn text(status: &Value) -> String {
     let merchants = elements(&status["merchants"]);
     let rows = merchants.iter().map(|merchant| {

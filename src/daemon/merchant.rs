@@ -15,7 +15,9 @@ use super::retention::Keeper;
 use super::snapshots::{keep_mark, keep_snapshots};
 use super::{FileWatched, Tasks, World};
 use crate::board::Board;
-use crate::bookkeeper::{BookError, Handle, Origin, Writer, WriterLimits, keep_records};
+use crate::bookkeeper::{
+    BookError, ChannelCounts, Handle, Origin, Writer, WriterLimits, keep_records,
+};
 use crate::channels;
 use crate::inbox::{self, Feed, Hook, Park};
 use crate::ledger::Command;
@@ -353,14 +355,17 @@ fn watch_retirement(world: &World, merchant: &MerchantRunning, connected: &Conne
     });
 }
 
-async fn is_over(book: &Handle, channel: &ChannelId) -> Result<bool, BookError> {
+/// What is left to do of a channel that is retired; none of any other.
+pub(super) fn retired(book: &Handle, channel: &ChannelId) -> Option<ChannelCounts> {
     let published = book.published();
-    let number = published
-        .names
-        .iter()
-        .position(|name| name == channel.as_str());
-    let counts = number.and_then(|number| published.channels.get(number));
-    if !counts.is_some_and(|counts| counts.retired_at.is_some() && counts.is_at_rest()) {
+    let mut names = published.names.iter();
+    let number = names.position(|name| name == channel.as_str())?;
+    let counts = published.channels.get(number).copied();
+    counts.filter(|counts| counts.retired_at.is_some())
+}
+
+async fn is_over(book: &Handle, channel: &ChannelId) -> Result<bool, BookError> {
+    if !retired(book, channel).is_some_and(|counts| counts.is_at_rest()) {
         return Ok(false);
     }
     let channel = channel.clone();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use channelsync_contract::MerchantId;
 use futures_util::future::join_all;
 
-use super::merchant::connect;
+use super::merchant::{connect, retired};
 use super::{Connected, Daemon, MerchantRunning, StartError, Tasks, World, hooks};
 use crate::settings::{Channel, Config, Limits, Log, Merchant, Returns, RuleSet};
 
@@ -115,8 +115,14 @@ impl<'a> Changing<'a> {
         let (mut kept, mut fresh) = (BTreeMap::new(), Vec::new());
         for channel in &after.channels {
             let old = running.channels.get(&channel.id);
+            // Its tasks ended when nothing was left to do of a retired channel.
+            let is_revived = |old: &Connected| {
+                old.tasks.stop.is_cancelled() && retired(&running.book, &channel.id).is_none()
+            };
             let stays = |old: &&Arc<Connected>| {
-                !(moved && channel.subscriptions) && for_tasks(&old.settings) == for_tasks(channel)
+                !(moved && channel.subscriptions)
+                    && for_tasks(&old.settings) == for_tasks(channel)
+                    && !is_revived(old)
             };
             let connected = match old.filter(stays) {
                 Some(old) => old.clone(),

@@ -75,7 +75,8 @@ pub(super) fn read(dir: &Path, env: &BTreeMap<String, String>, faults: &mut Vec<
             line: None,
             key: String::new(),
             what: "no merchant".to_owned(),
-            help: "write NAME.toml there after config/merchants.d/example.toml".to_owned(),
+            help: "`channelsync init` writes a first one; config/merchants.d/example.toml names every key"
+                .to_owned(),
         });
     }
     let files = merge(&layers);
@@ -180,7 +181,7 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Fault {
         line: None,
         key: String::new(),
         what: format!("cannot be read: {error}"),
-        help: "name the configuration directory, with files that the daemon's user may read"
+        help: "name the configuration directory with --config; the daemon's user must be able to read it"
             .to_owned(),
     }
 }

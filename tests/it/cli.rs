@@ -1,13 +1,13 @@
 //! The command line against a real daemon's socket, book and files.
 
 use channelsync::cli::Exit;
-use channelsync_contract::Timestamp;
 
 mod adopt;
 mod backup;
 mod consent;
 mod credentials;
 mod daemon;
+mod explain;
 mod interlock;
 mod metrics;
 mod permissions;
@@ -299,31 +299,6 @@ async fn an_order_is_shipped_by_its_name_where_that_is_clear() {
     let orders = daemon.ok("orders --json").await;
     let orders: serde_json::Value = serde_json::from_str(&orders).unwrap();
     assert_eq!(orders.as_array().unwrap().len(), 3);
-}
-
-#[tokio::test]
-async fn a_number_is_explained_now_and_as_it_was() {
-    let daemon = Daemon::start().await;
-    daemon.ok("stock count MUG-RED 10 --at main").await;
-    daemon.list_mugs().await;
-    let before = daemon.now();
-    daemon.buy("shopify-us", "450", "#1001", 3).await;
-    let (exit, _, err) = daemon.run("explain 101").await;
-    assert_eq!(exit, Exit::Usage);
-    assert_eq!(head(&err), "error: several channels have a listing 101");
-    let now = daemon.ok("explain 101 --channel shopify-us").await;
-    assert!(now.contains("main: available 7, committed 3"), "{now}");
-    assert!(
-        now.contains("order #1001 (450) on shopify-us: 3 committed at main"),
-        "{now}"
-    );
-    let line = format!("explain 101 --channel shopify-us --at {before}");
-    let then = daemon.ok(&line).await;
-    assert!(then.contains("main: available 10, committed 0"), "{then}");
-    let early = format!("explain 101 --at {}", Timestamp(0));
-    let (exit, _, err) = daemon.run(&early).await;
-    assert_eq!(exit, Exit::Usage);
-    assert_eq!(head(&err), "error: no channel has a listing 101");
 }
 
 #[tokio::test]

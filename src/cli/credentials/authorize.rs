@@ -173,8 +173,9 @@ fn agreed(
         place.name()
     ))?;
     if !io::stdin().is_terminal() {
-        console
-            .print("then repeat this command with: --ended-at ADDRESS, where the browser ended")?;
+        console.print(
+            "then repeat this command with: --ended-at 'ADDRESS', where the browser ended",
+        )?;
         return Ok(None);
     }
     console.print("the browser ends at a page that asks for its address here:")?;

@@ -211,7 +211,9 @@ fn shadow(seen: &Seen<'_>) -> Vec<Finding> {
     let id = seen.id();
     seen.channels(|channel, name| {
         let what = "shadow mode: all is computed, nothing is written".to_owned();
-        let remedy = format!("channelsync shadow --merchant {id} {name}; then set it live");
+        let remedy = format!(
+            "channelsync shadow --merchant {id} {name}; then `mode = \"live\"` and channelsync reload"
+        );
         (channel["mode"] == "shadow").then_some((what, remedy))
     })
 }

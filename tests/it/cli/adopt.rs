@@ -7,6 +7,9 @@ use super::{Daemon, head};
 #[tokio::test]
 async fn what_a_channel_shows_is_proposed_booked_once_and_not_proposed_again() {
     let daemon = Daemon::start().await;
+    let (exit, _, err) = daemon.run("adopt shopify-us").await;
+    assert_eq!(exit, Exit::TryAgain, "nothing is known of it yet");
+    assert!(err.contains("the listings of shopify-us were not read yet"));
     daemon.list_mugs().await;
     daemon.shelf.put("77", "101", 7);
     daemon.shelf.put("78", "101", -2);

@@ -323,6 +323,8 @@ impl Daemon {
                 complete: None,
             })
             .await;
+            let board = &self.admin.merchants["acme"].channels[channel].board;
+            board.scanned(self.now());
         }
     }
 

@@ -32,6 +32,8 @@ async fn read(daemon: &Daemon, channel: &str, (item, location): (&str, &str), wr
 #[tokio::test]
 async fn what_would_be_written_is_told_until_all_agrees() {
     let daemon = Daemon::start().await;
+    let (exit, out, err) = daemon.run("shadow --json").await;
+    assert_eq!((exit, out.as_str()), (Exit::TryAgain, ""), "{err}");
     daemon.ok("stock count MUG-RED 10 --at main").await;
     daemon.list_mugs().await;
     let (exit, out, _) = daemon.run("shadow").await;
@@ -44,7 +46,7 @@ async fn what_would_be_written_is_told_until_all_agrees() {
     CHANNEL     LISTING  SKU      LOCATION  SHOWN  WOULD BE  WHY
     shopify-eu  101      MUG-RED  main          4        10  10 for sale
     1 slot differs; `channelsync explain LISTING` tells every step
-    to write them: `mode = "live"` for shopify-eu in the merchant's file, then a reload
+    to write them: `mode = "live"` for shopify-eu in the merchant's file, then `channelsync reload`
     "#);
     daemon.ok("freeze MUG-RED --reason recall").await;
     let (_, out, _) = daemon.run("shadow shopify-eu --json").await;

@@ -117,9 +117,9 @@ fn what_is_missing_is_named() {
     assert_snapshot!(faults.replace(&empty.path().display().to_string(), "ETC"), @r#"
     the configuration has 2 faults
     ETC/channelsync.toml: cannot be read: No such file or directory (os error 2)
-      help: name the configuration directory, with files that the daemon's user may read
+      help: name the configuration directory with --config; the daemon's user must be able to read it
     ETC/merchants.d: no merchant
-      help: write NAME.toml there after config/merchants.d/example.toml
+      help: `channelsync init` writes a first one; config/merchants.d/example.toml names every key
     "#);
 }
 
@@ -342,6 +342,6 @@ fn text_that_is_not_toml_is_refused_without_quoting_it() {
     ETC/merchants.d/acme.toml:2: not TOML: invalid basic string, expected `"`
       help: texts stand in double quotes, tables in [brackets], one `key = value` a line
     ETC/merchants.d/binary.toml: cannot be read: stream did not contain valid UTF-8
-      help: name the configuration directory, with files that the daemon's user may read
+      help: name the configuration directory with --config; the daemon's user must be able to read it
     "#);
 }

@@ -113,6 +113,29 @@ fn the_command_line_reloads_and_is_told_what_became_of_it() {
 }
 
 #[test]
+fn a_revived_channel_that_had_ended_goes_on_with_a_reload() {
+    let service = Service::start();
+    let called = || {
+        let channel = &service.status()["merchants"][0]["channels"][0];
+        channel["outcomes"]["not_sent"].as_u64().unwrap()
+    };
+    service.watch(|| called() > 0);
+    service.ask("channels retire shopify-us --keep-orders");
+    service.watch(|| service.log().contains("its tasks end"));
+    let nothing = "the settings were read anew: nothing is different\n";
+    assert_eq!(service.ask("reload"), nothing);
+    service.ask("channels revive shopify-us");
+    let told = service.ask("reload");
+    assert_eq!(
+        told,
+        "the settings were read anew; in force now: acme/shopify-us\n"
+    );
+    // Its calls are counted anew.
+    service.watch(|| called() > 0);
+    assert_eq!(service.ask("reload"), nothing);
+}
+
+#[test]
 fn settings_at_fault_are_refused_whole_and_every_fault_is_told() {
     let service = Service::start();
     service.edit(

@@ -173,6 +173,17 @@ impl Service {
         }
     }
 
+    /// Waits until something is so; looks with each sign of life, three a second.
+    pub(super) fn watch(&self, is_so: impl Fn() -> bool) {
+        for _ in 0..3 * PATIENCE.as_secs() {
+            if is_so() {
+                return;
+            }
+            self.until("WATCHDOG=1");
+        }
+        panic!("it did not come: {}", self.log());
+    }
+
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }

@@ -75,7 +75,7 @@ fn what_the_daemon_tells_of_itself_is_found() {
         channel["errors"] =
             json!([{ "activity": "poll", "at": "2026-11-20T08:59:00Z", "error": "503" }]);
         seen.space = Some(Space { free: 1 << 20, all: 100 << 20 });
-    }), @"
+    }), @r#"
     journal | acme | the journal cannot be written: disk is full | make space or mend the disk; the daemon goes on by itself
     space | state directory | 1 of 100 MiB are free | make space: on a full disk nothing more is booked
     paused | acme/shopify-us | paused: the app was uninstalled | mend it, then: channelsync reconcile --merchant acme shopify-us --resume
@@ -88,8 +88,8 @@ fn what_the_daemon_tells_of_itself_is_found() {
     subscriptions | acme/shopify-us | 2 subscriptions were gone and made anew since the start; the time between was polled | see why shopify-us could not deliver: proxy, certificate, or answers that took too long
     errors | acme/shopify-us | poll failed: 503 | channelsync check --online --merchant acme; see whether shopify-us is up
     parked-bytes | acme | 900 of at most 1000 bytes are parked; above it webhooks get 503 | channelsync parked --merchant acme
-    shadow | acme/shopify-us | shadow mode: all is computed, nothing is written | channelsync shadow --merchant acme shopify-us; then set it live
-    ");
+    shadow | acme/shopify-us | shadow mode: all is computed, nothing is written | channelsync shadow --merchant acme shopify-us; then `mode = "live"` and channelsync reload
+    "#);
 }
 
 #[test]
