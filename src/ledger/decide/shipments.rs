@@ -90,6 +90,7 @@ pub(super) fn book(desk: &mut Desk<'_>, at: LineAt, reported: &ReportLine, repor
         shipped_more(desk, at, rise, places.as_ref(), report);
     }
     if let Some(places) = places {
+        undone_between(desk, at, &places, report);
         desk.line_mut(at).left = places.into_iter().collect();
     }
     returns::book(desk, at, &before, report);
@@ -316,6 +317,43 @@ pub(super) fn moved_between(
         (Some(_), Some(_) | None) if is_mastered => Fact::MovedMaybe(id, slot, by),
         (Some(_), Some(_) | None) => Fact::Unsure(id, slot),
     });
+}
+
+/// Parcels of after the order's last word that make no more units left than before: as many were undone
+/// meanwhile, nobody knows when. What both did to a slot is nothing, unless its figure was taken from a
+/// reading between them.
+fn undone_between(desk: &mut Desk<'_>, at: LineAt, places: &Places, report: &OrderReport) {
+    let channel = desk.channel_of(at.work);
+    let known = channel.orders.get(desk.order_id(at.work).as_str());
+    let Some(told) = known.and_then(|order| order.version) else {
+        return;
+    };
+    if channel.is_net() {
+        return;
+    }
+    let line = desk.line(at);
+    let since = |parcel: &&ReportShipment| parcel.at.is_some_and(|at| at > told);
+    let mut doubted = Vec::new();
+    for (place, now) in places {
+        let here = Some(channel.place_id(*place));
+        let fresh = parcels(report, &line.id).filter(since);
+        let fresh = fresh.filter(|parcel| parcel.location.as_ref() == here);
+        let fresh: Vec<&ReportShipment> = fresh.collect();
+        let newest = fresh.iter().filter_map(|parcel| parcel.at).max();
+        let more = now.minus_or_zero(at_place(&line.left, *place));
+        let undone = total(fresh.iter().map(|parcel| parcel.units)).minus_or_zero(more);
+        let slot = slot_of(desk, at, Some(*place)).and_then(|slot| channel.slot(&slot));
+        let adopted = slot.and_then(|slot| slot.adopted_at);
+        if let (false, Some(adopted), Some(newest)) = (undone.is_zero(), adopted, newest)
+            && told <= adopted.plus(READING_MARGIN)
+            && newest >= adopted.minus(READING_MARGIN)
+        {
+            doubted.push((*place, undone));
+        }
+    }
+    for (place, undone) in doubted {
+        unsure(desk, at, Some(place), undone.signed());
+    }
 }
 
 fn slot_of(desk: &Desk<'_>, at: LineAt, place: Option<PlaceIx>) -> Option<SlotKey> {

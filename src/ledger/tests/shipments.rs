@@ -295,3 +295,34 @@ fn a_parcel_undone_here_and_sent_from_there_between_two_reads_left_there() {
     A1 MUG  open 1  held main 1  fulfilled 2
     ");
 }
+
+/// R28: undone and sent again between two words of the order, with a reading between the two.
+#[test]
+fn a_slot_is_read_again_when_a_parcel_of_it_was_undone_and_sent_again_unheard() {
+    let story = |reading: &str| {
+        replay(&format!(
+            "
+            receive MUG 10
+            order A1 MUG 2
+            shown MUG 10
+            push c1 MUG 10 expect=10
+            pushed c1 applied
+            fulfill A1 MUG 1 place=L1
+            undo A1 MUG 1 quiet
+            {reading}
+            fulfill A1 MUG 1 place=L1 quiet
+            tell A1
+            slots
+            "
+        ))
+    };
+    let last = |story: String| story.lines().last().unwrap_or_default().to_owned();
+    assert_eq!(
+        last(story("shown MUG 10")),
+        "slot MUG@L1  free  expected 10  confirmed 10  to be read  corrections 1"
+    );
+    assert_eq!(
+        last(story("wait 1")),
+        "slot MUG@L1  free  expected 9  confirmed 10"
+    );
+}
