@@ -53,8 +53,13 @@ struct LineRecord<'a> {
     entry: u64,
 }
 
+/// The record of a closed order; one that is open has none, also when it was closed before.
 fn order_record(channel: &Channel, number: u32, order: &Order) -> Change {
     let id = channel.orders.key(number);
+    let key = order_key(channel.id.as_str(), id.as_str());
+    if order.is_open() {
+        return (key, None);
+    }
     let lines = order.lines.iter().map(|line| LineRecord {
         line: &line.id,
         listing: line.listing.as_ref(),
@@ -74,16 +79,21 @@ fn order_record(channel: &Channel, number: u32, order: &Order) -> Change {
         entry: order.seq,
     };
     let value = serde_json::to_vec(&record).expect("orders are plain data");
-    (order_key(channel.id.as_str(), id.as_str()), Some(value))
+    (key, Some(value))
 }
 
-/// Orders that entries of one group closed, as records.
+/// The records of orders that entries of one group changed.
 pub(super) fn recorded(ledger: &Ledger, entries: &[Entry]) -> Recorded {
     let mut touched = BTreeSet::new();
     for fact in entries.iter().flat_map(|entry| &entry.facts) {
-        if let Fact::Line(line) = fact {
-            touched.insert((&line.channel, &line.order));
-        }
+        touched.extend(match fact {
+            Fact::Line(line) => Some((&line.channel, &line.order)),
+            Fact::Order(order) => Some((&order.channel, &order.order)),
+            Fact::Shipment(channel, order, _) | Fact::Held(channel, order, _) => {
+                Some((channel, order))
+            }
+            _ => None,
+        });
     }
     let mut changes = forgotten(entries);
     for (channel, order) in touched {
@@ -93,10 +103,7 @@ pub(super) fn recorded(ledger: &Ledger, entries: &[Entry]) -> Recorded {
         let Some(number) = channel.orders.find(order.as_str()) else {
             continue;
         };
-        let order = channel.orders.at(number);
-        if !order.is_open() {
-            changes.push(order_record(channel, number, order));
-        }
+        changes.push(order_record(channel, number, channel.orders.at(number)));
     }
     Recorded {
         changes,
@@ -119,7 +126,7 @@ fn forgotten(entries: &[Entry]) -> Vec<Change> {
     changes
 }
 
-/// Brings records that are behind up to the ledger: all closed orders, then the sequence.
+/// Brings records that are behind up to the ledger: all orders that changed since, then the sequence.
 ///
 /// # Errors
 /// [`RecordsError`].
@@ -132,7 +139,7 @@ pub fn rebuild_records(ledger: &Ledger, records: &dyn Records) -> Result<(), Rec
     let mut changes = Vec::new();
     for channel in &ledger.channels {
         for (number, _, order) in channel.orders.iter() {
-            if order.seq > behind && !order.is_open() {
+            if order.seq > behind {
                 changes.push(order_record(channel, number, order));
             }
             if changes.len() >= REBUILD_ROWS_MAX {

@@ -175,10 +175,14 @@ fn judge(whole: &Path, before: &Found, file: &str, damage: Damage) -> Result<Out
         return Ok(Outcome::SameLogTells);
     }
     if found.records != before.records {
+        let (now, then) = (found.records.iter(), before.records.iter());
+        let other = now.zip(then).find(|(now, then)| now != then);
+        let text = |record: &Record| String::from_utf8_lossy(&record.1).into_owned();
         return Err(format!(
-            "{} records of {}",
+            "{} records of {}, the first that differs: {:?}",
             found.records.len(),
-            before.records.len()
+            before.records.len(),
+            other.map(|(now, then)| (text(now), text(then)))
         ));
     }
     let verified = command(copy.path(), &["verify"]);
