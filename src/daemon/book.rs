@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use channelsync_contract::MerchantId;
 
-use crate::bookkeeper::{self, rebuild_records};
+use crate::bookkeeper::{self, OpenError, rebuild_records};
 use crate::ledger::Ledger;
 use crate::settings::Config;
 use crate::store::journal_file::{JournalFile, JournalOptions};
 use crate::store::parked::{ParkedError, ParkedFiles};
 use crate::store::records_sled::SledStore;
 use crate::store::sealed::Vault;
-use crate::store::{Journal, Records};
+use crate::store::{Journal, JournalError, Records};
 
 /// sled recovers by reading its log; longer than this it is set aside and rebuilt.
 const RECORDS_OPEN_MAX: Duration = Duration::from_secs(60);
@@ -102,7 +102,7 @@ pub fn open_book(
     let journal: Arc<dyn Journal> = Arc::new(opened.journal);
     let read = |from, bytes| journal.read(from, bytes);
     let ledger = bookkeeper::open(&read, journal.head(), loaded.ledger);
-    let ledger = ledger.map_err(|error| StartError::new(&error, error.help()))?;
+    let ledger = ledger.map_err(|error| unopened(&error, &options.dir))?;
     let parked = open_parked(&dir, config, &ledger, vault)?;
     let records =
         records.map(|store| Arc::new(store.records(merchant.as_str())) as Arc<dyn Records>);
@@ -128,6 +128,17 @@ pub fn open_book(
         parked,
         snapshots: Some(snapshots),
     })
+}
+
+fn unopened(error: &OpenError, journal: &Path) -> StartError {
+    if !matches!(error, OpenError::Journal(JournalError::Gone { .. })) {
+        return StartError::new(error, error.help());
+    }
+    let help = "a file of it is missing: bring it back from a copy, or restore a backup";
+    StartError {
+        what: format!("{}: {error}", journal.display()),
+        help: Some(help.to_owned()),
+    }
 }
 
 fn open_parked(
@@ -185,5 +196,18 @@ mod tests {
         std::fs::remove_dir(dir.path().join("journal")).unwrap();
         let error = check_journal_is_there(dir.path()).unwrap_err();
         assert!(error.what.contains("journal is gone"), "{error:?}");
+    }
+
+    #[test]
+    fn a_missing_file_of_the_journal_is_told_with_its_place_and_what_to_do() {
+        let gone = OpenError::from(JournalError::Gone {
+            asked: 201,
+            first: 259,
+        });
+        let error = unopened(&gone, Path::new("/var/lib/channelsync/acme/journal"));
+        let what = "/var/lib/channelsync/acme/journal: entry 201 is no longer in the journal, which \
+                    begins with entry 259";
+        assert_eq!(error.what, what);
+        assert!(error.help.unwrap().contains("bring it back from a copy"));
     }
 }
