@@ -159,7 +159,8 @@ fn rows_that_cannot_be_booked_are_set_aside_and_the_others_are_booked() {
     });
 }
 
-/// R49: a file that is being written is not taken, and one of a time that is not known yet waits.
+/// R49: a file of a time that is not known yet waits. Here that alone would hold back one that is being
+/// written; how such a one is told is tested beside `inbox/stock_file/look.rs`.
 #[test]
 fn a_file_is_not_taken_before_it_is_whole_and_its_time_is_known() {
     let mut plan = plan(FOLDER, 12);
