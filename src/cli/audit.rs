@@ -3,15 +3,16 @@
 //! In: `/control` of the doubles and the daemon's admin socket, both from outside. Out: one summary.
 //! Shares no code with the connector and takes nothing on the daemon's word about a shop.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod timing;
 
-use channelsync_contract::Timestamp;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use super::probe::{Probe, ProbeError};
-use channelsync_sandbox::{LevelTruth, LineTruth, OrderTruth, SetRecord, ShopInfo, Truth};
+use channelsync_sandbox::{LevelTruth, LineTruth, OrderTruth, ShopInfo, Truth};
+use timing::{acks, order_to_push};
 
 /// What an audit found; the object that `--json` prints.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -72,6 +73,8 @@ pub(super) struct Audit {
     pub(super) summary: Summary,
     /// One line for each thing found, at most [`FINDINGS_MAX`].
     pub(super) findings: Vec<String>,
+    /// The ledger's figures changed meanwhile: what differs may only have been under way.
+    pub(super) moved: bool,
 }
 
 /// Findings told one by one.
@@ -93,25 +96,25 @@ pub(super) async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeE
     let mut audit = Audit::default();
     audit.summary.journal_verified = verified;
     audit.summary.units_conserved = true;
-    let stock = probe.ledger("stock?").await?;
+    let shops = probe.shops().await?;
+    let figures = figures(probe, &shops).await?;
     let mut shipped: BTreeMap<String, i64> = BTreeMap::new();
     let mut truths = Vec::new();
-    for shop in probe.shops().await? {
+    for shop in &shops {
         let truth = probe.truth(&shop.name).await?;
         let channel = format!("channel={}&", shop.name);
         let orders = probe.ledger(&format!("orders?{channel}")).await?;
-        compare_orders(&mut audit, &shop, &truth.orders, &orders);
-        let items = probe.ledger(&format!("slots?{channel}")).await?;
-        compare_slots(&mut audit, &shop, &truth.levels, &items);
-        compare_routes(&mut audit, &shop, &truth.orders, &orders);
-        compare_available(&mut audit, &shop, &truth, &stock, &orders);
+        compare_orders(&mut audit, shop, &truth.orders, &orders);
+        compare_slots(&mut audit, shop, &truth.levels, &figures.numbers);
+        compare_routes(&mut audit, shop, &truth.orders, &orders);
+        compare_available(&mut audit, shop, &truth, &figures.stock, &orders);
         let listings = probe.ledger(&format!("listings?{channel}")).await?;
         let mapped = listings
             .iter()
             .filter(|row| !row["parts"].is_null())
             .count();
         audit.summary.listings += u64::try_from(mapped).unwrap_or(u64::MAX);
-        let pieces = pieces(&shop);
+        let pieces = pieces(shop);
         let orders = truth.orders.iter().filter(|order| !order.test);
         for line in orders.flat_map(|order| &order.lines) {
             for (sku, units) in sold(&pieces, line) {
@@ -126,10 +129,41 @@ pub(super) async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeE
         audit.summary.throttled_injected += counters.throttled_injected;
         truths.push((shop, truth));
     }
-    conserve(&mut audit, &stock, &shipped);
+    conserve(&mut audit, &figures.stock, &shipped);
+    audit.moved = figures != self::figures(probe, &shops).await?;
     audit.summary.order_to_push_ms = order_to_push(&truths);
     audit.summary.webhook_ack_ms = acks(&truths);
     Ok(audit)
+}
+
+/// What the ledger says is there, and the least and the most that each slot may show.
+#[derive(PartialEq)]
+struct Figures {
+    stock: Vec<Value>,
+    numbers: BTreeMap<SlotKey, (Value, Value)>,
+}
+
+/// A shop, and an item and a place of it.
+type SlotKey = (String, String, String);
+
+async fn figures(probe: &Probe, shops: &[ShopInfo]) -> Result<Figures, ProbeError> {
+    let mut numbers = BTreeMap::new();
+    for shop in shops {
+        let items = probe
+            .ledger(&format!("slots?channel={}&", shop.name))
+            .await?;
+        for item in items {
+            for slot in item["slots"].as_array().into_iter().flatten() {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                let (item, place) = (text(&item["item"]), text(&slot["channel_location"]));
+                let bounds = (&slot["number"], &slot["number_if_unrouted_here"]);
+                let bounds = (bounds.0.clone(), bounds.1.clone());
+                numbers.insert((shop.name.clone(), item, place), bounds);
+            }
+        }
+    }
+    let stock = probe.ledger("stock?").await?;
+    Ok(Figures { stock, numbers })
 }
 
 fn units(value: &Value) -> i64 {
@@ -229,18 +263,16 @@ fn difference(order: &OrderTruth, row: &Value) -> Option<String> {
 }
 
 /// What each level holds against the number the ledger computes for its slot.
-fn compare_slots(audit: &mut Audit, shop: &ShopInfo, levels: &[LevelTruth], items: &[Value]) {
-    let mut numbers: BTreeMap<(&str, &str), (&Value, &Value)> = BTreeMap::new();
-    for item in items {
-        for slot in item["slots"].as_array().into_iter().flatten() {
-            let place = slot["channel_location"].as_str().unwrap_or_default();
-            let key = (item["item"].as_str().unwrap_or_default(), place);
-            numbers.insert(key, (&slot["number"], &slot["number_if_unrouted_here"]));
-        }
-    }
+fn compare_slots(
+    audit: &mut Audit,
+    shop: &ShopInfo,
+    levels: &[LevelTruth],
+    numbers: &BTreeMap<SlotKey, (Value, Value)>,
+) {
     for level in levels.iter().filter(|level| level.active && level.tracked) {
         let (item, place) = (level.item.to_string(), level.location.to_string());
-        let Some((low, high)) = numbers.get(&(item.as_str(), place.as_str())) else {
+        let key = (shop.name.clone(), item, place.clone());
+        let Some((low, high)) = numbers.get(&key) else {
             continue;
         };
         if low.is_null() {
@@ -400,74 +432,4 @@ fn conserve(audit: &mut Audit, stock: &[Value], shipped: &BTreeMap<String, i64>)
             ));
         }
     }
-}
-
-/// From each order to the first quantity set for one of its SKUs on each other shop.
-fn order_to_push(truths: &[(ShopInfo, Truth)]) -> Spread {
-    let mut took = Vec::new();
-    let sets: Vec<BTreeMap<&str, Vec<Timestamp>>> = truths.iter().map(sets_by_sku).collect();
-    for (number, (shop, truth)) in truths.iter().enumerate() {
-        let others = sets.iter().enumerate();
-        let others = others.filter(|(other, _)| *other != number);
-        let others: Vec<_> = others.map(|(_, sets)| sets).collect();
-        let pieces = pieces(shop);
-        for order in &truth.orders {
-            let sold = order.lines.iter().flat_map(|line| sold(&pieces, line));
-            for (sku, _) in sold {
-                let times = others.iter().filter_map(|sets| sets.get(sku));
-                took.extend(times.filter_map(|times| {
-                    let next = times.partition_point(|at| *at < order.placed_at);
-                    Some(times.get(next)?.since(order.placed_at))
-                }));
-            }
-        }
-    }
-    spread(took)
-}
-
-fn sets_by_sku((shop, truth): &(ShopInfo, Truth)) -> BTreeMap<&str, Vec<Timestamp>> {
-    let skus: BTreeMap<u64, &str> = shop
-        .variants
-        .iter()
-        .map(|variant| (variant.item, variant.sku.as_str()))
-        .collect();
-    let mut sets: BTreeMap<&str, Vec<Timestamp>> = BTreeMap::new();
-    let rows = truth.sets.iter().filter(|set: &&SetRecord| set.changed);
-    for set in rows {
-        if let Some(sku) = skus.get(&set.item) {
-            sets.entry(sku).or_default().push(set.at);
-        }
-    }
-    sets
-}
-
-fn acks(truths: &[(ShopInfo, Truth)]) -> Spread {
-    // The slower shop: percentiles of several shops cannot be added up.
-    let worst = |pick: fn(&Truth) -> u64| truths.iter().map(|(_, truth)| pick(truth)).max();
-    let micros = |us: Option<u64>| milliseconds(Duration::from_micros(us.unwrap_or(0)));
-    Spread {
-        p50: micros(worst(|truth| truth.webhook_ack.p50_micros)),
-        p99: micros(worst(|truth| truth.webhook_ack.p99_micros)),
-    }
-}
-
-fn spread(mut took: Vec<Duration>) -> Spread {
-    took.sort_unstable();
-    let at = |percent: usize| {
-        let rank = (took.len() * percent).div_ceil(100).saturating_sub(1);
-        milliseconds(took.get(rank).copied().unwrap_or_default())
-    };
-    Spread {
-        p50: at(50),
-        p99: at(99),
-    }
-}
-
-/// For people: three decimals.
-#[expect(
-    clippy::float_arithmetic,
-    reason = "figures for people, nothing is decided by them"
-)]
-fn milliseconds(took: Duration) -> f64 {
-    (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }

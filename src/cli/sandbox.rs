@@ -393,7 +393,7 @@ pub(super) async fn run_audit(
             "start `run` with this configuration",
         )
     })?;
-    if !super::demo::is_at_rest(&status, 0) {
+    if found.moved || !super::demo::is_at_rest(&status, 0) {
         console.tell("note: the pair is not at rest; what differs may only be under way\n");
     }
     if found.summary.listings == 0 {
