@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::faults::{FaultError, Faults};
 use crate::setup::{Plan, Timings, VariantSetup};
 use crate::state::{Buying, Disposal, Disposed, Refusal, Restock, ReturnStep, Shop, Tracking};
+use crate::webhook::{News, Topic, publish};
 
 /// Units of an order line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,6 +236,10 @@ pub enum Action {
         /// `NAME[=RATE]`.
         faults: Vec<String>,
     },
+    /// The merchant removes the app: its tokens and subscriptions end, and no new token is given.
+    Uninstall,
+    /// The merchant lets the app in again.
+    Install,
     /// Whether errors of inventory writes leave out which row was wrong.
     HideRowIndex {
         /// Whether they do.
@@ -386,6 +391,8 @@ fn rule(shop: &mut Shop, action: Action) -> Result<Done, ControlError> {
         Action::Plan(plan) => shop.set_plan(plan),
         Action::Timings(timings) => shop.timings = timings,
         Action::Faults { faults } => shop.set_faults(Faults::parse(&faults)?),
+        Action::Uninstall => shop.uninstall(),
+        Action::Install => shop.tokens.is_installed = true,
         Action::HideRowIndex { hide } => shop.hides_row_index = hide,
         other => return Err(Refusal(format!("{other:?} is no rule")).into()),
     }
@@ -398,6 +405,15 @@ impl Shop {
             true => Ok(()),
             false => Err(Refusal(format!("no item {item} or no location {location}"))),
         }
+    }
+}
+
+impl Shop {
+    fn uninstall(&mut self) {
+        self.tokens.end();
+        let news = (Topic::AppUninstalled, News::Uninstalled);
+        publish(self, vec![news]);
+        self.outbox.end_all_but(Topic::AppUninstalled);
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn body(shop: &Shop, topic: Topic, news: &News) -> Option<Value> {
         News::Level(item, location) => level(shop, *item, *location)?,
         News::Product(id) => product(shop, *id)?,
         News::Bulk(id) => bulk(shop.bulk.get(id)?),
+        News::Uninstalled => json!({ "name": shop.name, "myshopify_domain": shop.domain }),
     })
 }
 

@@ -84,6 +84,7 @@ topics! {
     InventoryLevelsUpdate "INVENTORY_LEVELS_UPDATE" "inventory_levels/update";
     InventoryLevelsConnect "INVENTORY_LEVELS_CONNECT" "inventory_levels/connect";
     ProductsCreate "PRODUCTS_CREATE" "products/create";
+    AppUninstalled "APP_UNINSTALLED" "app/uninstalled";
     BulkOperationsFinish "BULK_OPERATIONS_FINISH" "bulk_operations/finish";
 }
 
@@ -126,6 +127,7 @@ pub(crate) enum News {
     Level(u64, u64),
     Product(u64),
     Bulk(u64),
+    Uninstalled,
 }
 
 /// A subscription as `webhookSubscriptionCreate` made it.
@@ -198,6 +200,18 @@ impl Outbox {
         self.waiting
             .retain(|_, delivery| delivery.subscription != id);
         self.subscriptions.remove(&id).is_some()
+    }
+
+    /// Ends all subscriptions and forgets what waits for them, except what waits for one topic.
+    pub(crate) fn end_all_but(&mut self, last: Topic) {
+        let ended = std::mem::take(&mut self.subscriptions);
+        let is_last = |id| {
+            ended
+                .get(&id)
+                .is_some_and(|one| one.topic == last.graphql())
+        };
+        self.waiting
+            .retain(|_, delivery| is_last(delivery.subscription));
     }
 
     /// Queues a delivery; false when the queue is full.

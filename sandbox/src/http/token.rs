@@ -146,7 +146,9 @@ fn give(shop: &mut Shop, grant: Option<Grant>) -> Response {
         return refused("invalid_request");
     };
     let tokens = &shop.tokens;
-    if grant.client_id != tokens.client_id || grant.client_secret != tokens.client_secret {
+    let is_right =
+        grant.client_id == tokens.client_id && grant.client_secret == tokens.client_secret;
+    if !is_right || !tokens.is_installed {
         return refused("invalid_client");
     }
     match (grant.grant_type.as_deref(), grant.code, grant.refresh_token) {

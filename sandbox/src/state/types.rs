@@ -14,6 +14,8 @@ pub(crate) struct Tokens {
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
     pub(crate) fixed: String,
+    /// Whether the app is let in at all.
+    pub(crate) is_installed: bool,
     /// Token -> when it expires.
     pub(crate) granted: BTreeMap<String, Timestamp>,
     /// Code of a consent -> until when it gives a token.
@@ -28,6 +30,7 @@ impl Tokens {
             client_id: dice.hex(32),
             client_secret: format!("shpss_{}", dice.hex(32)),
             fixed: format!("shpat_{}", dice.hex(32)),
+            is_installed: true,
             granted: BTreeMap::new(),
             codes: BTreeMap::new(),
             refreshes: BTreeMap::new(),
@@ -36,7 +39,16 @@ impl Tokens {
 
     /// Whether `token` opens the shop at `now`.
     pub(crate) fn admits(&self, token: &str, now: Timestamp) -> bool {
-        token == self.fixed || self.granted.get(token).is_some_and(|until| now < *until)
+        let is_granted = || self.granted.get(token).is_some_and(|until| now < *until);
+        self.is_installed && (token == self.fixed || is_granted())
+    }
+
+    /// The app is removed from the shop.
+    pub(crate) fn end(&mut self) {
+        self.is_installed = false;
+        self.granted.clear();
+        self.codes.clear();
+        self.refreshes.clear();
     }
 }
 

@@ -27,6 +27,7 @@ mod stock;
 mod stock_files;
 mod tasks;
 mod trace;
+mod uninstalled;
 mod wire;
 
 use std::cell::Cell;

@@ -159,10 +159,33 @@ fn rows_that_cannot_be_booked_are_set_aside_and_the_others_are_booked() {
     });
 }
 
-/// R49: a file of a time that is not known yet waits. Here that alone would hold back one that is being
-/// written; how such a one is told is tested beside `inbox/stock_file/look.rs`.
+/// R49: a file that somebody is still writing is left alone, though all is known of its time.
 #[test]
-fn a_file_is_not_taken_before_it_is_whole_and_its_time_is_known() {
+fn a_file_is_not_taken_while_it_is_written() {
+    scene(plan(FOLDER, 12), async |scene| {
+        scene.begin_uncounted().await;
+        count(scene, "all", 0..12, 1).await;
+        scene.sleep(Duration::from_secs(600)).await;
+        fs::create_dir(scene.machine.dir.path().join("stock")).unwrap();
+        let mut rows = Vec::new();
+        for sku in 0..12 {
+            rows.push(scene.row_of(sku, "20", Duration::from_secs(300)));
+            scene.write("stock/a.csv", &rows);
+            scene.sleep(Duration::from_secs(9)).await;
+            assert_eq!((scene.taken().await, scene.told()), (vec![], None));
+        }
+        scene.sleep(Duration::from_secs(20)).await;
+        let taken = scene.taken().await;
+        assert_eq!((taken.len(), taken[0].rows), (1, 12));
+        scene.rest().await;
+        assert_eq!(scene.on_hand(11).await, 20);
+        scene.audited().await;
+    });
+}
+
+/// R49: a file of a time that is not known yet waits.
+#[test]
+fn a_file_is_not_taken_before_its_time_is_known() {
     let mut plan = plan(FOLDER, 12);
     // Nothing is known of the orders for long.
     (plan.poll_secs, plan.overlap_secs) = (600, 60);
@@ -171,14 +194,9 @@ fn a_file_is_not_taken_before_it_is_whole_and_its_time_is_known() {
         scene.begin_uncounted().await;
         count(scene, "all", 0..12, 1).await;
         fs::create_dir(scene.machine.dir.path().join("stock")).unwrap();
-        let mut rows = Vec::new();
-        for sku in 0..12 {
-            rows.push(scene.row(sku, "20"));
-            scene.write("stock/b.csv", &rows);
-            scene.sleep(Duration::from_secs(9)).await;
-            assert_eq!(scene.taken().await, []);
-        }
-        scene.sleep(Duration::from_secs(60)).await;
+        let rows: Vec<String> = (0..12).map(|sku| scene.row(sku, "20")).collect();
+        scene.write("stock/b.csv", &rows);
+        scene.sleep(Duration::from_secs(150)).await;
         assert_eq!(scene.taken().await, []);
         let told = scene.told().unwrap();
         assert!(told.contains("b.csv: orders of"), "{told}");
