@@ -15,7 +15,7 @@ pub struct Dirty {
 
 #[derive(Debug, Default)]
 struct Marks {
-    /// Taken before the others. What waits among them already is looked at twice.
+    /// Taken before the others, though it may wait among them already.
     first: BTreeSet<u32>,
     queue: VecDeque<u32>,
     /// Whether an item is in the queue, by its number.
@@ -69,17 +69,24 @@ impl Dirty {
         }
     }
 
-    /// Takes up to `most` items off a channel's marks: what is frozen, then oldest first.
+    /// Takes up to `most` items off a channel's marks, each once: what is frozen, then oldest first.
     pub fn take(&mut self, channel: u16, most: usize) -> Vec<u32> {
         let marks = self.of(channel);
         let pop = || marks.first.pop_first();
         let mut taken: Vec<u32> = std::iter::from_fn(pop).take(most).collect();
-        let rest = most.saturating_sub(taken.len()).min(marks.queue.len());
+        let first = taken.len();
+        let rest = most.saturating_sub(first).min(marks.queue.len());
         let rest: Vec<u32> = marks.queue.drain(..rest).collect();
-        for item in &rest {
-            *marks.known(*item) = false;
+        for item in rest {
+            *marks.known(item) = false;
+            // In ascending order, as the set gave them.
+            if taken
+                .get(..first)
+                .is_none_or(|first| first.binary_search(&item).is_err())
+            {
+                taken.push(item);
+            }
         }
-        taken.extend(rest);
         taken
     }
 

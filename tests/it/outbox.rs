@@ -226,8 +226,12 @@ fn a_call_in_doubt_is_never_under_way_twice() {
     ");
 }
 
-/// What the next call after a command would write.
-fn next_call(ledger: &mut Ledger, command: &Command) -> Result<Vec<String>, Refusal> {
+/// What the next call after a command would write, where these items wait already.
+fn next_call(
+    ledger: &mut Ledger,
+    dirty: &mut Dirty,
+    command: &Command,
+) -> Result<Vec<String>, Refusal> {
     let at = ledger.at;
     let draft = decide(ledger, command, at)?;
     let entry = Entry {
@@ -238,7 +242,7 @@ fn next_call(ledger: &mut Ledger, command: &Command) -> Result<Vec<String>, Refu
         movements: draft.movements,
         facts: draft.facts,
     };
-    let (mut dirty, touched) = (Dirty::default(), evolve(ledger, &entry));
+    let touched = evolve(ledger, &entry);
     dirty.mark_touched(ledger, &touched);
     let planned = outbox::plan(ledger, 0, &dirty.take(0, 10), 10);
     let rows = planned.now.into_iter();
@@ -247,9 +251,8 @@ fn next_call(ledger: &mut Ledger, command: &Command) -> Result<Vec<String>, Refu
         .collect())
 }
 
-/// R44
-#[test]
-fn the_next_call_after_a_freeze_writes_zero_and_one_after_its_end_the_number() {
+/// Two SKUs of which the channel shows what is there.
+fn counted() -> Ledger {
     let mut ledger = Ledger::default();
     evolve(&mut ledger, &opening(Timestamp(0)));
     for item in ["a", "b"] {
@@ -259,9 +262,27 @@ fn the_next_call_after_a_freeze_writes_zero_and_one_after_its_end_the_number() {
             location: LocationId::new("main"),
             units: Units(7),
         });
-        let rows = next_call(&mut ledger, &count);
+        let rows = next_call(&mut ledger, &mut Dirty::default(), &count);
         assert_eq!(rows, Ok(Vec::new()), "the channel shows 7 already");
     }
+    ledger
+}
+
+/// R44: all items wait, as they do at a start; a call with a row twice would be refused.
+#[test]
+fn what_is_frozen_while_it_waits_is_written_once() {
+    let (mut ledger, mut dirty) = (counted(), Dirty::default());
+    dirty.mark_all(&ledger);
+    let (scope, reason) = (Scope::Sku(Sku::new("a")), "recall".to_owned());
+    let rows = next_call(&mut ledger, &mut dirty, &Command::Freeze { scope, reason });
+    assert_eq!(rows, Ok(vec!["a=0".to_owned()]));
+    assert_eq!(dirty.count(0), 0);
+}
+
+/// R44
+#[test]
+fn the_next_call_after_a_freeze_writes_zero_and_one_after_its_end_the_number() {
+    let mut ledger = counted();
     let one = Scope::Sku(Sku::new("a"));
     let shop = Scope::Channel(ChannelId::new("shop"));
     for (scope, zeros) in [
@@ -274,11 +295,19 @@ fn the_next_call_after_a_freeze_writes_zero_and_one_after_its_end_the_number() {
             reason: "recall".to_owned(),
         };
         let zeros: Vec<String> = zeros.into_iter().map(str::to_owned).collect();
-        assert_eq!(next_call(&mut ledger, &freeze), Ok(zeros), "{scope}");
+        assert_eq!(
+            next_call(&mut ledger, &mut Dirty::default(), &freeze),
+            Ok(zeros),
+            "{scope}"
+        );
         let again = decide(&ledger, &freeze, ledger.at).unwrap();
         assert!(again.is_empty(), "{scope} is frozen already");
         let unfreeze = Command::Unfreeze(scope.clone());
-        assert_eq!(next_call(&mut ledger, &unfreeze), Ok(Vec::new()), "7 again");
+        assert_eq!(
+            next_call(&mut ledger, &mut Dirty::default(), &unfreeze),
+            Ok(Vec::new()),
+            "7 again"
+        );
         let again = decide(&ledger, &unfreeze, ledger.at).unwrap();
         assert!(again.is_empty(), "{scope} is not frozen");
     }
@@ -300,6 +329,9 @@ fn the_next_call_after_a_freeze_writes_zero_and_one_after_its_end_the_number() {
     ] {
         let reason = reason.to_owned();
         let freeze = Command::Freeze { scope, reason };
-        assert_eq!(next_call(&mut ledger, &freeze), Err(refusal));
+        assert_eq!(
+            next_call(&mut ledger, &mut Dirty::default(), &freeze),
+            Err(refusal)
+        );
     }
 }
