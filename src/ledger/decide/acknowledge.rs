@@ -1,15 +1,15 @@
 //! Parcels of ours in what a channel reports.
 //!
 //! What the channel's figure of a line gains while units of ours are missing in it is ours: first for
-//! parcels whose record it names, then for the oldest of those it has no record of. So a parcel that
-//! a clerk enters on the channel, too, leaves once, in any order of events.
+//! parcels whose record it names, then for one that a record fits whose report was sent, then for the
+//! oldest. So a parcel that a clerk enters on the channel, too, leaves once, in any order of events.
 
 use channelsync_contract::ids::LineId;
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 use smol_str::SmolStr;
 
-use super::super::order::{SETTLED_AFTER, total};
+use super::super::order::{Order, SETTLED_AFTER, total};
 use super::super::reported::{Happened, OrderReport, Source};
 use super::super::shipment::{Packed, ReportState, Shipment};
 use super::desk::{Desk, LineAt};
@@ -32,23 +32,35 @@ pub(super) fn acknowledge(
     report: &OrderReport,
 ) -> Units {
     let line = desk.line(at).id.clone();
+    let known = named(desk.order(at.work));
+    let shipments = &mut desk.order_mut(at.work).order.shipments;
     let mut left = rise;
-    for named in [true, false] {
-        for shipment in &mut desk.order_mut(at.work).order.shipments {
-            let most = match shipment.fulfillment() {
-                Some(id) if named => recorded(report, &line, id).unwrap_or(left),
-                Some(_) => Units::ZERO,
-                None if named => Units::ZERO,
-                None => left,
-            };
-            let most = most.minus_or_zero(match named {
-                true => shipment.acknowledged(&line),
-                false => Units::ZERO,
-            });
+    for shipment in shipments.iter_mut() {
+        if let Some(id) = shipment.fulfillment() {
+            let most = recorded(report, &line, id).unwrap_or(left);
+            let most = most.minus_or_zero(shipment.acknowledged(&line));
             left = left.minus(take(shipment, &line, most.min(left)));
         }
     }
+    for (fits, is_sent) in [(true, true), (true, false), (false, true), (false, false)] {
+        let likely = |one: &&mut Shipment| {
+            one.fulfillment().is_none()
+                && one.is_under_way() == is_sent
+                && matching(one, report, &known).is_some() == fits
+        };
+        for shipment in shipments.iter_mut().filter(likely) {
+            left = left.minus(take(shipment, &line, left));
+        }
+    }
     rise.minus(left)
+}
+
+/// Records that are known to be parcels of ours.
+fn named(order: &Order) -> Vec<SmolStr> {
+    let shipments = order.shipments.iter();
+    shipments
+        .filter_map(|one| one.fulfillment().cloned())
+        .collect()
 }
 
 /// Acknowledges units of a line in a parcel; gives how many were missing.
@@ -131,15 +143,9 @@ pub(super) fn undo_newest(desk: &mut Desk<'_>, at: LineAt, fall: Units) {
 
 /// What a report of the whole order means for reports of ours: seen, or to be sent again.
 pub(super) fn settle(desk: &mut Desk<'_>, work: usize, happened: &Happened, report: &OrderReport) {
-    let known = |desk: &Desk<'_>| -> Vec<SmolStr> {
-        let shipments = desk.order(work).shipments.iter();
-        shipments
-            .filter_map(|one| one.fulfillment().cloned())
-            .collect()
-    };
     let read_after = |since: Timestamp| happened.source == Source::Fetch && happened.began >= since;
     for place in 0..desk.order(work).shipments.len() {
-        let named = known(desk);
+        let known = named(desk.order(work));
         let shipment = shipment_mut(desk, work, place);
         let is_acknowledged = shipment.is_acknowledged();
         match &mut shipment.state {
@@ -158,7 +164,7 @@ pub(super) fn settle(desk: &mut Desk<'_>, work: usize, happened: &Happened, repo
             // An answer is awaited, and will tell the record.
             ReportState::InFlight => {}
             _ if is_acknowledged => {
-                let fulfillment = matching(shipment, report, &named);
+                let fulfillment = matching(shipment, report, &known);
                 shipment.told.clone_from(&shipment.tracking);
                 shipment.state = ReportState::Told {
                     fulfillment,

@@ -117,6 +117,32 @@ fn a_parcel_that_a_clerk_enters_too_leaves_once() {
     }
 }
 
+/// R28: the channel's word of the second comes before its answer to us.
+#[test]
+fn a_record_counts_for_the_parcel_it_fits_though_an_older_one_waits() {
+    for (older, newer) in [("2", "1"), ("1", "1")] {
+        let script = format!(
+            "
+            receive MUG 10
+            order A1 MUG 3
+            ship A1 MUG {older}
+            parcel A1 1 sending
+            parcel A1 1 refused
+            ship A1 MUG {newer}
+            parcel A1 2 sending
+            fulfill A1 MUG {newer} as=F2
+            parcel A1 2 done=F2
+            tell A1
+            "
+        );
+        let expected = [
+            format!("A1 MUG 0/{older} from main: parked: no"),
+            format!("A1 MUG {newer}/{newer} from main: told as F2"),
+        ];
+        assert_eq!(end(&script)[2..], expected, "{script}");
+    }
+}
+
 /// R28: which record is ours is known by its id, whoever's the channel tells first.
 #[test]
 fn an_undone_record_is_told_from_a_foreign_one_by_its_id() {
