@@ -12,10 +12,10 @@ use channelsync_contract::units::Units;
 
 use super::super::channel::Channel;
 use super::super::entry::Fact;
-use super::super::order::{Line, PlaceIx};
+use super::super::order::{Line, Order, PlaceIx};
 use super::super::reported::OrderReport;
 use super::desk::{Desk, LineAt};
-use super::shipments::{moved_between, unsure};
+use super::shipments::{READING_MARGIN, moved_between, unsure};
 
 /// Listing units that a line took off what the channel shows.
 #[derive(Default)]
@@ -82,6 +82,31 @@ pub(super) fn sold(desk: &mut Desk<'_>, at: LineAt, before: &Before, began: Time
             unsure(desk, at, place, 0_i64.saturating_sub(by));
         } else {
             moved_between(desk, at, place, 0_i64.saturating_sub(by), when);
+        }
+    }
+}
+
+/// Where an order is shipped from may have changed, once or there and back: slots of it that were read
+/// since the last report before are read again.
+///
+/// Reports tell what is, so of two such changes between them there is no trace.
+pub(super) fn rerouted(desk: &mut Desk<'_>, channel: &Channel, order: &Order, changed: Timestamp) {
+    if !channel.is_net() || channel.places_served().nth(1).is_none() {
+        return;
+    }
+    let listings = order.lines.iter().filter_map(|line| line.listing.as_ref());
+    let listings = listings.filter_map(|listing| channel.listings.get(listing.as_str()));
+    for item in listings.map(|listing| listing.item) {
+        for (place, slot) in &channel.items.at(item).slots {
+            // Of a report of after the change it is not known when the one before it was.
+            let read_between = slot.adopted_at.is_some_and(|adopted| {
+                adopted <= changed.plus(READING_MARGIN)
+                    && (order.began >= changed || order.began < adopted.plus(READING_MARGIN))
+            });
+            if read_between && slot.expected.is_some() && !slot.unsure {
+                let slot = channel.slot_key(item, *place);
+                desk.facts.push(Fact::Unsure(channel.id.clone(), slot));
+            }
         }
     }
 }

@@ -74,6 +74,9 @@ fn note_poll(desk: &mut Desk<'_>, channel: &Channel, polled: &Polled) {
 /// Wants the order read unless a copy at least as new is known or asked for already.
 fn note_hint(desk: &mut Desk<'_>, channel: &Channel, hint: &Hint) {
     let known = channel.orders.get(hint.order.as_str());
+    if let (Some(known), Some(changed)) = (known, hint.beside) {
+        net::rerouted(desk, channel, known, changed);
+    }
     if known.is_some_and(|known| is_known(known, hint)) || channel.too_old.contains_key(&hint.order)
     {
         return;

@@ -21,7 +21,7 @@ use super::desk::{Desk, LineAt, Spot};
 use super::returns;
 
 /// Acts this close to an adopted reading may or may not be in it.
-const READING_MARGIN: Duration = Duration::from_secs(10);
+pub(super) const READING_MARGIN: Duration = Duration::from_secs(10);
 
 /// Whether other units left than are known, and not when, though it may have been before the books
 /// opened: such a report cannot be booked.

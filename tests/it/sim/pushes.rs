@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use channelsync::ledger::{Command, Ledger, PushState, StockLine};
-use channelsync_contract::{LocationId, Sku, Units};
-use channelsync_sandbox::{Action, Demo};
+use channelsync_contract::{ChannelId, ChannelLocationId, ItemId, LocationId, Sku, SlotKey, Units};
+use channelsync_sandbox::{Action, Demo, FulfillmentOrderTruth};
 
 use super::plan::Plan;
 use super::scene::{Scene, scene};
@@ -208,4 +208,55 @@ fn a_dead_channel_delays_no_other() {
         dead <= alive + ms(200),
         "{dead:?}, {alive:?} while it lived"
     );
+}
+
+/// R46: an order goes to another location and back between two reads of it, and the slots are read in
+/// between.
+#[test]
+fn a_slot_read_while_an_order_was_elsewhere_for_a_moment_is_read_again() {
+    for webhooks in ["webhooks-lost=1", "webhooks-lost=0"] {
+        let mut plan = Plan::calm();
+        (plan.quantity_name, plan.opening_units) = ("available", 10);
+        (plan.poll_secs, plan.overlap_secs) = (30, 60);
+        plan.shops.add(webhooks).unwrap();
+        scene(plan, async |scene| {
+            scene.begin().await;
+            let order = scene.buy("north", 0, 2);
+            scene.sleep(ms(60_000)).await;
+            scene.rest().await;
+            let there = scene.truth("north").orders[0].fulfillment_orders[0].clone();
+            let mut places = scene.machine.shops[0].locations.iter();
+            let other = places.find(|place| place.id != there.location).unwrap();
+            let go = |location| {
+                let orders = scene.truth("north").orders;
+                let found = orders.iter().find(|found| found.id == order).unwrap();
+                let open = |one: &&FulfillmentOrderTruth| !one.remaining.is_empty();
+                let (fulfillment_order, lines) = {
+                    let mut open = found.fulfillment_orders.iter().filter(open);
+                    (open.next().unwrap().id, Vec::new())
+                };
+                scene.act(
+                    "north",
+                    Action::Move {
+                        fulfillment_order,
+                        location,
+                        lines,
+                    },
+                );
+            };
+            go(other.id);
+            let item = scene.machine.shops[0].variants[0].item.to_string();
+            let slots = scene.machine.shops[0].locations.iter();
+            let slots = slots.map(|place| SlotKey {
+                item: ItemId::new(&item),
+                location: Some(ChannelLocationId::new(place.id.to_string())),
+            });
+            let (channel, slots) = (ChannelId::new("north"), slots.collect());
+            scene.book(Command::Reread { channel, slots }).await;
+            scene.sleep(ms(400)).await;
+            go(there.location);
+            scene.rest().await;
+            scene.audited().await;
+        });
+    }
 }
