@@ -61,6 +61,13 @@ pub(crate) struct PageInfo {
     pub(crate) end_cursor: Option<String>,
 }
 
+/// Reads a field that may be null but must be there: an answer without it is another one's.
+pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    input: D,
+) -> Result<Option<T>, D::Error> {
+    Option::deserialize(input)
+}
+
 impl<T> Default for Connection<T> {
     /// One of which nothing was read yet.
     fn default() -> Self {

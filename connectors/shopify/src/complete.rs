@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::call::{Connection, Shop, unreadable};
+use crate::call::{Connection, Shop, nullable, unreadable};
 use crate::documents::{
     Document, FULFILLMENT_LINES, FULFILLMENT_ORDER_LINES, ORDER_DETAIL, ORDER_FULFILLMENT_ORDERS,
     ORDER_LINES, ORDER_LISTS, REFUND_LINES,
@@ -38,11 +38,13 @@ pub(crate) struct ListSizes {
 /// `OrderDetail`: the order as its own text, so that what cannot be read can be parked.
 #[derive(Deserialize)]
 pub(crate) struct OneOrder {
+    #[serde(deserialize_with = "nullable")]
     pub(crate) order: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
 struct Lists {
+    #[serde(deserialize_with = "nullable")]
     order: Option<ListsNode>,
 }
 
@@ -56,6 +58,7 @@ struct ListsNode {
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
 struct Page<T> {
+    #[serde(deserialize_with = "nullable")]
     owner: Option<Owner<T>>,
 }
 

@@ -11,7 +11,7 @@ use channelsync_contract::order::{Restock, RestockKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::call::{Connection, Shop, is_denied};
+use crate::call::{Connection, Shop, is_denied, nullable};
 use crate::documents::{
     ALL_REFUND_RETURNS, ORDER_RETURNS, REFUND_RETURNS, RETURN_REVERSE_ORDERS, REVERSE_ORDER_LINES,
 };
@@ -72,6 +72,7 @@ struct Disposition {
 
 #[derive(Deserialize)]
 struct Refunds {
+    #[serde(deserialize_with = "nullable")]
     order: Option<RefundList>,
 }
 

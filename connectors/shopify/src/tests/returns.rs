@@ -172,3 +172,19 @@ async fn a_refused_token_is_no_answer_about_returns() {
     let asked = [OrderId::new("6120334561234")];
     assert!(connector.orders.fetch(&asked).await.is_err());
 }
+
+/// R19: only `null` says that there is none.
+#[tokio::test]
+async fn an_answer_without_what_was_asked_for_is_no_answer_about_returns() {
+    let whole = || page(&[one_return(&[])], None);
+    let refunds = [refund(1, "RETURN")];
+    for (refunds, answers) in [
+        (&refunds[..0], vec![data(&json!({ "sorry": [] }))]),
+        (&refunds, vec![whole(), data(&json!({}))]),
+    ] {
+        let first = [nodes(&[order(refunds)])].into_iter();
+        let (connector, _) = shop(first.chain(answers));
+        let asked = [OrderId::new("6120334561234")];
+        assert!(connector.orders.fetch(&asked).await.is_err());
+    }
+}
