@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use channelsync_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Disposal, FulfillmentOrder, Gid, Order, Restock, Return, SetRecord, Shop};
+use crate::state::{
+    Disposal, Fulfillment, FulfillmentOrder, Gid, Order, Restock, Return, SetRecord, Shop,
+};
 
 /// Rows of `inventorySetQuantities` remembered at most.
 pub(crate) const SETS_MAX: usize = 1_000_000;
@@ -139,6 +141,10 @@ pub struct LineTruth {
     pub open: i64,
     /// Shipped, less fulfillments undone.
     pub fulfilled: i64,
+    /// The same by location.
+    pub fulfilled_at: Vec<(u64, i64)>,
+    /// The same by the carrier's number, where the parcel has one.
+    pub fulfilled_as: Vec<(String, i64)>,
     /// Shipped units put back on sale, by refunds and dispositions.
     pub returned: i64,
     /// Open units by location.
@@ -150,12 +156,8 @@ pub struct LineTruth {
 impl LineTruth {
     /// Shipped units that are there again: on sale, or at a location to be looked at.
     pub fn came_back(&self) -> i64 {
-        let is_there = |one: &&BackTruth| match one.disposal {
-            Disposal::Restocked => true,
-            Disposal::ProcessingRequired => one.location.is_some(),
-            Disposal::NotRestocked | Disposal::Missing => false,
-        };
-        self.back.iter().filter(is_there).map(|one| one.units).sum()
+        let there = self.back.iter().filter(|one| one.is_there());
+        there.map(|one| one.units).sum()
     }
 }
 
@@ -168,6 +170,17 @@ pub struct BackTruth {
     pub units: i64,
     /// Where; always there for restocked units.
     pub location: Option<u64>,
+}
+
+impl BackTruth {
+    /// Whether the units are there again: on sale, or to be looked at.
+    pub fn is_there(&self) -> bool {
+        match self.disposal {
+            Disposal::Restocked => true,
+            Disposal::ProcessingRequired => self.location.is_some(),
+            Disposal::NotRestocked | Disposal::Missing => false,
+        }
+    }
 }
 
 /// One item at one location.
@@ -353,9 +366,26 @@ fn order(shop: &Shop, order: &Order) -> OrderTruth {
             *open_at.entry((one.line, found.location)).or_default() += one.remaining;
         }
     }
+    let mut fulfilled_at: BTreeMap<(u64, u64), i64> = BTreeMap::new();
+    for one in standing(shop, order) {
+        for part in &one.lines {
+            *fulfilled_at.entry((part.line, one.location)).or_default() += part.units;
+        }
+    }
+    let by_number = |line: u64| -> Vec<(String, i64)> {
+        let parcels = standing(shop, order).flat_map(|one| {
+            let parts = one.lines.iter().filter(move |part| part.line == line);
+            let number = one.tracking.numbers.first();
+            parts.filter_map(move |part| Some((number?.clone(), part.units)))
+        });
+        parcels.collect()
+    };
+    let by_place = |units: &BTreeMap<(u64, u64), i64>, line: u64| {
+        let here = units.range((line, 0)..=(line, u64::MAX));
+        here.map(|((_, place), units)| (*place, *units)).collect()
+    };
     let line = |line: &crate::state::Line| {
         let variant = line.variant.and_then(|id| shop.variants.get(&id));
-        let here = open_at.range((line.id, 0)..=(line.id, u64::MAX));
         LineTruth {
             id: line.id,
             variant: line.variant,
@@ -366,8 +396,10 @@ fn order(shop: &Shop, order: &Order) -> OrderTruth {
             current: line.current(),
             open: line.open(),
             fulfilled: line.fulfilled,
+            fulfilled_at: by_place(&fulfilled_at, line.id),
+            fulfilled_as: by_number(line.id),
             returned: line.returned,
-            open_at: here.map(|((_, place), units)| (*place, *units)).collect(),
+            open_at: by_place(&open_at, line.id),
             back: back(shop, order, line.id),
         }
     };
@@ -381,14 +413,16 @@ fn order(shop: &Shop, order: &Order) -> OrderTruth {
         cancelled: order.cancelled_at.is_some(),
         lines: order.lines.iter().map(line).collect(),
         fulfillment_orders: fulfillment_orders(shop, order),
-        fulfillments: order
-            .fulfillments
-            .iter()
-            .copied()
-            .filter(|id| shop.fulfillments.get(id).is_some_and(|one| !one.cancelled))
-            .collect(),
+        fulfillments: standing(shop, order).map(|one| one.id).collect(),
         returns_open: returns_open(shop, order),
     }
+}
+
+/// Fulfillments of an order that were not undone.
+fn standing<'a>(shop: &'a Shop, order: &'a Order) -> impl Iterator<Item = &'a Fulfillment> {
+    let all = order.fulfillments.iter();
+    let all = all.filter_map(|id| shop.fulfillments.get(id));
+    all.filter(|one| !one.cancelled)
 }
 
 fn fulfillment_orders(shop: &Shop, order: &Order) -> Vec<FulfillmentOrderTruth> {

@@ -5,6 +5,7 @@
 //! is tried on a bad sample here, so that none passes by looking at nothing.
 
 mod imports;
+mod planted;
 mod purity;
 mod requirements;
 mod source;

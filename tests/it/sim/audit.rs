@@ -10,6 +10,7 @@ use channelsync_contract::{ChannelLocationId, LocationId, Sku};
 use channelsync_sandbox::{LevelTruth, OrderTruth, ShopInfo, Truth, TruthPage};
 
 use super::machine::Machine;
+use super::merchant::NUMBER;
 
 /// Everything that is not as it must be at rest.
 pub(super) fn audit(machine: &Machine, ledger: &Ledger) -> Vec<String> {
@@ -30,10 +31,9 @@ pub(super) fn audit(machine: &Machine, ledger: &Ledger) -> Vec<String> {
             _ => level.on_hand,
         };
         slots(ledger, number, &truth.levels, written, &mut found);
-        if machine.plan.rules.is_empty() {
-            let is_net = machine.plan.quantity_name == "available";
-            for_sale(ledger, number, (shop, is_net), &truth, &mut found);
-        }
+        let is_net = machine.plan.quantity_name == "available";
+        let rules = Rules::of(machine.plan.rules);
+        for_sale(ledger, number, (shop, is_net), (&truth, rules), &mut found);
         let orders = truth.orders.iter().filter(|order| !order.test);
         let lines = orders.flat_map(|order| &order.lines);
         for line in lines.filter(|line| line.counted) {
@@ -46,6 +46,7 @@ pub(super) fn audit(machine: &Machine, ledger: &Ledger) -> Vec<String> {
         }
     }
     units(ledger, left, &mut found);
+    owed(ledger, &mut found);
     idle(ledger, &mut found);
     found.extend(verify(ledger).iter().map(ToString::to_string));
     found
@@ -106,6 +107,15 @@ fn lines(channel: &Channel, order: &OrderTruth, row: &Order, found: &mut Vec<Str
             if true_units != booked {
                 found.push(format!("{name}: {what} {true_units}, booked {booked}"));
             }
+        }
+        let ours = line.fulfilled_as.iter();
+        let ours = ours.filter(|(number, _)| number == NUMBER);
+        let told: i64 = ours.map(|(_, units)| units).sum();
+        if told > known.shipped.signed() {
+            found.push(format!(
+                "{name}: {told} recorded as our parcels, {} shipped",
+                known.shipped
+            ));
         }
         let held: BTreeMap<String, i64> = line
             .open_at
@@ -175,13 +185,44 @@ fn slots(
     }
 }
 
-/// Without rules, what buyers may still buy everywhere is what can be packed of what is left, less
-/// what is owed.
+/// The merchant's rules, as in its file.
+#[derive(Clone, Copy)]
+struct Rules {
+    safety: i64,
+    share: i64,
+    cap: i64,
+    min: i64,
+}
+
+impl Rules {
+    fn of(text: &str) -> Self {
+        let lines = text.lines().filter_map(|line| line.split_once(" = "));
+        let rules: BTreeMap<&str, i64> = lines
+            .map(|(name, value)| (name, value.parse().unwrap()))
+            .collect();
+        let rule = |name, default| rules.get(name).copied().unwrap_or(default);
+        Self {
+            safety: rule("safety_stock_units", 0),
+            share: rule("share_percent", 100),
+            cap: rule("cap_units", i64::MAX),
+            min: rule("min_units", 0),
+        }
+    }
+
+    /// What may be shown of so many.
+    fn target(self, pool: i64) -> i64 {
+        let target = (pool.max(0) * self.share / 100).min(self.cap);
+        if target < self.min { 0 } else { target }
+    }
+}
+
+/// What buyers may still buy everywhere is what can be packed of what is left, as far as the rules let
+/// it be shown, less what is owed.
 fn for_sale(
     ledger: &Ledger,
     channel: u16,
     (shop, is_net): (&ShopInfo, bool),
-    truth: &Truth,
+    (truth, rules): (&Truth, Rules),
     found: &mut Vec<String>,
 ) {
     let known = ledger.channel(channel);
@@ -202,17 +243,27 @@ fn for_sale(
         let Some(shown) = shown.get(&variant.id) else {
             continue;
         };
-        let Some(left) = makeable(ledger, &variant.pieces()) else {
+        let Some(left) = packable(ledger, &variant.pieces(), rules.safety) else {
             continue;
+        };
+        let target = match is_frozen(ledger, &variant.pieces()) {
+            true => 0,
+            false => rules.target(left),
         };
         let id = variant.id.to_string();
         let lines = known.orders.iter().flat_map(|(_, _, order)| &order.lines);
-        let own = lines.filter(|line| line.listing.as_ref().is_some_and(|own| own.as_str() == id));
-        let owed: i64 = own
-            .map(|line| line.wanted().signed() - line.committed().signed())
-            .sum();
-        let owed = if is_net { 0 } else { owed };
-        if *shown != left - owed {
+        let lines =
+            lines.filter(|line| line.listing.as_ref().is_some_and(|own| own.as_str() == id));
+        let (mut own, mut owed) = (0, 0);
+        for line in lines {
+            own += line.committed().signed() + line.unreported_open().signed();
+            owed += line.wanted().signed() - line.committed().signed();
+        }
+        let meant = match is_net {
+            true => target,
+            false => target.min(left).max(-own) - owed,
+        };
+        if *shown != meant {
             found.push(format!(
                 "{} sells {shown} of {}, {left} are left and {owed} owed",
                 known.id, variant.sku
@@ -221,26 +272,55 @@ fn for_sale(
     }
 }
 
-/// How many can be packed, each at one location; none where a piece is called otherwise by now.
-fn makeable(ledger: &Ledger, pieces: &[(&str, u32)]) -> Option<i64> {
+fn is_frozen(ledger: &Ledger, pieces: &[(&str, u32)]) -> bool {
     let is_frozen = |scope| ledger.frozen.contains_key(&scope);
     let frozen = |(sku, _): &(&str, u32)| is_frozen(Scope::Sku(Sku::new(*sku)));
-    if is_frozen(Scope::All) || pieces.iter().any(frozen) {
-        return Some(0);
+    is_frozen(Scope::All) || pieces.iter().any(frozen)
+}
+
+/// How many can be packed, each at one location, of what is there beyond the safety stock, and below
+/// zero what of that is missing; none where a piece is called otherwise by now.
+fn packable(ledger: &Ledger, pieces: &[(&str, u32)], safety: i64) -> Option<i64> {
+    let places: Vec<&LocationId> = ledger.setup.locations.iter().collect();
+    let (mut whole, mut lacking) = (vec![i64::MAX; places.len()], 0);
+    for (sku, per) in pieces {
+        let (sku, per, mut kept) = (ledger.sku_ix(sku)?, i64::from(*per), safety);
+        for (whole, place) in whole.iter_mut().zip(&places).rev() {
+            let location = ledger.location(place.as_str()).unwrap();
+            let there = ledger.balance(sku, location).available.signed();
+            let taken = kept.min(there);
+            kept -= taken;
+            *whole = (*whole).min((there - taken) / per);
+        }
+        lacking = lacking.max((kept + per - 1) / per);
     }
-    let known = pieces.iter();
-    let known: Option<Vec<_>> = known
-        .map(|(sku, units)| Some((ledger.sku_ix(sku)?, i64::from(*units))))
-        .collect();
-    let known = known?;
-    let made = |place: &LocationId| {
-        let location = ledger.location(place.as_str()).unwrap();
-        let whole = known
-            .iter()
-            .map(|(sku, units)| ledger.balance(*sku, location).available.signed() / units);
-        whole.min().unwrap()
-    };
-    Some(ledger.setup.locations.iter().map(made).sum())
+    Some(if lacking > 0 {
+        -lacking
+    } else {
+        whole.iter().sum()
+    })
+}
+
+/// Nobody waits for units that are there.
+fn owed(ledger: &Ledger, found: &mut Vec<String>) {
+    for channel in &ledger.channels {
+        for (_, id, order) in channel.orders.iter() {
+            for line in &order.lines {
+                for part in line.parts.iter().flatten() {
+                    let mut places = channel.places_served().map(|(ours, _)| ours);
+                    let is_there =
+                        places.any(|ours| !ledger.balance(part.sku, ours).available.is_zero());
+                    if is_there && !line.backordered(part.sku).is_zero() {
+                        let sku = ledger.sku_id(part.sku);
+                        found.push(format!(
+                            "{} {id} waits for {sku}, and it is there",
+                            channel.id
+                        ));
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Nothing appears and nothing vanishes: what left is what the shops say left, and our own parcels.

@@ -18,7 +18,7 @@ use channelsync::store::parked::ParkedFiles;
 use channelsync::store::sealed::SealKey;
 use channelsync::store::{Group, Head, Journal, JournalError};
 use channelsync_contract::{Clock, MerchantId, Rng, Spawn, Transport};
-use channelsync_sandbox::{Sandbox, ShopInfo};
+use channelsync_sandbox::{Sandbox, ShopInfo, Truth, TruthPage};
 use tempfile::TempDir;
 
 use super::plan::{Plan, dice};
@@ -52,8 +52,6 @@ pub(super) struct Machine {
 #[derive(Default)]
 struct Now {
     daemon: Option<Arc<Daemon>>,
-    /// The ledger as the last life found it.
-    known: Ledger,
     /// The next life begins on a copy of the disk that had so many groups.
     copied: Option<usize>,
 }
@@ -81,6 +79,9 @@ impl Machine {
             trace: trace.clone(),
             accepted: accepted.clone(),
             answers: answers.clone(),
+            dice: dice(plan.seed, 11),
+            mischief: plan.mischief,
+            seen: Mutex::default(),
         };
         let sandbox = Sandbox::new(&options(&plan), clock.clone(), Arc::new(courier));
         let net = Arc::new(Net {
@@ -134,6 +135,15 @@ impl Machine {
 
     pub(super) fn daemon(&self) -> Option<Arc<Daemon>> {
         self.now.lock().unwrap().daemon.clone()
+    }
+
+    /// What is true of all shops.
+    pub(super) fn truths(&self) -> Vec<(ShopInfo, Truth)> {
+        let truth = |shop: &ShopInfo| {
+            let truth = self.sandbox.truth(&shop.name, TruthPage::default());
+            (shop.clone(), truth.unwrap())
+        };
+        self.shops.iter().map(truth).collect()
     }
 
     /// Notes something that must not be.
@@ -192,7 +202,9 @@ impl Machine {
         let origin = Origin::new("cli", "restore");
         let group = bookkeeper::restored(&ledger, self.clock.now(), origin);
         journal.append(group).await.unwrap();
-        self.now.lock().unwrap().known = Ledger::default();
+        let snapshots = self.dir.path().join("snapshots");
+        // Where none was taken there is nothing to remove.
+        let _none: std::io::Result<()> = std::fs::remove_dir_all(snapshots);
     }
 
     /// The next life ends after so many polls of tasks with these names.
@@ -258,11 +270,15 @@ impl Machine {
         if journal.head().seq > *self.doom.committed.lock().unwrap() {
             self.trace.count("write in hand kept");
         }
-        let known = self.now.lock().unwrap().known.clone();
         let read = |from, bytes| journal.read(from, bytes);
-        let ledger = bookkeeper::open(&read, journal.head(), known);
+        let snapshots = self.dir.path().join("snapshots");
+        if self.doom.dice.below(3) == 0 {
+            self.trace.count("snapshot taken");
+            bookkeeper::take_snapshot(&snapshots, &read).map_err(|error| error.to_string())?;
+        }
+        let loaded = bookkeeper::load_newest(&snapshots).map_err(|error| error.to_string())?;
+        let ledger = bookkeeper::open(&read, journal.head(), loaded.ledger);
         let ledger = ledger.map_err(|error| error.to_string())?;
-        self.now.lock().unwrap().known = ledger.clone();
         let dir = self.config.state_dir.join("parked");
         let key = Arc::new(SealKey::from_bytes([7; 32]));
         let vault = daemon::vault("acme", key, self.rng.clone());

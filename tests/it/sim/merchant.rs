@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use channelsync::bookkeeper::{BookError, Origin};
-use channelsync::ledger::{Command, Ledger, MapRow, ShipLine, StockLine, StockMove, Tracking};
+use channelsync::ledger::{
+    Command, Ledger, MapRow, Scope, ShipLine, StockLine, StockMove, Tracking,
+};
 use channelsync::ports::SeededRng;
 use channelsync_contract::{Clock, LocationId, Rng, Sku, Units};
 use channelsync_sandbox::{ShopInfo, VariantInfo};
@@ -17,6 +19,9 @@ use super::plan::dice;
 /// Between two tries of one command.
 const AGAIN: Duration = Duration::from_millis(900);
 
+/// The carrier's number of each parcel of ours.
+pub(super) const NUMBER: &str = "1Z 999";
+
 /// The merchant, and what was promised to it.
 pub(super) struct Merchant {
     machine: Arc<Machine>,
@@ -25,6 +30,8 @@ pub(super) struct Merchant {
     idle: AtomicBool,
     /// Commands that were answered with an entry.
     promised: Mutex<BTreeMap<String, u64>>,
+    /// All commands, by id.
+    asked: Mutex<BTreeMap<String, Command>>,
 }
 
 impl Merchant {
@@ -35,6 +42,7 @@ impl Merchant {
             stopped: AtomicBool::new(false),
             idle: AtomicBool::new(false),
             promised: Mutex::default(),
+            asked: Mutex::default(),
         })
     }
 
@@ -59,8 +67,14 @@ impl Merchant {
         self.promised.lock().unwrap().clone()
     }
 
+    /// All commands so far, by their ids.
+    pub(super) fn asked(&self) -> BTreeMap<String, Command> {
+        self.asked.lock().unwrap().clone()
+    }
+
     pub(super) async fn run(self: Arc<Self>) {
         let (mut number, mut kits) = (0, self.kits());
+        let whims = dice(self.machine.plan.seed, 9);
         self.book("opening".to_owned(), self.opening()).await;
         while !self.stopped.load(Ordering::Relaxed) {
             let gap = self.machine.plan.command_gap.as_millis();
@@ -72,6 +86,7 @@ impl Merchant {
                 self.book(id, command).await;
             }
             self.map_kits(&mut kits).await;
+            self.freeze(&whims).await;
         }
         while !kits.is_empty() {
             self.machine.clock.sleep(AGAIN).await;
@@ -83,6 +98,10 @@ impl Merchant {
     /// Books until there is an answer; sometimes asks again after it.
     async fn book(&self, id: String, command: Command) {
         let mut tries = 0;
+        self.asked
+            .lock()
+            .unwrap()
+            .insert(id.clone(), command.clone());
         let booked = loop {
             tries += 1;
             let Some(book) = self.machine.book() else {
@@ -141,6 +160,27 @@ impl Merchant {
         if mapped.is_ok() {
             self.machine.trace.count("kits mapped");
             kits.clear();
+        }
+    }
+
+    /// In some runs, stops SKUs from being sold, and lets them go again.
+    async fn freeze(&self, whims: &SeededRng) {
+        let Some(book) = self.machine.book().filter(|_| self.machine.plan.freezes) else {
+            return;
+        };
+        let mut skus = self.skus();
+        let bound = u64::try_from(skus.len()).unwrap();
+        let sku = skus.swap_remove(usize::try_from(whims.below(bound)).unwrap());
+        let (scope, reason) = (Scope::Sku(sku), "a recall".to_owned());
+        let command = match whims.below(6) {
+            0 => Command::Freeze { scope, reason },
+            1 | 2 => Command::Unfreeze(scope),
+            _ => return,
+        };
+        let is_freeze = matches!(command, Command::Freeze { .. });
+        let booked = book.book(command, Origin::new("merchant", "freeze")).await;
+        if is_freeze && booked.is_ok() {
+            self.machine.trace.count("frozen");
         }
     }
 
@@ -272,7 +312,7 @@ impl Merchant {
             lines: lines.into_iter().collect(),
             from: None,
             tracking: Some(Tracking {
-                number: "1Z 999".to_owned(),
+                number: NUMBER.to_owned(),
                 company: None,
             }),
         })
@@ -286,7 +326,7 @@ impl Merchant {
     }
 }
 
-fn on_hand(ledger: &Ledger, sku: &Sku, location: &LocationId) -> Units {
+pub(super) fn on_hand(ledger: &Ledger, sku: &Sku, location: &LocationId) -> Units {
     let (Some(sku), Some(location)) = (
         ledger.sku_ix(sku.as_str()),
         ledger.location(location.as_str()),

@@ -30,12 +30,16 @@ pub(super) struct Plan {
     pub(super) busy: Duration,
     /// Between two buyers, on average.
     pub(super) buyer_gap: Duration,
+    /// Deliveries in a thousand that somebody repeats later, alters, or brings to another door.
+    pub(super) mischief: u64,
     /// Between two commands of the merchant, at most.
     pub(super) command_gap: Duration,
     /// Units of one receipt, at most.
     pub(super) receipt_units: u64,
     /// Units counted in of a SKU at a location, at most.
     pub(super) opening_units: u64,
+    /// Whether the merchant stops SKUs from being sold, now and then.
+    pub(super) freezes: bool,
     /// The shops, and the units that they claim to have at the start.
     pub(super) size: Demo,
     /// Seconds between polls.
@@ -75,6 +79,10 @@ pub(super) struct Network {
     pub(super) lost: u64,
     /// Arrive up to a minute and a half late, when the caller has long given up.
     pub(super) late: u64,
+    /// Arrive in time and are answered up to ten seconds later.
+    pub(super) slow: u64,
+    /// Are answered with half a body, or with one that makes no sense.
+    pub(super) spoiled: u64,
     /// A shop whose requests all vanish.
     pub(super) silent: Option<&'static str>,
 }
@@ -134,6 +142,30 @@ fn bearable(rate: &str) -> &str {
     }
 }
 
+/// What goes wrong in the shops, and what still does after the traffic: nothing that anybody waits for,
+/// or as much of it as is bearable.
+fn shop_faults(dice: &SeededRng) -> (Faults, Faults, Faults) {
+    let mut shops = Faults::default();
+    let (mut healed, mut lasting) = (Faults::default(), Faults::default());
+    let rates: [(&str, [&str; 4]); 6] = [
+        ("webhooks-lost", ["0", "0.1", "1", "1"]),
+        ("webhooks-doubled", ["0", "0", "0.1", "1"]),
+        ("webhooks-reordered", ["0", "0", "0.1", "1"]),
+        ("answer-429", ["0", "0", "0.03", "0.3"]),
+        ("answer-5xx", ["0", "0", "0.03", "0.3"]),
+        ("applied-then-timeout", ["0", "0", "0.03", "0.4"]),
+    ];
+    for (name, choices) in rates {
+        let rate = choices[usize::try_from(dice.below(4)).unwrap()];
+        shops.add(&format!("{name}={rate}")).unwrap();
+        lasting.add(&format!("{name}={}", bearable(rate))).unwrap();
+        if name == "webhooks-lost" {
+            healed.add(&format!("{name}={rate}")).unwrap();
+        }
+    }
+    (shops, healed, lasting)
+}
+
 impl Plan {
     /// A plan in which nothing goes wrong, with more on the shelves than anybody buys.
     pub(super) fn calm() -> Self {
@@ -147,9 +179,11 @@ impl Plan {
             disk_full_secs: 0,
             busy: Duration::ZERO,
             buyer_gap: Duration::from_secs(2),
+            mischief: 0,
             command_gap: Duration::ZERO,
             receipt_units: 0,
             opening_units: 0,
+            freezes: false,
             size: Demo {
                 on_hand: 10_000,
                 ..SIZE
@@ -178,30 +212,14 @@ impl Plan {
             let at = usize::try_from(dice.below(4)).unwrap();
             choices[at]
         };
-        let mut shops = Faults::default();
-        let (mut healed, mut lasting) = (Faults::default(), Faults::default());
-        let rates: [(&str, [&str; 4]); 6] = [
-            ("webhooks-lost", ["0", "0.1", "1", "1"]),
-            ("webhooks-doubled", ["0", "0", "0.1", "1"]),
-            ("webhooks-reordered", ["0", "0", "0.1", "1"]),
-            ("answer-429", ["0", "0", "0.03", "0.3"]),
-            ("answer-5xx", ["0", "0", "0.03", "0.3"]),
-            ("applied-then-timeout", ["0", "0", "0.03", "0.4"]),
-        ];
-        for (name, choices) in rates {
-            let rate = choices[usize::try_from(dice.below(4)).unwrap()];
-            shops.add(&format!("{name}={rate}")).unwrap();
-            lasting.add(&format!("{name}={}", bearable(rate))).unwrap();
-            if name == "webhooks-lost" {
-                healed.add(&format!("{name}={rate}")).unwrap();
-            }
-        }
+        let (mut shops, healed, lasting) = shop_faults(&dice);
         shops.away = match dice.below(4) {
             0 => Some(Duration::from_secs(5 + dice.below(20))),
             1 => Some(Duration::from_secs(60 + dice.below(120))),
             _ => None,
         };
         let read_back_secs = pick([10, 60, NEVER, NEVER]);
+        let more = self::dice(seed, 10);
         let late = pick([0, 10, 40, 100]);
         Self {
             seed,
@@ -209,6 +227,8 @@ impl Plan {
             healed: [healed, lasting][usize::from(seed.is_multiple_of(3))].clone(),
             network: Network {
                 lost: pick([0, 0, 10, 150]),
+                slow: [0, 0, 20, 100][usize::try_from(more.below(4)).unwrap()],
+                spoiled: [0, 0, 10, 60][usize::try_from(more.below(4)).unwrap()],
                 late: if read_back_secs == NEVER { 0 } else { late },
                 silent: None,
             },
@@ -220,10 +240,12 @@ impl Plan {
             disk_fails: pick([0, 0, 20, 200]),
             disk_full_secs: pick([0, 0, 3, 45]),
             busy: Duration::from_secs(pick([60, 240, 420, 600])),
+            mischief: [0, 50][usize::from(more.below(2) == 0)],
             buyer_gap: Duration::from_millis(pick([700, 1_500, 3_000, 8_000])),
             command_gap: Duration::from_secs(pick([5, 20, 60, 60])),
             receipt_units: pick([2, 6, 12, 24]),
             opening_units: pick([2, 5, 9, 40]),
+            freezes: self::dice(seed, 9).below(4) == 0,
             size: Demo {
                 on_hand: i64::try_from(pick([0, 0, 3, 30])).unwrap(),
                 kits: [0, 0, 2, 5][usize::try_from(self::dice(seed, 8).below(4)).unwrap()],
@@ -237,6 +259,9 @@ impl Plan {
             limit: LIMITS[usize::try_from(pick([0, 0, 1, 2])).unwrap()],
             rules: RULES[usize::try_from(pick([0, 1, 2, 3])).unwrap()],
             quantity_name: "on_hand",
+            append_takes: Duration::from_millis(
+                [0, 0, 20, 200][usize::try_from(more.below(4)).unwrap()],
+            ),
             ..Self::calm()
         }
     }

@@ -10,6 +10,7 @@ use channelsync_sandbox::{ShopInfo, Traffic, TruthPage};
 use futures_util::future::{Either, select};
 
 use super::audit::{audit, replays};
+use super::history::{history, places};
 use super::machine::Machine;
 use super::merchant::Merchant;
 use super::plan::{NEVER, Network, Plan, dice};
@@ -120,10 +121,16 @@ async fn judge(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bool {
                 .into_iter()
                 .for_each(|what| machine.find(what));
             let daemon = machine.daemon().unwrap();
-            let merchant = daemon.merchants.values().next().unwrap();
-            if let Some(what) = replays(merchant.journal.as_ref(), &ledger) {
-                machine.find(what);
-            }
+            let running = daemon.merchants.values().next().unwrap();
+            let journal = running.journal.as_ref();
+            replays(journal, &ledger)
+                .into_iter()
+                .for_each(|what| machine.find(what));
+            let (found, sent) = history(journal, &merchant.asked());
+            let found = found
+                .into_iter()
+                .chain(places(&ledger, &sent, &machine.truths()));
+            found.for_each(|what| machine.find(what));
         }
         None => machine.find("no ledger to audit".to_owned()),
     }
@@ -214,6 +221,10 @@ pub(super) async fn look(machine: &Machine, merchant: &Merchant) {
                 shop.name
             ));
         }
+    }
+    let forged = machine.answers.lock().unwrap().forged_taken;
+    if forged > 0 {
+        machine.find(format!("{forged} forged deliveries were taken"));
     }
     let panics = super::panics();
     if panics > 0 {

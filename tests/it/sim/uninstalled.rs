@@ -26,7 +26,10 @@ impl Scene {
 /// told why, and once they let it go on everything is made good.
 #[test]
 fn nothing_is_pushed_to_a_shop_that_took_its_tokens_back_and_that_is_told() {
-    for (lost, why) in [("0", "uninstalled on the channel"), ("1", "installation refused")] {
+    for (lost, why) in [
+        ("0", "uninstalled on the channel"),
+        ("1", "installation refused"),
+    ] {
         let mut plan = Plan::calm();
         (plan.size.skus, plan.size.on_hand, plan.size.locations) = (3, 0, 1);
         plan.shops.add(&format!("webhooks-lost={lost}")).unwrap();

@@ -28,6 +28,7 @@ use super::trace::{Trace, digest};
 const START: &str = "2026-11-21T00:00:00Z";
 const BODY_BYTES_MAX: usize = 16 << 20;
 const LATE_MAX_MS: u64 = 90_000;
+const SLOW_MAX_MS: u64 = 10_000;
 
 /// Tokio's paused clock, as a port.
 pub(crate) struct PausedClock(tokio::time::Instant);
@@ -95,7 +96,7 @@ impl Net {
         let faults = *self.faults.lock().unwrap();
         let (lost, late) = (self.dice.below(1_000), self.dice.below(1_000));
         let mut out = 2 + self.dice.below(60);
-        let back = 1 + self.dice.below(40);
+        let mut back = 1 + self.dice.below(40);
         let way = match lost {
             _ if faults.silent == Some(shop) => Way::Swallowed,
             lost if lost * 2 < faults.lost => Way::Broken,
@@ -106,7 +107,24 @@ impl Net {
             self.trace.count("request late");
             out += self.dice.below(LATE_MAX_MS);
         }
+        if faults.slow > 0 && self.dice.below(1_000) < faults.slow {
+            self.trace.count("answer late");
+            back += self.dice.below(SLOW_MAX_MS);
+        }
         (way, Duration::from_millis(out), Duration::from_millis(back))
+    }
+
+    /// An answer that comes in half, or is none of the shop's own.
+    fn spoil(&self, mut answer: Response) -> Response {
+        let spoiled = self.faults.lock().unwrap().spoiled;
+        if spoiled > 0 && self.dice.below(1_000) < spoiled {
+            answer.body = match self.dice.below(2) {
+                0 => answer.body.slice(..answer.body.len() / 2),
+                _ => Bytes::from_static(b"{\"data\":{\"sorry\":[]}}"),
+            };
+            self.trace.count("answer spoiled");
+        }
+        answer
     }
 
     fn note(&self, task: &'static str, what: &str) {
@@ -155,7 +173,7 @@ async fn exchange(
         arrived.push((shop, operation.clone(), request.body.clone()));
     }
     let answer = shops.oneshot(to_http(request)).await.unwrap();
-    let result = from_http(answer).await;
+    let result = from_http(answer).await.map(|answer| net.spoil(answer));
     net.note(task, &format!("{name} -> {}", outcome(&result)));
     if result.is_err() {
         net.trace.count("effect without an answer");
@@ -294,6 +312,8 @@ pub(super) struct Answers {
     pub(super) slowest: Duration,
     /// Told to come again later.
     pub(super) put_off: u64,
+    /// Forged ones that were not refused.
+    pub(super) forged_taken: u64,
 }
 
 /// Brings webhooks to the door.
@@ -304,11 +324,52 @@ pub(super) struct Postman {
     /// New orders whose delivery was accepted.
     pub(super) accepted: Accepted,
     pub(super) answers: Arc<Mutex<Answers>>,
+    pub(super) dice: SeededRng,
+    /// Deliveries in a thousand that are misused.
+    pub(super) mischief: u64,
+    /// Some that were seen.
+    pub(super) seen: Mutex<Vec<http::Request<Bytes>>>,
+}
+
+impl Postman {
+    /// Somebody who read a delivery brings an older one again, alters it, or takes it to another door.
+    fn misuse(&self, request: &http::Request<Bytes>) {
+        let open = self.door.0.lock().unwrap().clone();
+        let Some(open) = open.filter(|_| self.dice.below(1_000) < self.mischief) else {
+            return;
+        };
+        let mut seen = self.seen.lock().unwrap();
+        seen.push(request.clone());
+        let bound = u64::try_from(seen.len()).unwrap();
+        let mut older = seen[usize::try_from(self.dice.below(bound)).unwrap()].clone();
+        let (what, is_forged) = match self.dice.below(3) {
+            0 => ("webhook repeated later", false),
+            1 => {
+                *older.body_mut() = [older.body(), &b" "[..]].concat().into();
+                ("webhook altered", true)
+            }
+            _ if older.uri() == request.uri() => return,
+            _ => {
+                *older.uri_mut() = request.uri().clone();
+                ("webhook at another door", true)
+            }
+        };
+        self.trace.count(what);
+        let answers = self.answers.clone();
+        let work = async move {
+            let answered = open.routes.oneshot(older.map(Body::from)).await.unwrap();
+            if is_forged && answered.status() != StatusCode::UNAUTHORIZED {
+                answers.lock().unwrap().forged_taken += 1;
+            }
+        };
+        open.tasks.spawn("webhook", Box::pin(work));
+    }
 }
 
 #[async_trait]
 impl Courier for Postman {
     async fn deliver(&self, request: http::Request<Bytes>) -> Result<StatusCode, Undelivered> {
+        self.misuse(&request);
         let header = |name: &str| {
             let value = request.headers().get(name);
             value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
