@@ -1,7 +1,11 @@
-//! CSV files of stock, as people and programs write them.
+//! CSV files, as people and programs write them: of stock here, of mappings and parcels below.
 //!
 //! In: the bytes of a file and what it is of. Out: the rows that can be booked, and what is wrong with
 //! the others, each with its place. Nothing of any ledger is known here.
+
+mod rows;
+pub mod mapping;
+pub mod parcels;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +13,8 @@ use std::ops::Range;
 
 use channelsync_contract::Timestamp;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use self::rows::{Rows, width};
+
 const SKU_BYTES_MAX: usize = 255;
 /// The ledger takes no more for one SKU at one location.
 const UNITS_MAX: u32 = 1_000_000_000;
@@ -113,46 +118,23 @@ impl Of<'_> {
 /// # Errors
 /// When its header is wrong or nothing stands below it, so that no row can be told.
 pub fn read(bytes: &[u8], of: Of<'_>) -> Result<Sheet, Fault> {
-    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-    let skipped = bytes.len() - text.len();
-    let place = |position: &csv::Position| {
-        let byte = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-        byte.min(text.len()) + skipped
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text);
-    let header = reader.byte_headers().map_err(|error| of_csv(&error))?;
-    let header = header.clone();
+    let (mut rows, header) = Rows::of(bytes)?;
     let columns = of.columns(&header);
     let places = places(&header, columns)?;
     let columns: Vec<(&'static str, usize)> = columns.iter().copied().zip(places).collect();
     let mut sheet = Sheet {
-        header: skipped..place(reader.position()),
+        header: rows.header(),
         ..Sheet::default()
     };
     let mut record = csv::ByteRecord::new();
-    loop {
-        let begin = place(reader.position());
-        let read = reader.read_byte_record(&mut record);
-        let at = begin..place(reader.position());
-        match read {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => {
-                sheet.faults.push(Fault {
-                    at,
-                    ..of_csv(&error)
-                });
+    while let Some(row) = rows.next(&mut record) {
+        let (line, at) = match row {
+            Ok(row) => row,
+            Err(fault) => {
+                sheet.faults.push(fault);
                 break;
             }
-        }
-        // Empty lines above a row are read with it.
-        let blank = bytes.get(at.clone()).unwrap_or_default().iter();
-        let blank = blank.take_while(|byte| byte.is_ascii_whitespace());
-        let blank = blank.filter(|byte| **byte == b'\n').count();
-        let line = record.position().map_or(0, csv::Position::line) + to_u64(blank);
+        };
         let cells = Cells {
             record: &record,
             columns: &columns,
@@ -261,15 +243,7 @@ struct Cells<'a> {
 impl Cells<'_> {
     /// The row, or everything that is wrong with it.
     fn row(&self, line: u64, of: Of<'_>) -> Result<Row, Vec<Fault>> {
-        if self.record.len() != self.width {
-            let why = format!(
-                "{} values where the header has {}",
-                self.record.len(),
-                self.width
-            );
-            let help = "quote values that hold a comma: \"a,b\"";
-            return Err(vec![fault(line, "", why, help)]);
-        }
+        width(self.record, self.width, line).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let sku = self.cell("sku", line, &mut faults, sku);
         let location = match of {
@@ -411,13 +385,6 @@ pub fn fault(
 
 fn to_u64(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// What the reader of CSV has to say.
-pub fn of_csv(error: &csv::Error) -> Fault {
-    let line = error.position().map_or(1, csv::Position::line);
-    let help = "check the file's quotes and commas";
-    fault(line, "", error.to_string(), help)
 }
 
 #[cfg(test)]

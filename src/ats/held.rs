@@ -47,7 +47,7 @@ pub fn to_write(ledger: &Ledger, channel: u16, item: u32, number: &ItemNumber) -
     let offered = |slot: &SlotNumber| {
         let expected = known.items.at(item).slot(slot.place)?.expected?;
         let kept = if is_gross {
-            slot.unsellable.plus(open.at(slot.place)).signed()
+            slot.unsellable.plus_or_max(open.at(slot.place)).signed()
         } else {
             0
         };

@@ -241,13 +241,13 @@ fn slot(
         };
         Units::from_signed(sellable)
             .unwrap_or(Units(u32::MAX))
-            .plus(match counting {
+            .plus_or_max(match counting {
                 Counting::Gross => unsellable,
                 Counting::Net => Units::ZERO,
             })
     };
     let here = own.at(place);
-    let (low, high) = (write(here), write(here.plus(own.unplaced)));
+    let (low, high) = (write(here), write(here.plus_or_max(own.unplaced)));
     SlotNumber {
         place,
         part,

@@ -269,7 +269,7 @@ fn opening(
         });
         owns.collect::<Vec<Own>>()
     };
-    let here = |owns: &[Own]| owns.iter().map(|own| own.at(place)).sum::<Units>();
+    let here = |owns: &[Own]| Own::all_at(owns, place);
     let owed = open(Line::wanted);
     let mut found = Opening {
         listings: shelf.items.iter().map(|(_, id)| id.clone()).collect(),
@@ -304,7 +304,7 @@ fn opening(
         // What we sent and did not report is in the figure still.
         Counting::Gross => {
             let sent = open(Line::unreported_open);
-            let gone = slot.unsellable.plus(here(&sent));
+            let gone = slot.unsellable.plus_or_max(here(&sent));
             (sent, first.saturating_sub(gone.signed()))
         }
         Counting::Net => {

@@ -24,12 +24,18 @@ impl Own {
             .iter()
             .filter(here)
             .map(|(_, units)| *units)
-            .sum()
+            .fold(Units::ZERO, Units::plus_or_max)
+    }
+
+    /// Units of several listings at a place.
+    pub(super) fn all_at(owns: &[Self], place: Option<PlaceIx>) -> Units {
+        let units = owns.iter().map(|own| own.at(place));
+        units.fold(Units::ZERO, Units::plus_or_max)
     }
 
     fn add(&mut self, place: Option<PlaceIx>, units: Units) {
         match self.placed.iter_mut().find(|(known, _)| *known == place) {
-            Some((_, sum)) => *sum = sum.plus(units),
+            Some((_, sum)) => *sum = sum.plus_or_max(units),
             None => self.placed.push((place, units)),
         }
     }
@@ -56,7 +62,7 @@ fn open_orders<'a>(
 pub(super) fn own(ledger: &Ledger, number: u16, listing: &ListingId, parts: &Parts) -> Own {
     let orders = open_orders(ledger, number, parts);
     of_lines(ledger, orders, listing, |line| {
-        line.committed().plus(line.unreported_open())
+        line.committed().plus_or_max(line.unreported_open())
     })
 }
 
@@ -116,5 +122,5 @@ fn add_line(channel: &Channel, line: &Line, mut left: Units, own: &mut Own) {
             left = left.minus(here);
         }
     }
-    own.unplaced = own.unplaced.plus(left);
+    own.unplaced = own.unplaced.plus_or_max(left);
 }

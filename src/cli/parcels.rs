@@ -18,26 +18,11 @@ use super::import::read;
 use super::session::Session;
 use super::ship::tracking;
 use super::table::{cell, count, printable};
+use crate::sheet::parcels::{self, COLUMNS, Label, Parcel};
 
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Faults that are printed; the others are counted.
 const FAULTS_TOLD_MAX: usize = 50;
-const COLUMNS: [&str; 13] = [
-    "ship_by",
-    "acknowledge_by",
-    "placed_at",
-    "channel",
-    "order",
-    "name",
-    "line",
-    "listing",
-    "sku",
-    "location",
-    "units",
-    "tracking",
-    "carrier",
-];
-
 #[derive(clap::Args, Debug)]
 pub(super) struct Export {
     /// Lines that can leave now: committed, and held back by nobody
@@ -145,23 +130,11 @@ fn write_whole(file: &Path, text: &[u8]) -> std::io::Result<()> {
     std::fs::rename(&unfinished, file)
 }
 
-/// What rows of one parcel have in common.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Label {
-    channel: String,
-    order: String,
-    location: String,
-    tracking: String,
-    carrier: String,
-}
-
-/// Rows of a parcel: line of the file, line of the order or its listing, units.
-type Rows = Vec<(u64, String, u32)>;
-
 /// Books the parcels of a file.
 pub(super) async fn ship_file(file: &Path, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let bytes = read(file, FILE_BYTES_MAX)?;
-    let parcels = parse(&bytes).map_err(|faults| told(file, &faults, "nothing was booked"))?;
+    let parcels =
+        parcels::read(&bytes).map_err(|faults| told(file, &faults, "nothing was booked"))?;
     let (mut booked, mut known, mut faults) = (0_u64, 0_u64, Vec::new());
     for (label, rows) in &parcels {
         match ship(label, rows, session).await {
@@ -213,7 +186,7 @@ fn refusal(failure: Failure) -> Result<String, Failure> {
 
 async fn ship(
     label: &Label,
-    rows: &Rows,
+    rows: &Parcel,
     session: &mut Session<'_, '_>,
 ) -> Result<Option<u64>, Failure> {
     session.channels(Some(&label.channel))?;
@@ -302,132 +275,9 @@ fn told(file: &Path, faults: &[String], rest: &str) -> Failure {
     Failure::new(Exit::Usage, error, help)
 }
 
-/// All parcels of a file in the order of their labels, or every row that is wrong.
-fn parse(bytes: &[u8]) -> Result<BTreeMap<Label, Rows>, Vec<String>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(bytes);
-    let header = reader.headers().map_err(|error| vec![error.to_string()])?;
-    let names: Vec<String> = header.iter().map(str::to_lowercase).collect();
-    let place = |name: &str| names.iter().position(|known| known == name);
-    if let Some(name) = names.iter().find(|name| !COLUMNS.contains(&name.as_str())) {
-        let known = COLUMNS.join(",");
-        return Err(vec![format!(
-            "line 1: unknown column {name:?}; columns are {known}"
-        )]);
-    }
-    for name in ["channel", "order", "units"] {
-        if place(name).is_none() {
-            return Err(vec![format!("line 1: the header lacks {name}")]);
-        }
-    }
-    let (mut parcels, mut faults): (BTreeMap<Label, Rows>, _) = (BTreeMap::new(), Vec::new());
-    for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                faults.push(error.to_string());
-                continue;
-            }
-        };
-        let at = record.position().map_or(0, csv::Position::line);
-        let text = |name: &str| {
-            place(name)
-                .and_then(|place| record.get(place))
-                .unwrap_or("")
-        };
-        match row(&text) {
-            Ok((label, line, units)) => {
-                parcels.entry(label).or_default().push((at, line, units));
-            }
-            Err(why) => faults.push(format!("line {at}: {why}")),
-        }
-    }
-    if parcels.is_empty() && faults.is_empty() {
-        faults.push("line 2: there is no row below the header".to_owned());
-    }
-    if faults.is_empty() {
-        Ok(parcels)
-    } else {
-        Err(faults)
-    }
-}
-
-fn row<'t>(text: &impl Fn(&str) -> &'t str) -> Result<(Label, String, u32), String> {
-    let need = |name: &str| match text(name) {
-        "" => Err(format!("{name} is missing")),
-        value => Ok(value.to_owned()),
-    };
-    let line = match (text("line"), text("listing")) {
-        ("", "") => return Err("line or listing is missing".to_owned()),
-        ("", listing) => listing,
-        (line, _) => line,
-    };
-    let units = match text("units").parse() {
-        Ok(units) if units > 0 => units,
-        _ => {
-            return Err(format!(
-                "{:?} is no number of units from 1 on",
-                text("units")
-            ));
-        }
-    };
-    if text("tracking").is_empty() && !text("carrier").is_empty() {
-        return Err("a carrier without a tracking number".to_owned());
-    }
-    let label = Label {
-        channel: need("channel")?,
-        order: need("order")?,
-        location: text("location").to_owned(),
-        tracking: text("tracking").to_owned(),
-        carrier: text("carrier").to_owned(),
-    };
-    Ok((label, line.to_owned(), units))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_of_one_order_and_number_are_one_parcel_and_every_bad_row_is_told() {
-        let good = "channel,order,line,units,tracking,carrier\n\
-                    us,1,a,2,T1,UPS\nus,1,b,1,T1,UPS\nus,1,a,1,T2,\nus,2,c,1,,\n";
-        let parcels = parse(good.as_bytes()).unwrap();
-        let told: Vec<_> = parcels
-            .iter()
-            .map(|(label, rows)| format!("{} {} {rows:?}", label.order, label.tracking))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                r#"1 T1 [(2, "a", 2), (3, "b", 1)]"#,
-                r#"1 T2 [(4, "a", 1)]"#,
-                r#"2  [(5, "c", 1)]"#,
-            ]
-        );
-        let bad = "channel,order,listing,units,tracking,carrier\n\
-                   us,,a,2,,\nus,1,,1,,\nus,1,a,0,,\nus,1,a,x,,\nus,1,a,1,,UPS\nus,1\n";
-        let faults = parse(bad.as_bytes()).unwrap_err();
-        let lines: Vec<_> = faults
-            .iter()
-            .map(|fault| fault.split(':').next().unwrap())
-            .collect();
-        assert_eq!(
-            lines[..5],
-            ["line 2", "line 3", "line 4", "line 5", "line 6"]
-        );
-        assert_eq!(faults.len(), 6);
-        for text in [
-            "",
-            "order,units\n",
-            "channel,order,units,colour\n",
-            "channel,order,units\n",
-        ] {
-            assert_eq!(parse(text.as_bytes()).unwrap_err().len(), 1, "{text}");
-        }
-    }
 
     #[test]
     fn what_must_leave_first_stands_first_and_what_has_no_time_last() {

@@ -27,6 +27,15 @@ impl Balance {
         self.available.plus(self.committed).plus(self.unavailable)
     }
 
+    /// Units that may come so that all buckets together can still be counted.
+    pub(super) fn room(&self) -> Units {
+        let buckets = [self.available, self.committed, self.unavailable];
+        let there = buckets
+            .into_iter()
+            .fold(self.in_transit, Units::plus_or_max);
+        Units(u32::MAX).minus_or_zero(there)
+    }
+
     /// One bucket.
     pub fn bucket(&self, bucket: Bucket) -> Units {
         match bucket {

@@ -135,6 +135,17 @@ fn whatever_is_wrong_with_a_file_is_told_with_its_place() {
 }
 
 #[test]
+fn lines_that_end_as_on_an_old_macintosh_are_counted() {
+    assert_eq!(
+        faults(b"sku,location,units\rA,main,1\r\rA,main,2\r", true),
+        [
+            "2  this SKU and location are counted in line 4 too",
+            "4  this SKU and location are counted in line 2 too",
+        ]
+    );
+}
+
+#[test]
 fn a_sku_may_be_received_twice_in_one_file() {
     let text = b"sku,location,units\nA,main,1\nA,main,2\n";
     assert_eq!(parse(text, false).unwrap().len(), 2);

@@ -23,7 +23,8 @@ use super::lock::DirLock;
 use super::{Change, Record, Records, RecordsError, change_bytes, check_sizes, disk};
 
 mod open;
-mod value;
+#[doc(hidden)]
+pub mod value;
 
 #[cfg(test)]
 mod tests;

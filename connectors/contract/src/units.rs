@@ -39,6 +39,12 @@ impl Units {
         }
     }
 
+    /// The sum of figures that a channel tells, which have no bound; at most 4,294,967,295.
+    #[must_use]
+    pub const fn plus_or_max(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// The difference, or none where `other` is larger.
     #[must_use]
     pub const fn checked_minus(self, other: Self) -> Option<Self> {

@@ -15,7 +15,7 @@ use super::super::refusal::Refusal;
 use super::super::reported::Source;
 use super::super::shipment::Shipment;
 use super::super::state::{Ledger, LocIx};
-use super::{Draft, set_aside};
+use super::{Draft, set_aside, stock};
 use crate::catalog::{Part, Parts, SkuIx};
 
 /// A place by numbers.
@@ -169,6 +169,7 @@ impl<'a> Desk<'a> {
 
     /// Moves units; a move back along the same way cancels instead of adding.
     pub(super) fn shift(&mut self, sku: SkuIx, from: Spot, to: Spot, units: Units) {
+        let units = stock::fitting(self, sku, (from, to), units);
         if units.is_zero() {
             return;
         }
@@ -178,10 +179,9 @@ impl<'a> Desk<'a> {
             };
             let mut balance = self.balance(sku, location);
             let there = balance.bucket_mut(bucket);
-            *there = if incoming {
-                there.plus(units)
-            } else {
-                there.minus(units)
+            *there = match incoming {
+                true => there.plus(units),
+                false => there.minus(units),
             };
             self.balances.insert((sku, location), balance);
             if incoming && bucket == Bucket::Available {

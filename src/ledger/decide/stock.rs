@@ -172,6 +172,21 @@ pub(super) fn room(
     )))
 }
 
+/// Of units that come from outside those that a location can hold: a channel's figures have no bound.
+pub(super) fn fitting(
+    desk: &Desk<'_>,
+    sku: SkuIx,
+    (from, to): (Spot, Spot),
+    units: Units,
+) -> Units {
+    match to {
+        Spot::At(location, _) if !matches!(from, Spot::At(..)) => {
+            units.min(desk.balance(sku, location).room())
+        }
+        Spot::At(..) | Spot::Supplier | Spot::Customer | Spot::Adjustment => units,
+    }
+}
+
 /// Whether a text may name something for ever: short, and what it looks like.
 pub fn is_plain(text: &str) -> bool {
     let turns = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -6,7 +6,7 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::entry::{Bucket, Exception};
-use super::super::order::{PlaceIx, total};
+use super::super::order::{PlaceIx, stock_units, total};
 use super::super::reported::{OrderReport, PutBack};
 use super::super::state::LocIx;
 use super::as_of::is_counted;
@@ -51,7 +51,7 @@ pub(super) fn withhold(desk: &mut Desk<'_>, at: LineAt, report: &OrderReport) {
     }
     desk.line_mut(at).withheld = withheld;
     for part in desk.parts(at) {
-        put_away(desk, at, part.sku, more.times(part.per), None);
+        put_away(desk, at, part.sku, stock_units(more, part.per), None);
     }
 }
 
@@ -61,7 +61,13 @@ pub(super) fn book_waiting(desk: &mut Desk<'_>, at: LineAt) {
     let (units, order) = (desk.line(at).withheld, desk.order(at.work));
     let changed = order.version.unwrap_or(order.began);
     for part in desk.parts(at) {
-        put_away(desk, at, part.sku, units.times(part.per), Some(changed));
+        put_away(
+            desk,
+            at,
+            part.sku,
+            stock_units(units, part.per),
+            Some(changed),
+        );
     }
 }
 

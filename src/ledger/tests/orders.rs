@@ -157,9 +157,11 @@ fn a_test_order_is_known_and_never_booked() {
         wait 600
         tell A1
         tell A1
+        tell A1 by=webhook
         fulfill A1
     "), @r"
     line 5 books nothing
+    line 6 books nothing
     MUG  main  available 10
     A1  test
     ");

@@ -105,3 +105,19 @@ fn a_count_after_units_were_withheld_found_what_is_free() {
     A1 MUG  open 3  held main 3
     ");
 }
+
+/// R69
+#[test]
+fn a_quantity_that_nobody_ever_had_is_withheld_as_far_as_it_is_there() {
+    assert_snapshot!(replay("
+        receive MUG 30
+        list us PACK sku=
+        map PACK MUG=12
+        order A1 PACK 4294967295
+        withhold A1 PACK 4294967295
+    "), @r"
+    line 5 notes: order A1: 30 MUG withheld at main
+    MUG  main  unavailable 30
+    A1 PACK
+    ");
+}

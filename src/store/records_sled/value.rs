@@ -5,7 +5,8 @@ use crate::store::RecordsError;
 const FORMAT: u8 = 1;
 const HEADER_BYTES: usize = 13;
 
-pub(super) fn encode(key: &[u8], seq: u64, value: &[u8]) -> Vec<u8> {
+/// A value as it is stored under a key.
+pub fn encode(key: &[u8], seq: u64, value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + value.len());
     bytes.push(FORMAT);
     bytes.extend_from_slice(&checksum(key, &seq.to_le_bytes(), value).to_le_bytes());
@@ -15,7 +16,10 @@ pub(super) fn encode(key: &[u8], seq: u64, value: &[u8]) -> Vec<u8> {
 }
 
 /// The entry it was written for, and the value.
-pub(super) fn decode<'a>(key: &[u8], stored: &'a [u8]) -> Result<(u64, &'a [u8]), RecordsError> {
+///
+/// # Errors
+/// `Damaged` and `Newer`.
+pub fn decode<'a>(key: &[u8], stored: &'a [u8]) -> Result<(u64, &'a [u8]), RecordsError> {
     let damaged =
         || RecordsError::Damaged(format!("the value of {} is unreadable", key.escape_ascii()));
     let (format, rest) = stored.split_first().ok_or_else(damaged)?;

@@ -1,0 +1,187 @@
+//! Files of parcels that left.
+//!
+//! In: the bytes of a file. Out: all of its parcels, or every row that is wrong. Rows of one order,
+//! location and number are one parcel.
+
+use std::collections::BTreeMap;
+
+use super::rows::{Rows, width};
+use super::{Fault, fault};
+
+/// The columns; a file needs `channel`, `order`, `units`, and `line` or `listing` in each row.
+pub const COLUMNS: [&str; 13] = [
+    "ship_by",
+    "acknowledge_by",
+    "placed_at",
+    "channel",
+    "order",
+    "name",
+    "line",
+    "listing",
+    "sku",
+    "location",
+    "units",
+    "tracking",
+    "carrier",
+];
+
+/// What rows of one parcel have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Label {
+    /// Where it was ordered.
+    pub channel: String,
+    /// The channel's id of the order.
+    pub order: String,
+    /// Where it left; empty where its units are committed.
+    pub location: String,
+    /// The carrier's number; may be empty.
+    pub tracking: String,
+    /// The carrier; may be empty.
+    pub carrier: String,
+}
+
+/// Rows of a parcel: line of the file, line of the order or its listing, units.
+pub type Parcel = Vec<(u64, String, u32)>;
+
+/// All parcels of a file in the order of their labels.
+///
+/// # Errors
+/// Every row that is wrong, with its line.
+pub fn read(bytes: &[u8]) -> Result<BTreeMap<Label, Parcel>, Vec<String>> {
+    let told = |fault: Fault| format!("line {}: {}", fault.line, fault.why);
+    let (mut rows, header) = Rows::of(bytes).map_err(|fault| vec![told(fault)])?;
+    let names: Vec<String> = header
+        .iter()
+        .map(|name| String::from_utf8_lossy(name).to_lowercase())
+        .collect();
+    let place = |name: &str| names.iter().position(|known| known == name);
+    if let Some(name) = names.iter().find(|name| !COLUMNS.contains(&name.as_str())) {
+        let known = COLUMNS.join(",");
+        return Err(vec![format!(
+            "line 1: unknown column {name:?}; columns are {known}"
+        )]);
+    }
+    for name in ["channel", "order", "units"] {
+        if place(name).is_none() {
+            return Err(vec![format!("line 1: the header lacks {name}")]);
+        }
+    }
+    let twice = |name: &&&str| names.iter().filter(|known| known == name).count() > 1;
+    if let Some(name) = COLUMNS.iter().find(twice) {
+        return Err(vec![format!("line 1: the header has {name} twice")]);
+    }
+    let (mut parcels, mut faults): (BTreeMap<Label, Parcel>, _) = (BTreeMap::new(), Vec::new());
+    let mut record = csv::ByteRecord::new();
+    while let Some(next) = rows.next(&mut record) {
+        let whole = next.and_then(|(line, _)| {
+            width(&record, header.len(), line)?;
+            let utf8 = csv::StringRecord::from_byte_record(record.clone());
+            let values = utf8.map_err(|_| fault(line, "", "it is not UTF-8", ""))?;
+            Ok((line, values))
+        });
+        let (line, values) = match whole {
+            Ok(row) => row,
+            Err(fault) => {
+                faults.push(told(fault));
+                continue;
+            }
+        };
+        let text = |name: &str| {
+            place(name)
+                .and_then(|place| values.get(place))
+                .unwrap_or("")
+        };
+        match row(&text) {
+            Ok((label, named, units)) => {
+                parcels.entry(label).or_default().push((line, named, units));
+            }
+            Err(why) => faults.push(format!("line {line}: {why}")),
+        }
+    }
+    if parcels.is_empty() && faults.is_empty() {
+        faults.push("line 2: there is no row below the header".to_owned());
+    }
+    if faults.is_empty() {
+        Ok(parcels)
+    } else {
+        Err(faults)
+    }
+}
+
+fn row<'t>(text: &impl Fn(&str) -> &'t str) -> Result<(Label, String, u32), String> {
+    let need = |name: &str| match text(name) {
+        "" => Err(format!("{name} is missing")),
+        value => Ok(value.to_owned()),
+    };
+    let line = match (text("line"), text("listing")) {
+        ("", "") => return Err("line or listing is missing".to_owned()),
+        ("", listing) => listing,
+        (line, _) => line,
+    };
+    let is_whole = text("units").bytes().all(|byte| byte.is_ascii_digit());
+    let units = match text("units").parse() {
+        Ok(units) if is_whole && units > 0 => units,
+        _ => {
+            return Err(format!(
+                "{:?} is no number of units from 1 on",
+                text("units")
+            ));
+        }
+    };
+    if text("tracking").is_empty() && !text("carrier").is_empty() {
+        return Err("a carrier without a tracking number".to_owned());
+    }
+    let label = Label {
+        channel: need("channel")?,
+        order: need("order")?,
+        location: text("location").to_owned(),
+        tracking: text("tracking").to_owned(),
+        carrier: text("carrier").to_owned(),
+    };
+    Ok((label, line.to_owned(), units))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_one_order_and_number_are_one_parcel_and_every_bad_row_is_told() {
+        let good = "channel,order,line,units,tracking,carrier\n\
+                    us,1,a,2,T1,UPS\nus,1,b,1,T1,UPS\nus,1,a,1,T2,\n\nus,2,c,1,,\n";
+        let parcels = read(good.as_bytes()).unwrap();
+        let told: Vec<_> = parcels
+            .iter()
+            .map(|(label, rows)| format!("{} {} {rows:?}", label.order, label.tracking))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                r#"1 T1 [(2, "a", 2), (3, "b", 1)]"#,
+                r#"1 T2 [(4, "a", 1)]"#,
+                r#"2  [(6, "c", 1)]"#,
+            ]
+        );
+        let bad = "channel,order,listing,units,tracking,carrier\n\
+                   us,,a,2,,\nus,1,,1,,\nus,1,a,0,,\nus,1,a,x,,\nus,1,a,1,,UPS\nus,1\n";
+        let faults = read(bad.as_bytes()).unwrap_err();
+        let lines: Vec<_> = faults
+            .iter()
+            .map(|fault| fault.split(':').next().unwrap())
+            .collect();
+        assert_eq!(
+            lines[..5],
+            ["line 2", "line 3", "line 4", "line 5", "line 6"]
+        );
+        assert_eq!(faults.len(), 6);
+        for text in [
+            "",
+            "order,units\n",
+            "channel,order,units,colour\n",
+            "channel,order,units,line,units\nus,1,1,a,2\n",
+            "channel,order,units\n",
+        ] {
+            assert_eq!(read(text.as_bytes()).unwrap_err().len(), 1, "{text}");
+        }
+    }
+}
