@@ -1,6 +1,7 @@
 //! Numbers worked out by hand, through the ledger's own commands.
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
 
+mod naive;
 mod set_aside;
 mod spread;
 
