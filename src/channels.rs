@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use channelsync_contract::transport::{Account, Patience, Secret};
-use channelsync_contract::{Connector, Counting, Transport};
+use channelsync_contract::{Connector, Counting, LocationId, Transport};
 use channelsync_shopify::{Authorization, Figure};
 
-use crate::ledger::{self, ChannelSetup, Rules, Setup};
+use crate::ledger::{self, ChannelSetup, LocationList, Rules, Setup};
 use crate::settings::{
     Channel, ConnectorSettings, Credentials, Master, Merchant, Mode, QuantityName, Returns, RuleSet,
 };
@@ -141,13 +141,22 @@ fn channel_setup(channel: &Channel, counting: &BTreeMap<&str, (Counting, bool)>)
     }
 }
 
-fn rules(set: &RuleSet) -> Rules {
+/// A rule set of the files as the ledger wants it.
+pub fn rules(set: &RuleSet) -> Rules {
+    let values = &set.values;
+    let locations: Vec<LocationId> = values.locations.iter().map(LocationId::new).collect();
     Rules {
-        safety_stock_units: set.safety_stock_units.map(|units| units.0),
-        set_aside_units: set.set_aside_units.map(|units| units.0),
-        share_percent: set.share_percent.map(u32::from),
-        cap_units: set.cap_units.map(|units| units.0),
-        min_units: set.min_units.map(|units| units.0),
-        split_kits: set.split_kits,
+        safety_stock_units: values.safety_stock_units,
+        set_aside_units: values.set_aside_units,
+        share_percent: values.share_percent,
+        cap_units: values.cap_units,
+        min_units: values.min_units,
+        case_units: values.case_units,
+        low_stock_units: values.low_stock_units,
+        low_share_percent: values.low_share_percent,
+        low_cap_units: values.low_cap_units,
+        low_min_units: values.low_min_units,
+        split_kits: values.split_kits,
+        locations: (!locations.is_empty()).then_some(LocationList(locations)),
     }
 }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::answer::Problem;
 use crate::ledger::{
-    Command, Fate, MapRow, OpenOrders, PurchaseOrder, Scope, ShipLine, ShipmentAct, ShipmentAt,
-    StockLine, StockMove, Tracking,
+    Command, Fate, MapRow, OpenOrders, PurchaseOrder, RuleAt, RuleKey, Rules, Scope, ShipLine,
+    ShipmentAct, ShipmentAt, StockLine, StockMove, Tracking,
 };
 
 /// Rows of an import in one entry.
@@ -61,7 +61,6 @@ pub(super) enum Ordered {
         channel: ChannelId,
         order: OrderId,
         shipment: String,
-        #[serde(flatten)]
         act: OrderedAct,
     },
     /// Units of an order came back and were looked at.
@@ -120,6 +119,13 @@ pub(super) enum Ordered {
     Unpark { id: String },
     /// A channel that was held because of a mass change goes on.
     GoOn { channel: ChannelId },
+    /// Rules at a level are as these from now on, those that are not set here too.
+    Rule {
+        at: RuleAt,
+        keys: Vec<RuleKey>,
+        #[serde(default)]
+        values: Box<Rules>,
+    },
     /// Nothing of it is to be sold.
     Freeze { scope: Scope, reason: String },
     /// It may be sold again.
@@ -141,7 +147,7 @@ pub(super) enum Ordered {
 
 /// What a person says of a parcel.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "act", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum OrderedAct {
     /// The carrier's number is this.
     Track(Tracking),
@@ -204,6 +210,7 @@ impl Ordered {
             Self::Retire { channel, .. } | Self::Revive { channel } => channel.as_str(),
             Self::Map { rows } => rows.first().map_or("", |row| row.listing.as_str()),
             Self::Reapply { .. } => "reapply",
+            Self::Rule { .. } => "rules",
             Self::Seen { .. } => "seen",
             Self::Barcodes { sku, .. } | Self::Rename { old: sku, .. } => sku.as_str(),
             Self::Purchase { id, .. }
@@ -328,6 +335,7 @@ impl Ordered {
             Self::GoOn { channel } => Command::GoOn(channel),
             Self::Freeze { scope, reason } => Command::Freeze { scope, reason },
             Self::Unfreeze { scope } => Command::Unfreeze(scope),
+            Self::Rule { at, keys, values } => Command::Rule(at, keys, values),
             Self::Retire { channel, orders } => Command::Retire(channel, orders),
             Self::Revive { channel } => Command::Revive(channel),
             Self::Release {

@@ -19,6 +19,7 @@ mod order;
 mod returns;
 mod commands;
 mod routes;
+mod rules;
 
 pub use routes::{health_routes, routes};
 pub use state::{Admin, AdminChannel, AdminMerchant, ReadOpenings, Reload, SettingsNote};

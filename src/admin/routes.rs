@@ -54,6 +54,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/exceptions", get(exceptions))
         .route("/v1/{merchant}/set-asides", get(set_asides))
         .route("/v1/{merchant}/frozen", get(frozen))
+        .route("/v1/{merchant}/rules", get(rules))
         .route("/v1/{merchant}/held", get(held))
         .route("/v1/{merchant}/explain", get(explained))
         .route("/v1/{merchant}/commands", post(command))
@@ -245,6 +246,13 @@ async fn frozen((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
     let (cut, merchant) = (admin.cut(&wanted), id.clone());
     let book = &admin.merchant(&id)?.book;
     let page = book.read(move |ledger| views::frozen(ledger, &merchant, cut));
+    Ok(Json(page.await?.json()))
+}
+
+async fn rules((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
+    let (cut, merchant) = (admin.cut(&wanted), id.clone());
+    let book = &admin.merchant(&id)?.book;
+    let page = book.read(move |ledger| super::rules::rules(ledger, &merchant, cut));
     Ok(Json(page.await?.json()))
 }
 

@@ -56,7 +56,13 @@ pub(super) fn stock(ledger: &Ledger, cut: Cut, sku: Option<&str>) -> Page {
         let wanted = sku.is_none_or(|sku| id.as_str() == sku) && !id.as_str().is_empty();
         wanted.then(|| stock_row(ledger, SkuIx(at), &incoming))
     };
-    if let Some(known) = sku.and_then(|sku| ledger.sku_ix(sku)) {
+    // Under a former name, what it is called now.
+    let named = |sku| {
+        ledger
+            .sku_ix(sku)
+            .or_else(|| ledger.renamed(&Sku::new(sku)))
+    };
+    if let Some(known) = sku.and_then(named) {
         return Page {
             rows: vec![stock_row(ledger, known, &incoming)],
             next: None,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::held::allowed;
 use super::number::{NoNumber, SlotNumber, number};
 use super::rules::Effective;
+use super::steps::Steps;
 use crate::catalog::{Parts, SkuIx};
 use crate::ledger::{Ledger, PushState, Scope, SlotState};
 
@@ -37,7 +38,9 @@ pub struct Explained {
     pub pools: Vec<(LocationId, i64)>,
     /// Their sum, or minus the shortfall.
     pub pool: i64,
-    /// After share, cap and minimum; 0 of what is frozen.
+    /// What the rules make of it.
+    pub steps: Option<Steps>,
+    /// What is to be shown; 0 of what is frozen.
     pub target: i64,
     /// Own open units of unknown place.
     pub own_unplaced: Units,
@@ -175,6 +178,7 @@ pub fn explain(ledger: &Ledger, channel: &str, listing: &str) -> Option<Explaine
         retired_at: known.retired.map(|retired| retired.at.to_string()),
         pools: Vec::new(),
         pool: 0,
+        steps: None,
         target: 0,
         own_unplaced: Units::ZERO,
         slots: Vec::new(),
@@ -190,6 +194,7 @@ pub fn explain(ledger: &Ledger, channel: &str, listing: &str) -> Option<Explaine
                 pools.map(|here| (ledger.location_id(here.location).clone(), here.listings));
             explained.pools = named.collect();
             explained.pool = found.pool.total;
+            explained.steps = Some(found.steps);
             explained.target = found.target;
             explained.own_unplaced = found.own.unplaced;
             let slots = found.slots.into_iter().map(|number| {

@@ -14,8 +14,8 @@ use super::held::allowed;
 use super::number::number;
 use crate::catalog::{Parts, SkuIx};
 use crate::ledger::{
-    Command, Interlock, Ledger, MassChange, MassLimits, Setup, Showed, ShownReport, StockMove,
-    Swing, touched,
+    Command, Interlock, Ledger, MassChange, MassLimits, RuleAt, Setup, Showed, ShownReport,
+    StockMove, Swing, touched,
 };
 
 /// Changes of so long together are judged as one.
@@ -44,6 +44,7 @@ pub struct Suspect<'a> {
 #[derive(Clone, Debug)]
 enum Reach<'a> {
     Settings(&'a Setup),
+    Rules(&'a RuleAt),
     Listings(Vec<(&'a ChannelId, &'a ListingId)>),
     Counted(Vec<(&'a Sku, &'a LocationId)>),
     Sku(&'a Sku),
@@ -51,9 +52,11 @@ enum Reach<'a> {
 }
 
 /// Whether a command may change many listings at once.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of command")]
 pub fn suspect(command: &Command) -> Option<Suspect<'_>> {
     let (what, reach) = match command {
         Command::Configure(setup) => ("settings", Reach::Settings(setup)),
+        Command::Rule(at, ..) => ("rules", Reach::Rules(at)),
         Command::Listings {
             channel, listings, ..
         } => {
@@ -132,19 +135,15 @@ pub fn before(ledger: &Ledger, suspect: &Suspect<'_>) -> Vec<Before> {
         Reach::Settings(setup) if setup.with_known(&ledger.setup) == ledger.setup => {
             BTreeSet::new()
         }
-        Reach::Settings(_) => {
-            let channels = (0_u16..).zip(&ledger.channels);
-            let items = channels.flat_map(|(channel, known)| {
-                (0..known.items.len()).map(move |item| (channel, item))
-            });
-            items.collect()
+        Reach::Settings(_) | Reach::Rules(RuleAt::Merchant) => everything(ledger, None),
+        Reach::Rules(RuleAt::Channel(channel)) => everything(ledger, Some(channel)),
+        Reach::Rules(RuleAt::Sku(_, sku)) => sold(ledger, ledger.sku_ix(sku.as_str())),
+        Reach::Rules(RuleAt::Listing(channel, listing)) => {
+            item(ledger, channel, listing).into_iter().collect()
         }
         Reach::Listings(ids) => {
-            let item = |(channel, listing): &(&ChannelId, &ListingId)| {
-                let number = ledger.channel_ix(channel.as_str())?;
-                let listing = ledger.channel(number).listings.get(listing.as_str())?;
-                Some((number, listing.item))
-            };
+            let item =
+                |(channel, listing): &(&ChannelId, &ListingId)| item(ledger, channel, listing);
             ids.iter().filter_map(item).collect()
         }
         Reach::Counted(rows) => {
@@ -164,6 +163,22 @@ pub fn before(ledger: &Ledger, suspect: &Suspect<'_>) -> Vec<Before> {
         })
     });
     rows.collect()
+}
+
+/// All items, of one channel or of all.
+fn everything(ledger: &Ledger, of: Option<&ChannelId>) -> BTreeSet<(u16, u32)> {
+    let channels = (0_u16..).zip(&ledger.channels);
+    let channels = channels.filter(|(_, known)| of.is_none_or(|id| *id == known.id));
+    let items = channels
+        .flat_map(|(channel, known)| (0..known.items.len()).map(move |item| (channel, item)));
+    items.collect()
+}
+
+/// The item of a listing.
+fn item(ledger: &Ledger, channel: &ChannelId, listing: &ListingId) -> Option<(u16, u32)> {
+    let number = ledger.channel_ix(channel.as_str())?;
+    let listing = ledger.channel(number).listings.get(listing.as_str())?;
+    Some((number, listing.item))
 }
 
 fn sold(ledger: &Ledger, skus: impl IntoIterator<Item = SkuIx>) -> BTreeSet<(u16, u32)> {

@@ -14,6 +14,7 @@ mod opening;
 mod own;
 mod pool;
 mod rules;
+mod steps;
 
 #[cfg(test)]
 mod tests;
@@ -30,3 +31,4 @@ pub use opening::{NoOpening, Opening, OpeningPage, openings, slots_to_open};
 pub use own::Own;
 pub use pool::{LocationPool, Pool};
 pub use rules::{Effective, Level, Won, effective};
+pub use steps::Steps;

@@ -4,10 +4,11 @@ use channelsync_contract::units::Units;
 use serde::Serialize;
 
 use super::own::{Own, own};
-use super::pool::{Pool, pool};
+use super::pool::{Pool, Shelves, pool};
 use super::rules::{Effective, effective};
+use super::steps::{Steps, steps};
 use crate::catalog::{Listing, Mapping, Part, Parts};
-use crate::ledger::{ChannelSetup, Counting, Ledger, PlaceIx};
+use crate::ledger::{ChannelSetup, Counting, Ledger, LocIx, PlaceIx};
 
 /// Why an item has no number. It is then not pushed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +42,9 @@ pub struct ItemNumber {
     pub rules: Vec<Effective>,
     /// What is there.
     pub pool: Pool,
-    /// After share, cap and minimum; 0 of what is frozen, and on a channel that ended.
+    /// What the rules make of it, step by step.
+    pub steps: Steps,
+    /// What they end with; 0 of what is frozen, and on a channel that ended.
     pub target: i64,
     /// Own open units.
     pub own: Own,
@@ -88,7 +91,7 @@ pub fn number(ledger: &Ledger, channel: u16, item: u32) -> Result<ItemNumber, No
     if let Some(part) = parts.iter().find(|part| !counted(part)) {
         return Err(NoNumber::NeverCounted(ledger.sku_id(part.sku).to_string()));
     }
-    let rule = |part: &Part| effective(&ledger.setup, setup, id, ledger.names_of(part.sku));
+    let rule = |part: &Part| effective(ledger, setup, id, part.sku);
     let rules: Vec<Effective> = parts.iter().map(rule).collect();
     let withheld = parts.iter().zip(&rules).map(|(part, rule)| {
         let others = ledger.set_aside_for_others(channel, part.sku);
@@ -98,11 +101,14 @@ pub fn number(ledger: &Ledger, channel: u16, item: u32) -> Result<ItemNumber, No
     let serves: Vec<_> = known.places_served().collect();
     let locations: Vec<_> = serves.iter().map(|(location, _)| *location).collect();
     let split = rules.iter().all(|rule| rule.split_kits.value);
-    let pool = pool(ledger, &withheld, &locations, split);
+    let open = locations.iter().map(|at| is_open(ledger, *at, &rules));
+    let shelves: Vec<Shelves> = locations.iter().copied().zip(open).collect();
+    let pool = pool(ledger, &withheld, &shelves, split);
+    let steps = steps(pool.total, &rules);
     let target = if ledger.is_frozen(channel, item) {
         0
     } else {
-        target(pool.total, &rules)
+        steps.shown
     };
     let own = own(ledger, channel, id, parts);
     let places: Vec<Option<PlaceIx>> = serves.iter().map(|(_, place)| *place).collect();
@@ -116,10 +122,20 @@ pub fn number(ledger: &Ledger, channel: u16, item: u32) -> Result<ItemNumber, No
         listing,
         rules,
         pool,
+        steps,
         target,
         own,
         slots,
     })
+}
+
+/// Whether what lies at a location counts for all parts.
+fn is_open(ledger: &Ledger, location: LocIx, rules: &[Effective]) -> bool {
+    let name = ledger.location_id(location);
+    let mut named = rules
+        .iter()
+        .filter_map(|rule| rule.locations.value.as_ref());
+    named.all(|list| list.0.contains(name))
 }
 
 fn listing_of(ledger: &Ledger, channel: u16, item: u32) -> Result<(u32, &Parts), NoNumber> {
@@ -139,32 +155,6 @@ fn listing_of(ledger: &Ledger, channel: u16, item: u32) -> Result<(u32, &Parts),
         return Err(NoNumber::Unpushable);
     }
     Ok((number, parts))
-}
-
-/// Share, cap and minimum on what is there: never negative. With several parts the strictest holds.
-fn target(pool: i64, rules: &[Effective]) -> i64 {
-    let share = rules
-        .iter()
-        .map(|rule| rule.share_percent.value)
-        .min()
-        .unwrap_or(0);
-    let cap = rules.iter().filter_map(|rule| rule.cap_units.value).min();
-    let minimum = rules
-        .iter()
-        .map(|rule| rule.min_units.value)
-        .max()
-        .unwrap_or(0);
-    let shared = pool
-        .max(0)
-        .saturating_mul(i64::from(share))
-        .checked_div(100)
-        .unwrap_or(0);
-    let capped = cap.map_or(shared, |cap| shared.min(i64::from(cap)));
-    if capped < i64::from(minimum) {
-        0
-    } else {
-        capped
-    }
 }
 
 /// Each slot's part of the target: by what its location holds, the remainder to the first; what no
@@ -214,7 +204,8 @@ fn spread(
         *part = part.saturating_add(more);
         rest = rest.saturating_sub(more);
     }
-    if let Some(first) = parts.first_mut() {
+    let mut open = parts.iter_mut().zip(&pool.locations);
+    if let Some((first, _)) = open.find(|(_, here)| here.counts) {
         *first = first.saturating_add(rest);
     }
     parts

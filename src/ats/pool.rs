@@ -23,6 +23,9 @@ pub struct LocationPool {
     pub location: LocIx,
     /// Whole listings.
     pub listings: i64,
+    /// Whether what lies there is shown at all.
+    #[serde(skip)]
+    pub counts: bool,
 }
 
 /// What is left of a SKU at each location after what is withheld of it was taken, last choice first.
@@ -31,12 +34,16 @@ struct Free {
     shortfall: i64,
 }
 
-fn free(ledger: &Ledger, sku: SkuIx, withheld: u32, locations: &[LocIx]) -> Free {
+/// A location that serves the channel, and whether what lies there counts.
+pub(super) type Shelves = (LocIx, bool);
+
+fn free(ledger: &Ledger, sku: SkuIx, withheld: u32, shelves: &[Shelves]) -> Free {
     let mut withheld = i64::from(withheld);
-    let mut units: Vec<i64> = locations
-        .iter()
-        .map(|location| ledger.balance(sku, *location).available.signed())
-        .collect();
+    let there = |(location, counts): &Shelves| match counts {
+        true => ledger.balance(sku, *location).available.signed(),
+        false => 0,
+    };
+    let mut units: Vec<i64> = shelves.iter().map(there).collect();
     for there in units.iter_mut().rev() {
         let taken = withheld.min(*there);
         *there = there.saturating_sub(taken);
@@ -53,7 +60,7 @@ fn free(ledger: &Ledger, sku: SkuIx, withheld: u32, locations: &[LocIx]) -> Free
 pub(super) fn pool(
     ledger: &Ledger,
     parts: &[(Part, u32)],
-    locations: &[LocIx],
+    shelves: &[Shelves],
     split: bool,
 ) -> Pool {
     let free: Vec<(i64, Free)> = parts
@@ -61,7 +68,7 @@ pub(super) fn pool(
         .map(|(part, withheld)| {
             (
                 i64::from(part.per),
-                free(ledger, part.sku, *withheld, locations),
+                free(ledger, part.sku, *withheld, shelves),
             )
         })
         .collect();
@@ -72,12 +79,13 @@ pub(super) fn pool(
         });
         whole.min().unwrap_or(0)
     };
-    let locations: Vec<LocationPool> = locations
+    let locations: Vec<LocationPool> = shelves
         .iter()
         .enumerate()
-        .map(|(place, location)| LocationPool {
+        .map(|(place, (location, counts))| LocationPool {
             location: *location,
             listings: made(place),
+            counts: *counts,
         })
         .collect();
     let sum = if split {

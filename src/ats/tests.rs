@@ -2,6 +2,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
 
 mod naive;
+mod rules;
 mod set_aside;
 mod spread;
 
@@ -11,7 +12,7 @@ use channelsync_contract::ids::{ChannelId, ItemId, ListingId, LocationId, OrderI
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
-use super::{ItemNumber, Level, NoNumber, effective, explain, number};
+use super::{ItemNumber, Level, NoNumber, explain, number};
 use crate::ledger::{
     Change, ChannelSetup, Command, Counting, Entry, Happened, Ledger, ListingReport, LocationPair,
     MapRow, MassLimits, OrderReport, ReportLine, ReportRoute, Rules, Scope, Setup, ShownReport,
@@ -279,12 +280,10 @@ fn slots_never_sum_to_more_than_the_target() {
         (0, None, 0, vec![0, 0]),
     ] {
         let rules = Rules {
-            safety_stock_units: None,
-            set_aside_units: None,
             share_percent: Some(share),
             cap_units: cap,
             min_units: Some(minimum),
-            split_kits: None,
+            ..Rules::default()
         };
         let mut world = World::new(&["main", "annex"], rules, Counting::Gross);
         world.count("MUG", "main", 7);
@@ -342,7 +341,7 @@ fn kits_whose_parts_lie_apart_are_shown_where_they_may_be_split() {
             world.list("KIT", "other", &[("MUG", 2), ("BOX", 1)]);
             assert_eq!(world.writes("KIT"), expected, "{mugs:?} {boxes:?} {may}");
             let explained = explain(&world.ledger, CHANNEL, "KIT").unwrap();
-            let rules = explained.parts[1].rules.unwrap().split_kits;
+            let rules = explained.parts[1].rules.clone().unwrap().split_kits;
             assert_eq!((rules.value, rules.level), (may, Level::Channel));
             let sum: u32 = expected.iter().sum();
             assert_eq!(explained.pool, i64::from(sum));
@@ -437,50 +436,4 @@ fn what_was_never_counted_or_never_mapped_has_no_number() {
     );
     world.count("MUG", "main", 5);
     assert_eq!(world.writes("L"), [5]);
-}
-
-#[test]
-fn the_most_specific_rule_wins_and_explain_names_its_level() {
-    let mut world = World::new(&["main"], safety(1), Counting::Gross);
-    let mut setup = world.ledger.setup.clone();
-    setup.rules = Rules {
-        cap_units: Some(9),
-        ..safety(7)
-    };
-    setup.channels[0]
-        .sku_rules
-        .insert(Sku::new("MUG"), safety(2));
-    setup.channels[0]
-        .listing_rules
-        .insert(ListingId::new("L"), safety(3));
-    let rule = |listing: &str, sku: &str| {
-        let found = effective(
-            &setup,
-            &setup.channels[0],
-            &listing.into(),
-            [&sku.into()].into_iter(),
-        );
-        (
-            found.safety_stock_units.value,
-            found.safety_stock_units.level,
-        )
-    };
-    assert_eq!(rule("L", "MUG"), (3, Level::Listing));
-    assert_eq!(rule("M", "MUG"), (2, Level::SkuOnChannel));
-    assert_eq!(rule("M", "BOX"), (1, Level::Channel));
-    world.book(&Command::Configure(Box::new(setup)));
-    world.count("MUG", "main", 20);
-    world.list("L", "MUG", &[]);
-    let explained = explain(&world.ledger, CHANNEL, "L").unwrap();
-    let rules = explained.parts[0].rules.unwrap();
-    assert_eq!(rules.cap_units.level, Level::Merchant);
-    assert_eq!(
-        (
-            explained.pool,
-            explained.target,
-            explained.slots[0].number.low.0
-        ),
-        (17, 9, 9)
-    );
-    assert_eq!(explained.parts[0].stock[0].entry, 3, "the count is entry 3");
 }

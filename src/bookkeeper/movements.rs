@@ -102,7 +102,8 @@ pub type ReadMovements =
 impl MovementsAsked {
     /// The newest movements of a SKU; none where it is unknown.
     pub fn newest(ledger: &Ledger, sku: &str, most: usize) -> Option<Self> {
-        let number = ledger.sku_ix(sku)?;
+        let known = ledger.sku_ix(sku);
+        let number = known.or_else(|| ledger.renamed(&Sku::new(sku)))?;
         let mut units = BTreeMap::new();
         for stock in &ledger.sku(number).stocks {
             for bucket in [
@@ -163,7 +164,10 @@ pub fn movements(read: ReadGroups<'_>, asked: &MovementsAsked) -> Result<Movemen
     while end > 0 && rows.len() < asked.most && looked < LOOKED_ENTRIES_MAX {
         let start = end.saturating_sub(STRETCH_ENTRIES - 1).max(1);
         let (found, is_last) = match stretch(read, (start, end), asked) {
-            Err(OpenError::Journal(JournalError::Gone { first, .. })) if first > end => break,
+            Err(OpenError::Journal(JournalError::Gone { first, .. })) if first > end => {
+                end = 0;
+                break;
+            }
             Err(OpenError::Journal(JournalError::Gone { first, .. })) => {
                 (stretch(read, (first, end), asked)?.0, true)
             }

@@ -56,8 +56,7 @@ pub(super) fn account(explained: &Value) -> String {
         write(&mut text, 1, &cell(&pool[0]), cell(&pool[1]));
     }
     write(&mut text, 1, "together", cell(&explained["pool"]));
-    let target = cell(&explained["target"]);
-    write(&mut text, 1, "after share, cap and minimum", target);
+    steps(&mut text, explained);
     let unplaced = explained["own_unplaced"].as_u64().unwrap_or(0);
     if unplaced > 0 {
         let what = "own open units that the channel has not routed yet";
@@ -68,6 +67,23 @@ pub(super) fn account(explained: &Value) -> String {
         self::slot(&mut text, slot);
     }
     text.trim_end().to_owned()
+}
+
+/// What the rules make of what is there.
+fn steps(text: &mut String, explained: &Value) {
+    let steps = &explained["steps"];
+    if steps["is_low"] == true {
+        write(text, 1, "that is low stock", "its rules hold".to_owned());
+    }
+    for (step, what) in [
+        ("shared", "after the share"),
+        ("capped", "after the cap"),
+        ("cased", "in whole cases"),
+        ("shown", "after the minimum"),
+    ] {
+        write(text, 1, what, cell(&steps[step]));
+    }
+    write(text, 1, "target", cell(&explained["target"]));
 }
 
 /// What a person stopped.
@@ -164,24 +180,40 @@ fn stock(text: &mut String, part: &Value) {
     }
 }
 
+/// Rules that hold: the usual ones always, the others where somebody set them.
 fn rules(rules: &Value) -> String {
-    let rule = |key: &str, name: &str| {
+    let rule = |(key, name, is_usual): (&str, &str, bool)| {
         let won = &rules[key];
+        if !is_usual && (won.is_null() || won["level"] == "default") {
+            return None;
+        }
         let value = match &won["value"] {
             Value::Null => "none".to_owned(),
+            Value::Array(names) => names.iter().map(cell).collect::<Vec<_>>().join(" + "),
             value => cell(value),
         };
         let level = cell(&won["level"]).replace('_', " ");
-        format!("{name} {value} ({level})")
+        let by = won["entry"].as_u64();
+        let by = by.map_or(String::new(), |entry| format!(", entry {entry}"));
+        Some(format!("{name} {value} ({level}{by})"))
     };
-    [
-        rule("safety_stock_units", "safety stock"),
-        rule("share_percent", "share %"),
-        rule("cap_units", "cap"),
-        rule("min_units", "minimum"),
-        rule("split_kits", "split kits"),
-    ]
-    .join(", ")
+    let all = [
+        ("safety_stock_units", "safety stock", true),
+        ("share_percent", "share %", true),
+        ("cap_units", "cap", true),
+        ("case_units", "cases of", false),
+        ("min_units", "minimum", true),
+        ("low_stock_units", "low stock up to", false),
+        ("low_share_percent", "then share %", false),
+        ("low_cap_units", "then cap", false),
+        ("low_min_units", "then minimum", false),
+        ("split_kits", "split kits", true),
+        ("locations", "only at", false),
+    ];
+    all.into_iter()
+        .filter_map(rule)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn slot(text: &mut String, slot: &Value) {
@@ -235,12 +267,16 @@ mod tests {
             "channel": "shopify-us", "listing": "101", "seq": 57, "mapped_by_entry": 3,
             "rules_by_entry": 1, "no_number": null, "pools": [["main", 5]], "pool": 5,
             "target": 5, "own_unplaced": 1,
+            "steps": { "is_low": true, "shared": 5, "capped": 5, "cased": 5, "shown": 5 },
             "parts": [{
                 "sku": "MUG-RED", "units": 1, "backordered": 2,
                 "rules": {
                     "safety_stock_units": won(json!(2), "sku_on_channel"),
                     "share_percent": won(json!(100), "default"),
                     "cap_units": won(json!(null), "default"),
+                    "case_units": won(json!(1), "default"),
+                    "low_stock_units": json!({ "value": 9, "level": "channel", "entry": 31 }),
+                    "locations": won(json!(["main", "annex"]), "merchant"),
                     "min_units": won(json!(0), "default"),
                     "split_kits": won(json!(false), "default"),
                 },
@@ -273,11 +309,16 @@ mod tests {
             order #1001 (450) on shopify-us: 3 committed at main, entry 55
             owed beyond that: 2
         rules: entry 1
-          MUG-RED: safety stock 2 (sku on channel), share % 100 (default), cap none (default), minimum 0 (default), split kits no (default)
+          MUG-RED: safety stock 2 (sku on channel), share % 100 (default), cap none (default), minimum 0 (default), low stock up to 9 (channel, entry 31), split kits no (default), only at main + annex (merchant)
         whole listings beyond what is withheld:
           main: 5
           together: 5
-          after share, cap and minimum: 5
+          that is low stock: its rules hold
+          after the share: 5
+          after the cap: 5
+          in whole cases: 5
+          after the minimum: 5
+          target: 5
           own open units that the channel has not routed yet: 1
         slots:
           77@101: 8 to 9; of the target 5, own open units here 3, unsellable here 0

@@ -26,6 +26,14 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
         let error = format!("{} is there already", args.to.display());
         return Err(Failure::usage(error, "name a directory that is not"));
     }
+    let to = std::path::absolute(&args.to).unwrap_or_else(|_| args.to.clone());
+    let state = std::path::absolute(&session.config.state_dir);
+    if state.is_ok_and(|state| to.starts_with(state)) {
+        let error = format!("{} is within the state directory", args.to.display());
+        let help =
+            "name one outside of it, best on another disk: each backup would hold those before it";
+        return Err(Failure::usage(error, help));
+    }
     let unfinished = args.to.with_added_extension("unfinished");
     remove(&unfinished)?;
     let made = make(&unfinished, session).await;

@@ -144,6 +144,13 @@ fn ledger_at(at: Timestamp, session: &Session<'_, '_>) -> Result<Ledger, Failure
     });
     bar.finish_and_clear();
     let (ledger, _) = replayed.map_err(|error| damaged(&error))?;
+    if ledger.seq == 0 {
+        let error = format!("the book has no entry of {at} or before");
+        return Err(Failure::usage(
+            error,
+            "`channelsync journal --from 1` tells when it begins",
+        ));
+    }
     Ok(ledger)
 }
 

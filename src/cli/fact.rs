@@ -4,7 +4,7 @@ use channelsync_contract::{ChannelId, ChannelLocationId, Sku, SlotKey, Units};
 
 use crate::ledger::{
     Back, BackAt, BulkFile, Exception, Fact, LineFact, MappedBy, OpenOrders, OrderFact,
-    PurchaseFact, Reading, ReportState, RowOutcome, Shipment,
+    PurchaseFact, Reading, ReportState, RowOutcome, RuleAt, RuleKey, Rules, Shipment,
 };
 
 /// A fact in a line.
@@ -93,6 +93,7 @@ pub(super) fn fact(fact: &Fact) -> String {
         }
         Fact::Revived(channel) => format!("{channel} is no longer retired"),
         Fact::Unfrozen(scope) => format!("{scope} may be sold again"),
+        Fact::Ruled(at, rules) => ruled(at, rules),
         Fact::Unparked(id) => format!("{id} is no longer parked"),
         Fact::Erased(id) => format!("{id} was erased"),
         Fact::Forgot(before, orders) => {
@@ -122,6 +123,18 @@ pub(super) fn fact(fact: &Fact) -> String {
         | Fact::Reread(..)
         | Fact::Unsure(..)
         | Fact::Released(..) => push(fact),
+    }
+}
+
+fn ruled(at: &RuleAt, rules: &Rules) -> String {
+    let said = RuleKey::ALL.iter().filter_map(|key| {
+        let value = rules.value(*key)?;
+        Some(format!("{} = {value}", key.name()))
+    });
+    let said: Vec<String> = said.collect();
+    match said.as_slice() {
+        [] => format!("no rule is set by command for {at}"),
+        said => format!("rules set by command for {at}: {}", said.join(", ")),
     }
 }
 

@@ -40,6 +40,7 @@ mod verify;
 mod backup;
 mod restore;
 mod returns;
+mod rules;
 mod doctor;
 mod init;
 mod manual;
@@ -138,6 +139,8 @@ enum Command {
     Reconcile(reconcile::Args),
     /// What would be written to a channel, against what it shows; 1 where they differ
     Shadow(shadow::Args),
+    /// Set rules of what may be shown; alone it lists them
+    Rules(rules::Args),
     /// Stop a SKU, a channel or everything from being sold, at once; alone it lists what is frozen
     Freeze(freeze::Args),
     /// Let it be sold again
@@ -256,6 +259,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Explain(args) => explain::run(&args, session).await,
         Command::Reconcile(args) => reconcile::run(&args, session).await,
         Command::Shadow(args) => shadow::run(&args, session).await,
+        Command::Rules(args) => rules::run(args, session).await,
         Command::Freeze(args) => freeze::run(args, session).await,
         Command::Unfreeze(args) => freeze::undo(args, session).await,
         Command::Release(args) => release::run(&args, session).await,

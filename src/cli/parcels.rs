@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use channelsync_contract::LocationId;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
@@ -51,6 +52,17 @@ enum Format {
 }
 
 pub(super) async fn export(args: Export, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    if let Some(location) = &args.location {
+        let known = session.merchant()?.locations.iter();
+        let known: Vec<&str> = known.map(LocationId::as_str).collect();
+        if !known.contains(&location.as_str()) {
+            let error = format!("no location {location}");
+            return Err(Failure::usage(
+                error,
+                format!("there are: {}", known.join(", ")),
+            ));
+        }
+    }
     let path = session.path(&["to-ship"])?;
     let client = session.client();
     let mut rows: Vec<Value> = Vec::new();

@@ -80,7 +80,8 @@ pub(super) struct HoldArgs {
 
 /// Books what a person says of a parcel's number.
 pub(super) async fn track(args: TrackArgs, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    let act = json!({ "act": "track", "number": args.number, "company": args.company });
+    let tracking = tracking(Some(&args.number), args.company.as_deref());
+    let act = json!({ "act": { "track": tracking } });
     say(
         &args.order,
         "shipment",
@@ -192,8 +193,12 @@ pub(super) async fn find(
             Err(ambiguous(&args.order, &found))
         }
         None => {
-            let error = format!("no channel knows an order {}", args.order);
+            let order = &args.order;
             let help = "`channelsync orders` lists them; quote names that begin with #";
+            let error = match Path::new(order).extension() {
+                Some(_) => format!("no channel knows an order {order}, and no file is called so"),
+                None => format!("no channel knows an order {order}"),
+            };
             Err(Failure::usage(error, help))
         }
     }

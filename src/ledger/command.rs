@@ -15,6 +15,7 @@ use super::purchase::PurchaseOrder;
 use super::push::Row;
 use super::reported::{Happened, ListingReport};
 use super::retire::OpenOrders;
+use super::rule::{RuleAt, RuleKey, Rules};
 use super::setup::Setup;
 use super::shipment::{ShipmentAct, ShipmentAt, Tracking};
 
@@ -23,6 +24,8 @@ use super::shipment::{ShipmentAct, ShipmentAt, Tracking};
 pub enum Command {
     /// Settings as they are now.
     Configure(Box<Setup>),
+    /// A person sets these rules at a level as they are here, also to nothing.
+    Rule(RuleAt, Vec<RuleKey>, Box<Rules>),
     /// What a channel reported, with the poll's progress where it was a poll.
     Report(Happened),
     /// Listings as a channel reports them; a complete scan also tells which are gone.

@@ -22,6 +22,7 @@ use super::order::CameBack;
 use super::push::Row;
 use super::reported::{ListingReport, Source};
 use super::retire::OpenOrders;
+use super::rule::{RuleAt, Rules};
 use super::setup::Setup;
 use super::shipment::Shipment;
 
@@ -219,6 +220,8 @@ pub enum Fact {
     Seen(u64, u64),
     /// A file that is master of a location was taken: its counts are booked, the rest is set aside.
     TookFile(Box<FileTaken>),
+    /// The rules that a person set at a level, all of them as they stand now.
+    Ruled(RuleAt, Box<Rules>),
 }
 
 /// Who mapped a listing.
@@ -327,9 +330,27 @@ pub struct LineFact {
     /// Where the channel says units left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<(ChannelLocationId, Units)>,
+    /// While it waits for a mapping, what left and came back, with the times that the channel tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<PassingFact>,
     /// Unit price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
+}
+
+/// Listing units of a line that left a location or came to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassingFact {
+    /// Where.
+    pub location: LocationId,
+    /// Out of sale, or for sale.
+    pub bucket: Bucket,
+    /// How many.
+    pub units: Units,
+    /// Whether they came.
+    pub came: bool,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A slot as read, with what follows from it.

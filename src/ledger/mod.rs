@@ -23,6 +23,7 @@ mod push;
 mod refusal;
 mod reported;
 mod retire;
+mod rule;
 mod set_aside;
 mod setup;
 mod shipment;
@@ -40,8 +41,8 @@ pub use command::{
 };
 pub use decide::{Draft, decide, is_plain, would_change};
 pub use entry::{
-    Actor, Bucket, Entry, Exception, Fact, LineFact, MappedBy, Movement, OrderFact, Place,
-    PurchaseFact, Reading, Recheck,
+    Actor, Bucket, Entry, Exception, Fact, LineFact, MappedBy, Movement, OrderFact, PassingFact,
+    Place, PurchaseFact, Reading, Recheck,
 };
 pub use evolve::{Touched, evolve, touched};
 pub use freeze::{Frozen, Scope};
@@ -58,8 +59,9 @@ pub use reported::{
     ReportRestock, ReportRoute, ReportShipment, Source,
 };
 pub use retire::{OpenOrders, Retired};
+pub use rule::{LocationList, RuleAt, RuleKey, Ruled, Rules};
 pub use set_aside::{SetAside, SetAsideBeyond};
-pub use setup::{ChannelSetup, Counting, LocationPair, MassLimits, Returns, Rules, Setup};
+pub use setup::{ChannelSetup, Counting, LocationPair, MassLimits, Returns, Setup};
 pub use shipment::{
     Packed, ReportAnswer, ReportState, Shipment, ShipmentAct, ShipmentAt, Tracking,
 };

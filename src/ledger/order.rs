@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
+use super::entry::Bucket;
 use super::reported::Source;
 use super::shipment::Shipment;
 use super::state::LocIx;
@@ -58,6 +59,8 @@ pub struct Order {
     pub began: Timestamp,
     /// How it was read.
     pub source: Source,
+    /// When the newest fetch of it began; zero before the first. What happened before is known.
+    pub fetched: Timestamp,
     /// Known, never booked.
     pub test: bool,
     /// Cancelled as a whole.
@@ -210,10 +213,28 @@ pub struct Line {
     pub routes: Option<Spread>,
     /// Where the channel says units left.
     pub left: Spread,
+    /// While it waits for a mapping: what left and came back, each at its own time, as far as the channel
+    /// tells one. It says what of it a first count had seen.
+    pub passed: Box<[Passing]>,
     /// Unit price.
     pub price: Option<Money>,
     /// Entry that changed it last.
     pub seq: u64,
+}
+
+/// Listing units of a line that left a location or came to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passing {
+    /// Where.
+    pub location: LocIx,
+    /// Out of sale, or for sale.
+    pub bucket: Bucket,
+    /// How many.
+    pub units: Units,
+    /// Whether they came.
+    pub came: bool,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl Line {

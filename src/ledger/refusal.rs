@@ -6,6 +6,8 @@ use channelsync_contract::ids::{
 use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
+use super::rule::{RuleAt, RuleKey};
+
 /// Why a command is not carried out. Nothing was booked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -97,7 +99,20 @@ pub enum Refusal {
         line: LineId,
         /// Asked for.
         asked: Units,
-        /// Shipped and not back yet; where the channel's word counts, only what waits for a receipt.
+        /// Shipped and not back yet.
+        left: Units,
+    },
+    /// More than waits for a person where the channel's word brings units back.
+    #[error(
+        "line {line}: {asked} asked, {left} wait for a receipt: what comes back is booked by the \
+         channel's word, unless the file says `returns = \"manual\"`"
+    )]
+    MoreThanAwaited {
+        /// The line.
+        line: LineId,
+        /// Asked for.
+        asked: Units,
+        /// Waiting.
         left: Units,
     },
     /// Nothing of the order waits for a receipt.
@@ -165,6 +180,44 @@ pub enum Refusal {
         orders: usize,
         /// Its slots with something for sale.
         slots: usize,
+    },
+    /// Settings leave out a channel that is retired and not emptied.
+    #[error(
+        "channel {channel} is retired and not at its end: open orders {orders}, slots that still show \
+         stock {slots}; leave it in the files until both are none (`channelsync channels`), or set its \
+         mode to \"shadow\" there first to leave the channel as it is"
+    )]
+    ChannelNotOver {
+        /// Which.
+        channel: ChannelId,
+        /// Its open orders.
+        orders: usize,
+        /// Its slots with something for sale.
+        slots: usize,
+    },
+    /// A channel cannot go on that no file tells how to reach.
+    #[error("channel {0} is in no file: put it back there, `channelsync reload`, then revive it")]
+    NotInFiles(ChannelId),
+    /// What happened before a channel's books began is not in the book.
+    #[error(
+        "a count as of {as_of} cannot be brought up to now: what {channel} shipped before {from} (its \
+         `book_from`) is not in the book"
+    )]
+    CountBeforeBook {
+        /// When was counted.
+        as_of: Timestamp,
+        /// The channel.
+        channel: ChannelId,
+        /// Since when its orders count.
+        from: Timestamp,
+    },
+    /// A rule that stands in a file is changed in the file.
+    #[error("{} of {at} stands in the merchant's file: change it there, then `channelsync reload`", key.name())]
+    RuleOfFile {
+        /// At which level.
+        at: RuleAt,
+        /// Which rule.
+        key: RuleKey,
     },
     /// It cannot be told since when a channel counts.
     #[error(

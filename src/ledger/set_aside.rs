@@ -81,22 +81,21 @@ impl Ledger {
         left.fold(0, u32::saturating_add)
     }
 
-    /// Begins the rules of a channel's present settings; one that is as before goes on.
+    /// Begins the rules that hold for a channel now; one that is as before goes on.
     pub(super) fn configure_set_aside(&mut self, channel: u16) {
         let (since, seq) = (self.at, self.seq);
+        let rules = self.rules_set_aside(channel).into_iter();
         let known = self.channel_mut(channel);
         let mut before = std::mem::take(&mut known.set_aside);
-        let rules = known.setup.iter().flat_map(|setup| &setup.sku_rules);
-        let rules = rules.filter_map(|(sku, rules)| {
-            let units = rules.set_aside_units?;
-            let same = before.remove(sku).filter(|same| same.units == units);
+        let rules = rules.map(|(sku, units)| {
+            let same = before.remove(&sku).filter(|same| same.units == units);
             let fresh = SetAside {
                 units,
                 since,
                 seq,
                 sold: 0,
             };
-            Some((sku.clone(), same.unwrap_or(fresh)))
+            (sku, same.unwrap_or(fresh))
         });
         known.set_aside = rules.collect();
     }

@@ -9,6 +9,7 @@ use channelsync_contract::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::master::Master;
+use super::rule::Rules;
 
 /// How a channel treats the figure we write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,29 +118,4 @@ pub struct LocationPair {
     pub ours: LocationId,
     /// The channel's; none where it knows one quantity only.
     pub theirs: Option<ChannelLocationId>,
-}
-
-/// Rules as set at one level; what is absent is looked up one level further out.
-///
-/// Absent fields are written, because the ledger's snapshots have no field names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rules {
-    /// Units of a SKU withheld.
-    #[serde(default)]
-    pub safety_stock_units: Option<u32>,
-    /// Units of a SKU kept for this channel alone; set for a SKU on a channel only.
-    #[serde(default)]
-    pub set_aside_units: Option<u32>,
-    /// Percent of the pool shown.
-    #[serde(default)]
-    pub share_percent: Option<u32>,
-    /// Never show more.
-    #[serde(default)]
-    pub cap_units: Option<u32>,
-    /// Show none below this.
-    #[serde(default)]
-    pub min_units: Option<u32>,
-    /// Whether parts of one kit may come from several locations.
-    #[serde(default)]
-    pub split_kits: Option<bool>,
 }

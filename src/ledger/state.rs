@@ -17,6 +17,7 @@ use super::lately::Lately;
 use super::order::{Order, OrderRef, total};
 use super::purchase::Purchase;
 use super::push::Call;
+use super::rule::{RuleAt, Ruled};
 use super::setup::Setup;
 use crate::catalog::{SkuIx, Skus};
 
@@ -108,6 +109,8 @@ pub struct Ledger {
     /// Orders with which nothing happened since then have left; older ones that are not known are not
     /// booked.
     pub forgot_before: Timestamp,
+    /// Rules that a person set by command.
+    pub ruled: BTreeMap<RuleAt, Ruled>,
     /// What must not be sold.
     pub frozen: BTreeMap<Scope, Frozen>,
     /// The newest exceptions with their entry.

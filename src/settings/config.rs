@@ -10,8 +10,10 @@ use std::time::Duration;
 use channelsync_contract::transport::{GrantStore, Secret};
 use channelsync_contract::webhook::SigningSecret;
 use channelsync_contract::{
-    ChannelId, ChannelLocationId, ListingId, LocationId, MerchantId, Sku, Timestamp, Units,
+    ChannelId, ChannelLocationId, ListingId, LocationId, MerchantId, Sku, Timestamp,
 };
+
+use serde::Deserialize;
 
 use super::address::Network;
 
@@ -342,23 +344,43 @@ pub struct Breaker {
     pub pause_max: Duration,
 }
 
-/// Rules of one level; what is none is said by the level above.
+/// Rules of one level, and where they stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSet {
-    /// Units withheld.
-    pub safety_stock_units: Option<Units>,
-    /// Units kept for this channel alone.
-    pub set_aside_units: Option<Units>,
-    /// Share of the pool that is shown, 0 to 100.
-    pub share_percent: Option<u8>,
-    /// No more than this is shown.
-    pub cap_units: Option<Units>,
-    /// Less than this is shown as nothing.
-    pub min_units: Option<Units>,
-    /// Whether parts of one kit may come from several locations.
-    pub split_kits: Option<bool>,
+    /// What they say.
+    pub values: RuleValues,
     /// Where the set stands, if anything in it is set: a rule in a file is changed in the file.
     pub origin: Option<Origin>,
+}
+
+/// What rules say; what is none is said by the level above.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleValues {
+    /// Units withheld.
+    pub safety_stock_units: Option<u32>,
+    /// Units kept for this channel alone.
+    pub set_aside_units: Option<u32>,
+    /// Share of the pool that is shown, 0 to 100.
+    pub share_percent: Option<u32>,
+    /// No more than this is shown.
+    pub cap_units: Option<u32>,
+    /// Less than this is shown as nothing.
+    pub min_units: Option<u32>,
+    /// Whole cases of so many are shown.
+    pub case_units: Option<u32>,
+    /// Stock is low while the pool is no more than this.
+    pub low_stock_units: Option<u32>,
+    /// The share while stock is low.
+    pub low_share_percent: Option<u32>,
+    /// The cap while stock is low.
+    pub low_cap_units: Option<u32>,
+    /// The minimum while stock is low.
+    pub low_min_units: Option<u32>,
+    /// Whether parts of one kit may come from several locations.
+    pub split_kits: Option<bool>,
+    /// Only what lies at these locations is shown; at all of them where it is empty.
+    pub locations: Vec<String>,
 }
 
 /// Where a setting stands.

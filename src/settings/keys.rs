@@ -122,31 +122,33 @@ const STOCK: &[Key] = &[
     number("look_interval_secs", 30, 1, DAY_SECS),
 ];
 
-const RULES: &[Key] = &[
-    optional_number("safety_stock_units", 0, UNITS_MAX),
-    optional_number("share_percent", 0, 100),
-    optional_number("cap_units", 0, UNITS_MAX),
-    optional_number("min_units", 0, UNITS_MAX),
-    Key {
-        name: "split_kits",
-        shape: Shape::Flag,
-        absent: Absent::Nothing,
-    },
-];
+macro_rules! rule_keys {
+    ($($more:expr),*) => {
+        &[
+            optional_number("safety_stock_units", 0, UNITS_MAX),
+            $($more,)*
+            optional_number("share_percent", 0, 100),
+            optional_number("cap_units", 0, UNITS_MAX),
+            optional_number("min_units", 0, UNITS_MAX),
+            optional_number("case_units", 1, UNITS_MAX),
+            optional_number("low_stock_units", 0, UNITS_MAX),
+            optional_number("low_share_percent", 0, 100),
+            optional_number("low_cap_units", 0, UNITS_MAX),
+            optional_number("low_min_units", 0, UNITS_MAX),
+            Key {
+                name: "split_kits",
+                shape: Shape::Flag,
+                absent: Absent::Nothing,
+            },
+            texts("locations", Absent::Nothing),
+        ]
+    };
+}
+
+const RULES: &[Key] = rule_keys!();
 
 /// One SKU on a channel: alone where units can be set aside.
-const SKU_RULES: &[Key] = &[
-    optional_number("safety_stock_units", 0, UNITS_MAX),
-    optional_number("set_aside_units", 1, UNITS_MAX),
-    optional_number("share_percent", 0, 100),
-    optional_number("cap_units", 0, UNITS_MAX),
-    optional_number("min_units", 0, UNITS_MAX),
-    Key {
-        name: "split_kits",
-        shape: Shape::Flag,
-        absent: Absent::Nothing,
-    },
-];
+const SKU_RULES: &[Key] = rule_keys!(optional_number("set_aside_units", 1, UNITS_MAX));
 
 const CHANNEL: &[Key] = &[
     choice("connector", &["shopify"], Absent::Fault("\"shopify\"")),

@@ -6,12 +6,13 @@ use std::time::Duration;
 use channelsync_contract::{ChannelId, ChannelLocationId, LocationId, MerchantId, Timestamp};
 
 use super::check::Checking;
-use super::config::{Breaker, Channel, LocationPair, Merchant};
+use super::config::{Breaker, Channel, LocationPair, Merchant, RuleValues};
 use super::fault::meant;
 use super::keys::Names;
 use super::masters::masters;
 use super::path::KeyPath;
-use super::raw::{ConnectorKind, RawChannel, RawLocationPair, RawMerchant, RawRules};
+use super::raw::{ConnectorKind, RawChannel, RawLocationPair, RawMerchant};
+use super::rules::Above;
 use super::{rules, shopify, walk};
 
 /// Gives one merchant's file its meaning; none after a fault.
@@ -24,7 +25,11 @@ pub(super) fn merchant(
     let locations = raw
         .locations
         .map(|raw| locations(checking, &path.key("locations"), &raw));
-    let rules = rules::rule_set(checking, &path.key("rules"), raw.rules, RawRules::default());
+    let above = Above {
+        values: RuleValues::default(),
+        locations: locations.as_deref(),
+    };
+    let rules = rules::rule_set(checking, &path.key("rules"), &raw.rules, &above);
     let known = (locations.as_deref(), &raw.channels);
     let masters = masters(checking, &path.key("stock"), &raw.stock, known);
     let mut channels = Vec::new();
@@ -32,7 +37,7 @@ pub(super) fn merchant(
     for (channel_name, channel_raw) in &raw.channels {
         let of = Of {
             merchant: name,
-            rules: raw.rules,
+            rules: above.below(&raw.rules),
             locations: locations.as_deref(),
         };
         match channel(checking, &of, channel_name, channel_raw) {
@@ -53,7 +58,7 @@ pub(super) fn merchant(
 /// What a channel takes from its merchant.
 struct Of<'a> {
     merchant: &'a str,
-    rules: RawRules,
+    rules: Above<'a>,
     /// None where they are at fault themselves.
     locations: Option<&'a [LocationId]>,
 }
@@ -109,10 +114,10 @@ fn channel(
         .as_ref()
         .and_then(|raw| pairs(checking, of, &path.key("locations"), raw));
     let breaker = breaker(checking, &path, raw);
-    let channel_rules = rules::rule_set(checking, &path.key("rules"), raw.rules, of.rules);
-    let above = rules::or(raw.rules, of.rules);
-    let sku_rules = rules::of_skus(checking, &path.key("skus"), &raw.skus, above);
-    let listing_rules = rules::of_listings(checking, &path.key("listings"), &raw.listings, above);
+    let channel_rules = rules::rule_set(checking, &path.key("rules"), &raw.rules, &of.rules);
+    let above = of.rules.below(&raw.rules);
+    let sku_rules = rules::of_skus(checking, &path.key("skus"), &raw.skus, &above);
+    let listing_rules = rules::of_listings(checking, &path.key("listings"), &raw.listings, &above);
     let connector = match raw.connector {
         Some(ConnectorKind::Shopify) => shopify::settings(checking, &path, &full_name, raw),
         None => None,

@@ -30,7 +30,7 @@ pub use address::Network;
 pub use config::{
     Address, Breaker, Channel, Config, ConnectorSettings, Credentials, Grants, KeyPlace, Limits,
     Listen, LocationPair, Log, LogFormat, LogLevel, Master, MasterFile, Merchant, Mode, Origin,
-    QuantityName, Returns, RuleSet,
+    QuantityName, Returns, RuleSet, RuleValues,
 };
 pub use fault::{Fault, Faults};
 pub use variables::environment;

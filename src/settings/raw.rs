@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::config::{LogFormat, LogLevel, Mode, QuantityName, Returns};
+use super::config::{LogFormat, LogLevel, Mode, QuantityName, Returns, RuleValues};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,7 +59,7 @@ pub(super) struct RawLog {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawMerchant {
     pub(super) locations: Option<Vec<String>>,
-    pub(super) rules: RawRules,
+    pub(super) rules: RuleValues,
     pub(super) stock: BTreeMap<String, RawStock>,
     pub(super) channels: BTreeMap<String, RawChannel>,
 }
@@ -90,17 +90,6 @@ impl RawMaster {
             Self::File => "file",
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawRules {
-    pub(super) safety_stock_units: Option<u32>,
-    pub(super) set_aside_units: Option<u32>,
-    pub(super) share_percent: Option<u8>,
-    pub(super) cap_units: Option<u32>,
-    pub(super) min_units: Option<u32>,
-    pub(super) split_kits: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -135,9 +124,9 @@ pub(super) struct RawChannel {
     pub(super) breaker_pause_secs: u64,
     pub(super) breaker_pause_secs_max: u64,
     pub(super) credentials: RawCredentials,
-    pub(super) rules: RawRules,
-    pub(super) skus: BTreeMap<String, RawRules>,
-    pub(super) listings: BTreeMap<String, RawRules>,
+    pub(super) rules: RuleValues,
+    pub(super) skus: BTreeMap<String, RuleValues>,
+    pub(super) listings: BTreeMap<String, RuleValues>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -17,6 +17,7 @@ mod stock;
 mod reports;
 mod retire;
 mod retention;
+mod rules;
 mod subscriptions;
 
 pub(crate) use daemon::{Daemon, configure};
@@ -296,6 +297,17 @@ async fn an_order_is_shipped_by_its_name_where_that_is_clear() {
         SHIPMENT  FROM  HOLDS  NUMBER  REPORT
         s-1       main  1=2    T1      to be reported
         ");
+    let tracked =
+        "orders tracking #1001 --channel shopify-us --shipment s-1 --number T2 --company UPS";
+    assert!(daemon.ok(tracked).await.starts_with("booked as entry "));
+    let shown = daemon.ok("orders show shopify-us #1001").await;
+    assert!(shown.contains("  T2  "), "{shown}");
+    let report = "orders report #1001 --channel shopify-us --shipment s-1";
+    assert_eq!(daemon.ok(report).await, "nothing changed\n");
+    let taken_back = format!("{report} --taken-back");
+    assert!(daemon.ok(&taken_back).await.starts_with("booked as entry "));
+    let (exit, _, err) = daemon.run(report).await;
+    assert_eq!(exit, Exit::Usage, "{err}");
     let orders = daemon.ok("orders --json").await;
     let orders: serde_json::Value = serde_json::from_str(&orders).unwrap();
     assert_eq!(orders.as_array().unwrap().len(), 3);

@@ -108,7 +108,7 @@ fn the_examples_load_as_they_are() {
     );
     let channel = &config.merchants[0].channels[0];
     assert_eq!((channel.mode, channel.locations.len()), (Mode::Shadow, 2));
-    assert_eq!(channel.sku_rules["MUG-RED"].share_percent, Some(50));
+    assert_eq!(channel.sku_rules["MUG-RED"].values.share_percent, Some(50));
 }
 
 #[test]

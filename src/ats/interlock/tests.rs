@@ -1,7 +1,7 @@
 use super::*;
 use crate::ats::held::to_write;
 use crate::ats::tests::{CHANNEL, World};
-use crate::ledger::{Counting, Master, Rules, StockLine};
+use crate::ledger::{Counting, Master, RuleKey, Rules, StockLine};
 use channelsync_contract::ids::SlotKey;
 use channelsync_contract::units::Units;
 
@@ -259,4 +259,33 @@ fn while_held_orders_count_whatever_the_listing_stands_for_by_then() {
     world.order("L5", 3, Some("main"));
     world.count("S5", "main", 1);
     assert_eq!(allowed(&world), 2);
+}
+
+/// R47: a rule set by command that would halve most of what is shown.
+#[test]
+fn a_rule_by_command_that_changes_too_much_at_once_is_held() {
+    let share = |at: RuleAt, percent| {
+        let rules = Rules {
+            share_percent: Some(percent),
+            ..Rules::default()
+        };
+        Command::Rule(at, vec![RuleKey::SharePercent], Box::new(rules))
+    };
+    let channel = || RuleAt::Channel(ChannelId::new(CHANNEL));
+    for (command, held) in [
+        (share(channel(), 60), false),
+        (share(channel(), 50), true),
+        (share(RuleAt::Merchant, 0), true),
+        (
+            share(RuleAt::Listing(ChannelId::new(CHANNEL), "L1".into()), 0),
+            false,
+        ),
+        (
+            share(RuleAt::Sku(ChannelId::new(CHANNEL), Sku::new("S1")), 0),
+            false,
+        ),
+    ] {
+        let (mut world, mut watch) = (world(50), Watch::default());
+        assert_eq!(book(&mut world, &mut watch, &command), held, "{command:?}");
+    }
 }

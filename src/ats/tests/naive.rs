@@ -39,11 +39,11 @@ fn rules() -> impl Strategy<Value = Rules> {
     );
     values.prop_map(|(safety, share, cap, minimum, split)| Rules {
         safety_stock_units: safety,
-        set_aside_units: None,
         share_percent: share,
         cap_units: cap,
         min_units: minimum,
         split_kits: split,
+        ..Rules::default()
     })
 }
 
@@ -96,13 +96,15 @@ impl Case {
 
     fn world(&self) -> World {
         let locations = self.locations();
-        let mut world = World::new(locations, self.rules[1], self.counting());
+        let mut world = World::new(locations, self.rules[1].clone(), self.counting());
         let mut setup = world.ledger.setup.clone();
-        setup.rules = self.rules[0];
+        setup.rules = self.rules[0].clone();
         let mut other = setup.channels[0].clone();
         other.id = ChannelId::new("b2b");
         for (sku, (rules, kept)) in SKUS.iter().zip(self.rules[2..4].iter().zip(self.set_aside)) {
-            setup.channels[0].sku_rules.insert(Sku::new(sku), *rules);
+            setup.channels[0]
+                .sku_rules
+                .insert(Sku::new(sku), rules.clone());
             let rules = Rules {
                 set_aside_units: kept,
                 ..Rules::default()
@@ -112,7 +114,7 @@ impl Case {
         let listing = ListingId::new("L");
         setup.channels[0]
             .listing_rules
-            .insert(listing, self.rules[4]);
+            .insert(listing, self.rules[4].clone());
         setup.channels.push(other);
         world.book(&Command::Configure(Box::new(setup)));
         for (location, units) in locations.iter().zip(&self.stock) {

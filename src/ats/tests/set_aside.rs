@@ -75,7 +75,7 @@ fn more_set_aside_than_there_is_is_told_until_it_is_sold_or_came() {
     world.count("MUG", "annex", 4);
     assert_eq!(beyond(&world), []);
     let mut setup = world.ledger.setup.clone();
-    let mug = setup.channels[1].sku_rules[&Sku::new("MUG")];
+    let mug = setup.channels[1].sku_rules[&Sku::new("MUG")].clone();
     setup.channels[1].sku_rules.insert(Sku::new("MUGG"), mug);
     world.book(&Command::Configure(Box::new(setup)));
     assert_eq!(

@@ -151,11 +151,10 @@ fn settings(seen: &Seen<'_>) -> Vec<Finding> {
     };
     let mut found = Vec::new();
     if let Some(at) = seen.settings["refused_at"].as_str() {
-        let what = format!("refused at {at}, those before stay");
-        found.push(finding(
-            what,
-            "channelsync check; mend what it names, then reload",
-        ));
+        let faults = elements(&seen.settings["faults"]).iter();
+        let faults: Vec<String> = faults.map(cell).collect();
+        let what = format!("refused at {at}, those before stay: {}", faults.join(" | "));
+        found.push(finding(what, "mend them, channelsync check, then reload"));
     }
     let waiting: Vec<String> = elements(&seen.settings["restart"])
         .iter()
@@ -471,7 +470,7 @@ fn set_aside(seen: &Seen<'_>) -> Vec<Finding> {
             ),
             remedy: format!(
                 "channelsync stock --merchant {id} {sku}; count or receive it, or lower \
-                 `set_aside_units`, then channelsync reload"
+                 `set_aside_units` where `channelsync rules` says it is set"
             ),
         }
     };

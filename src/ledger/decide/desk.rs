@@ -9,14 +9,14 @@ use smallvec::SmallVec;
 
 use super::super::balance::Balance;
 use super::super::channel::{Channel, Wanted};
-use super::super::entry::{Bucket, Exception, Fact, LineFact, Movement, OrderFact, Place};
-use super::super::order::{Held, Line, Order, OrderRef, PlaceIx};
+use super::super::entry::{Bucket, Exception, Fact, Movement, OrderFact, Place};
+use super::super::order::{Held, Line, Order, OrderRef};
 use super::super::refusal::Refusal;
 use super::super::reported::Source;
 use super::super::shipment::Shipment;
 use super::super::state::{Ledger, LocIx};
 use super::{Draft, set_aside, stock};
-use crate::catalog::{Part, Parts, SkuIx};
+use crate::catalog::{Parts, SkuIx};
 
 /// A place by numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -449,37 +449,6 @@ impl<'a> Desk<'a> {
             let (channel, order) = (channel.id.clone(), work.id.clone());
             Fact::Shipment(channel, order, Box::new(one.clone()))
         }));
-    }
-
-    fn line_fact(&self, channel: &Channel, order: &OrderId, line: &Line) -> LineFact {
-        let part = |part: &Part| (self.sku_id(part.sku).clone(), part.per);
-        let name = |place: &PlaceIx| channel.place_id(*place).clone();
-        let place = |(place, units): &(_, _)| (name(place), *units);
-        let (parts, routes) = (line.parts.as_ref(), line.routes.as_ref());
-        let held = |held: &Held| {
-            let location = self.ledger.location_id(held.location).clone();
-            (self.sku_id(held.sku).clone(), location, held.units)
-        };
-        LineFact {
-            channel: channel.id.clone(),
-            order: order.clone(),
-            line: line.id.clone(),
-            listing: line.listing.clone(),
-            parts: parts.map(|parts| parts.iter().map(part).collect()),
-            ordered: line.ordered,
-            open: line.open,
-            fulfilled: line.fulfilled,
-            history: line.history,
-            shipped: line.shipped,
-            acknowledged: line.acknowledged,
-            back: line.back.as_deref().map(|back| back.renamed(name)),
-            withheld: line.withheld,
-            on_hold: line.on_hold,
-            held: line.held.iter().map(held).collect(),
-            routes: routes.map(|routes| routes.iter().map(place).collect()),
-            left: line.left.iter().map(place).collect(),
-            price: line.price.clone(),
-        }
     }
 }
 

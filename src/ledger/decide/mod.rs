@@ -11,6 +11,7 @@ mod bulk;
 mod catalog;
 mod desk;
 mod freeze;
+mod line_fact;
 mod master;
 mod net;
 mod parcels;
@@ -21,6 +22,7 @@ mod retire;
 mod report;
 mod retention;
 mod returns;
+mod rule;
 mod set_aside;
 mod shipments;
 mod withheld;
@@ -65,6 +67,7 @@ pub fn decide(ledger: &Ledger, command: &Command, at: Timestamp) -> Result<Draft
     let mut desk = Desk::new(ledger, at);
     match command {
         Command::Configure(setup) => configure(&mut desk, setup)?,
+        Command::Rule(at, keys, values) => rule::rule(&mut desk, at, keys, values)?,
         Command::Report(happened) => report::report(&mut desk, happened)?,
         Command::Listings {
             channel,

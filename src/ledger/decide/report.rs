@@ -232,6 +232,7 @@ fn header(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderR
         version: report.version,
         began: happened.began,
         source: happened.source,
+        fetched: Timestamp::default(),
         test: report.test,
         cancelled: report.cancelled,
         ship_by: None,
@@ -279,6 +280,7 @@ fn find_line(desk: &mut Desk<'_>, work: usize, reported: &ReportLine) -> LineAt 
         held: Default::default(),
         routes: None,
         left: Default::default(),
+        passed: Box::default(),
         price: reported.price.clone(),
         seq: 0,
     };

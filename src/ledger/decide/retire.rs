@@ -63,6 +63,9 @@ pub(super) fn revive(desk: &mut Desk<'_>, channel: &ChannelId) -> Result<(), Ref
     if known.retired.is_none() {
         return Ok(());
     }
+    if known.setup.is_none() {
+        return Err(Refusal::NotInFiles(channel.clone()));
+    }
     desk.facts.push(Fact::Revived(channel.clone()));
     if known.is_released() {
         let unshipped = |order: &Order| {
@@ -76,23 +79,30 @@ pub(super) fn revive(desk: &mut Desk<'_>, channel: &ChannelId) -> Result<(), Ref
     Ok(())
 }
 
-/// A channel that shows stock or owes parcels does not end by a line that is gone from a file.
+/// A channel that shows stock or owes parcels does not end by a line that is gone from a file. One that
+/// is retired is emptied first, unless nothing of it is written any more.
 pub(super) fn missing(desk: &Desk<'_>, setup: &Setup) -> Result<(), Refusal> {
     let named = |known: &&Channel| setup.channels.iter().any(|own| own.id == known.id);
-    let channels = desk.ledger.channels.iter();
-    for known in channels.filter(|known| known.retired.is_none() && !named(known)) {
+    for known in desk.ledger.channels.iter().filter(|known| !named(known)) {
         let Some(before) = &known.setup else {
             continue;
         };
-        let orders = known.open_orders().count();
-        let slots = if before.live {
-            known.stocked_slots()
-        } else {
-            0
+        let (channel, orders) = (known.id.clone(), known.open_orders().count());
+        let slots = match before.live {
+            true => known.stocked_slots(),
+            false => 0,
         };
-        if orders > 0 || slots > 0 {
+        let is_left = orders > 0 || slots > 0;
+        if known.retired.is_none() && is_left {
             return Err(Refusal::ChannelMissing {
-                channel: known.id.clone(),
+                channel,
+                orders,
+                slots,
+            });
+        }
+        if before.live && is_left {
+            return Err(Refusal::ChannelNotOver {
+                channel,
                 orders,
                 slots,
             });

@@ -284,7 +284,10 @@ pub(super) fn receive(
         let left = left_to_receive(desk, at);
         if one.units > left || one.units.is_zero() {
             let (line, asked) = (one.line.clone(), one.units);
-            return Err(Refusal::MoreThanLeft { line, asked, left });
+            return Err(match returns(desk, at) {
+                Returns::Manual => Refusal::MoreThanLeft { line, asked, left },
+                Returns::Channel => Refusal::MoreThanAwaited { line, asked, left },
+            });
         }
         let found = named.or_else(|| whereabouts(desk, at));
         let location = found.ok_or_else(|| Refusal::Whereabouts(one.line.clone()))?;

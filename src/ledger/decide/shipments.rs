@@ -237,6 +237,8 @@ fn shipped_less(
 ) {
     let named = acknowledge::undo_named(desk, at, fall, report);
     let line = desk.line_mut(at);
+    // It is not known which of them were undone.
+    line.passed = Box::default();
     line.acknowledged = line.acknowledged.minus(named);
     line.fulfilled = line.fulfilled.minus(named);
     let rest = fall.minus(named);

@@ -8,6 +8,7 @@ mod orders;
 mod push;
 mod rename;
 mod retention;
+mod rule;
 
 use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
 use channelsync_contract::time::Timestamp;
@@ -23,6 +24,7 @@ use super::order::OrderRef;
 use super::purchase::{Purchase, PurchaseLine};
 use super::push::SlotState;
 use super::retire::Retired;
+use super::rule::RuleAt;
 use super::state::{EXCEPTIONS_KEPT_MAX, Ledger, LocIx, ParkedRow, SkuRow};
 use crate::catalog::{Mapping, Part, Parts, SkuIx};
 
@@ -138,14 +140,34 @@ impl Touched {
         self.items.extend(sold.map(|own| (own.channel, own.item)));
     }
 
+    fn touch_channel(&mut self, ledger: &Ledger, channel: &ChannelId) {
+        let number = channel_number(ledger, channel);
+        let items = 0..ledger.channel(number).items.len();
+        self.items.extend(items.map(|item| (number, item)));
+    }
+
+    fn touch_level(&mut self, ledger: &Ledger, at: &RuleAt) {
+        match at {
+            RuleAt::Merchant => self.all = true,
+            RuleAt::Channel(channel) => self.touch_channel(ledger, channel),
+            // What is set aside is withheld from every channel.
+            RuleAt::Sku(_, sku) => {
+                if let Some(sku) = ledger.sku_ix(sku.as_str()) {
+                    self.touch_sku(ledger, sku);
+                }
+            }
+            RuleAt::Listing(channel, listing) => {
+                let number = channel_number(ledger, channel);
+                let listing = ledger.channel(number).listings.get(listing.as_str());
+                self.items.extend(listing.map(|own| (number, own.item)));
+            }
+        }
+    }
+
     fn touch_scope(&mut self, ledger: &Ledger, scope: &Scope) {
         match scope {
             Scope::All => self.all = true,
-            Scope::Channel(channel) => {
-                let number = channel_number(ledger, channel);
-                let items = 0..ledger.channel(number).items.len();
-                self.items.extend(items.map(|item| (number, item)));
-            }
+            Scope::Channel(channel) => self.touch_channel(ledger, channel),
             Scope::Sku(sku) => {
                 if let Some(sku) = ledger.sku_ix(sku.as_str()) {
                     self.touch_sku(ledger, sku);
@@ -369,6 +391,10 @@ fn learn(
             }
             let now = ledger.sku_ix(sku.as_str()).or_else(|| ledger.renamed(sku));
             touched.touch_sku(ledger, now.expect("a SKU that was ordered"));
+        }
+        Fact::Ruled(at, rules) => {
+            rule::rule(ledger, at, rules);
+            touched.touch_level(ledger, at);
         }
         Fact::Frozen(scope, reason) => {
             let reason = reason.clone();

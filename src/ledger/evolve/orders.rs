@@ -1,12 +1,13 @@
 //! Orders and their lines.
 
 use channelsync_contract::ids::{ListingId, Sku};
+use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 use smallvec::SmallVec;
 
 use super::super::channel::{Channel, Wanted};
 use super::super::entry::{LineFact, OrderFact};
-use super::super::order::{Held, Line, Order, OrderRef};
+use super::super::order::{Held, Line, Order, OrderRef, Passing};
 use super::super::reported::Source;
 use super::super::shipment::Shipment;
 use super::super::state::Ledger;
@@ -20,6 +21,7 @@ pub(super) fn head(channel: &mut Channel, fact: &OrderFact, seq: u64) {
         version: None,
         began: fact.began,
         source: fact.source,
+        fetched: Timestamp::default(),
         test: fact.test,
         cancelled: false,
         ship_by: None,
@@ -35,6 +37,9 @@ pub(super) fn head(channel: &mut Channel, fact: &OrderFact, seq: u64) {
     order.version = fact.version;
     order.began = fact.began;
     order.source = fact.source;
+    if fact.source == Source::Fetch {
+        order.fetched = order.fetched.max(fact.began);
+    }
     order.test = fact.test;
     order.cancelled = fact.cancelled;
     order.ship_by = fact.ship_by;
@@ -214,6 +219,17 @@ fn line_of(ledger: &mut Ledger, at: u16, fact: &LineFact, named: &mut Named) -> 
             .collect(),
         routes: fact.routes.as_ref().map(|routes| spread(ledger, routes)),
         left: spread(ledger, &fact.left),
+        passed: fact
+            .passed
+            .iter()
+            .map(|one| Passing {
+                location: known_location(ledger, &one.location),
+                bucket: one.bucket,
+                units: one.units,
+                came: one.came,
+                at: one.at,
+            })
+            .collect(),
         price: fact.price.clone(),
         seq: ledger.seq,
     }

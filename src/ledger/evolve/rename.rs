@@ -29,6 +29,7 @@ pub(super) fn rename(ledger: &mut Ledger, old: &Sku, new: &Sku, touched: &mut To
         let scope = Scope::Sku(new.clone());
         ledger.frozen.entry(scope).or_insert(frozen);
     }
+    super::rule::rename(ledger, old, new);
     let mut names = ledger.former.remove(&from).unwrap_or_default();
     names.extend(ledger.former.remove(&into).unwrap_or_default());
     names.push((old.clone(), ledger.seq));

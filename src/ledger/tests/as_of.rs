@@ -71,6 +71,63 @@ fn what_left_before_a_first_count_was_in_it_and_what_left_since_was_not() {
     }
 }
 
+/// Orders that must be read again all the time hold nothing back once they were read after the time.
+#[test]
+fn a_count_waits_for_orders_that_may_have_moved_before_its_time_and_for_no_others() {
+    for (unread, booked) in [
+        ("order A1 MUG 5\nwait 1\nhint A1", false),
+        ("order A1 MUG 5\nwait 1\nhint A9", false),
+        ("order A1 MUG 5\nwait 600\ntell A1\nhint A1", true),
+        ("wait 600\norder A1 MUG 5\nhint A1", true),
+    ] {
+        let world = run(&format!(
+            "channel us main=L1\nreceive MUG 10\n{unread}\npolled us\ncountat MUG 7 since=300"
+        ));
+        let refused = world
+            .out
+            .iter()
+            .any(|line| line.contains("still being read"));
+        assert_eq!(!refused, booked, "{unread}: {:?}", world.out);
+    }
+}
+
+/// R18: what a channel shipped before its books began is no movement, so nothing brings such a count up to now.
+#[test]
+fn a_count_of_a_time_before_the_books_of_a_channel_is_refused() {
+    let script = |since| {
+        format!(
+            "channel us main=L1 from=300\nreceive MUG 10\nwait 300\npolled us\ncountat MUG 7 since={since}"
+        )
+    };
+    let refused = run(&script(299)).out;
+    let told = "a count as of 1970-01-12T13:51:39Z cannot be brought up to now: what us shipped before \
+                1970-01-12T13:51:40Z (its `book_from`) is not in the book";
+    assert!(
+        refused.iter().any(|line| line.contains(told)),
+        "{refused:?}"
+    );
+    assert_eq!(run(&script(300)).out, [""; 0]);
+}
+
+/// R18: the order left in part before the count, and moved on after it: each parcel counts by its own time,
+/// and so does what came back.
+#[test]
+fn of_an_order_that_went_on_a_first_count_had_what_left_before_it() {
+    assert_snapshot!(replay("
+        order A1 MUG 6
+        fulfill A1 MUG 3 place=L1
+        order A2 MUG 1
+        fulfill A1 MUG 1 place=L1
+        return A1 MUG 1 place=L1
+        polled us
+        countat MUG 7 since=150
+    "), @r"
+    MUG  main  available 4  committed 3
+    A1 MUG  open 2  held main 2  fulfilled 4  restocked 1
+    A2 MUG  open 1  held main 1
+    ");
+}
+
 /// What happens on the channel, a minute each, told to nobody yet.
 fn act() -> impl Strategy<Value = String> {
     let order = prop::sample::select(&["A1", "A2"][..]);

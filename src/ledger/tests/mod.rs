@@ -36,6 +36,7 @@ mod retire;
 mod reports;
 mod retention;
 mod returns;
+mod rules;
 mod scarcity;
 mod shipments;
 mod stock;

@@ -70,7 +70,7 @@ fn kept_orders_are_shipped_and_cancelled_as_ever_and_may_be_let_go_later() {
 
 /// R72
 #[test]
-fn a_channel_with_orders_or_stock_to_show_is_missed_in_the_files_until_it_is_retired() {
+fn a_channel_with_orders_or_stock_to_show_is_missed_in_the_files_until_it_is_retired_and_over() {
     assert_snapshot!(replay("
         channel us main=L1
         channel eu main=L9
@@ -85,14 +85,24 @@ fn a_channel_with_orders_or_stock_to_show_is_missed_in_the_files_until_it_is_ret
         retire us
         retire eu keep
         forget us
+        forget eu
+        revive us
+        retire us
+        push c1 MUG 0 expect=7
+        pushed c1 applied
+        forget us
+        revive us
         book
-    "), @r"
+    "), @r#"
     line 9 refused: channel us is no longer in the files and not retired: open orders 0, slots that show stock 1; put it back, and end it by `channelsync channels retire us`
     line 10 refused: channel eu is no longer in the files and not retired: open orders 1, slots that show stock 0; put it back, and end it by `channelsync channels retire eu`
+    line 13 refused: channel us is retired and not at its end: open orders 0, slots that still show stock 1; leave it in the files until both are none (`channelsync channels`), or set its mode to "shadow" there first to leave the channel as it is
+    line 14 refused: channel eu is retired and not at its end: open orders 1, slots that still show stock 0; leave it in the files until both are none (`channelsync channels`), or set its mode to "shadow" there first to leave the channel as it is
+    line 20 refused: channel us is in no file: put it back there, `channelsync reload`, then revive it
         MUG  main  available 1  committed 1
         B1 MUG  open 1  held main 1
     MUG  main  available 1  committed 1
     B1 MUG  open 1  held main 1
-    slot MUG@L1  free  expected 7
-    ");
+    slot MUG@L1  free  expected 0  confirmed 0
+    "#);
 }

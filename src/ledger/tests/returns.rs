@@ -38,17 +38,17 @@ fn what_came_back_to_no_location_of_ours_waits_to_be_received() {
         take-back A1
         take-back A1 at=east
         take-back A1 MUG 1 at=east
-    "), @r"
+    "), @r#"
     line 5 notes: order A1 line MUG: 1 came back elsewhere
     line 6 notes: order A1 line MUG: 1 came back elsewhere
         MUG  main  available 1
         A1 MUG  fulfilled 4  restocked 2  awaited 2
     line 8 refused: line MUG: nothing tells where its units are; name the location
-    line 10 refused: line MUG: 1 asked, 0 can have come back
+    line 10 refused: line MUG: 1 asked, 0 wait for a receipt: what comes back is booked by the channel's word, unless the file says `returns = "manual"`
     MUG  main  available 1
     MUG  east  available 2
     A1 MUG  fulfilled 4  restocked 2  received 2
-    ");
+    "#);
 }
 
 #[test]
@@ -150,12 +150,12 @@ fn where_the_channels_word_counts_only_what_waits_can_be_received() {
         return A1 MUG 1
         take-back A1
         take-back A1 MUG 1
-    "), @r"
+    "), @r#"
     line 5 refused: of order A1 nothing waits to be received; name lines and units
-    line 6 refused: line MUG: 1 asked, 0 can have come back
+    line 6 refused: line MUG: 1 asked, 0 wait for a receipt: what comes back is booked by the channel's word, unless the file says `returns = "manual"`
     MUG  main  available 2
     A1 MUG  fulfilled 4  restocked 1
-    ");
+    "#);
 }
 
 #[test]

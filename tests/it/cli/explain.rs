@@ -35,5 +35,6 @@ async fn a_number_is_explained_now_and_as_it_was() {
     let early = format!("explain 101 --at {}", Timestamp(0));
     let (exit, _, err) = daemon.run(&early).await;
     assert_eq!(exit, Exit::Usage);
-    assert_eq!(head(&err), "error: no channel has a listing 101");
+    let told = format!("error: the book has no entry of {} or before", Timestamp(0));
+    assert_eq!(head(&err), told);
 }

@@ -54,8 +54,10 @@ async fn the_history_of_a_sku_shows_every_movement_also_under_its_former_name() 
         .ok("stock history MUG --since 2999-01-01T00:00:00Z")
         .await;
     assert_eq!(since, "nothing moved\n");
-    let (exit, _, err) = daemon.run("stock history MUG-RED").await;
-    assert_eq!((exit, head(&err)), (Exit::Usage, "error: no SKU MUG-RED"));
+    let former = daemon.ok("stock history MUG-RED --limit 1").await;
+    assert_eq!(former, newest, "it is called MUG now");
+    let (exit, _, err) = daemon.run("stock history CUP-RED").await;
+    assert_eq!((exit, head(&err)), (Exit::Usage, "error: no SKU CUP-RED"));
     let (exit, _, err) = daemon.run("stock rename MUG CUP").await;
     assert_eq!(exit, Exit::Usage);
     assert!(err.contains("--merge"), "{err}");

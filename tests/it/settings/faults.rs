@@ -345,3 +345,22 @@ fn text_that_is_not_toml_is_refused_without_quoting_it() {
       help: name the configuration directory with --config; the daemon's user must be able to read it
     "#);
 }
+
+#[test]
+fn a_rule_that_could_show_nothing_or_names_no_location_is_refused() {
+    let rules = "[rules]\nlow_min_units = 4\nlocations = [\"mian\"]\n\
+                 [channels.shopify-us.rules]\nlow_cap_units = 3\ncase_units = 0\n";
+    let setup = Setup::new().acme(
+        "[channels.shopify-us]\nconnector",
+        &format!("{rules}[channels.shopify-us]\nconnector"),
+    );
+    assert_snapshot!(setup.faults(), @r"
+    the configuration has 3 faults
+    ETC/merchants.d/acme.toml:4: rules.locations: the merchant has no location `mian`
+      help: did you mean `main`?
+    ETC/merchants.d/acme.toml:6: channels.shopify-us.rules.low_cap_units: low_min_units = 4 is more than low_cap_units = 3, so nothing would ever be shown
+      help: lower the one or raise the other, here or on a level above
+    ETC/merchants.d/acme.toml:7: channels.shopify-us.rules.case_units: 0 is out of range
+      help: set a whole number from 1 to 1000000000
+    ");
+}

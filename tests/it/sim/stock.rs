@@ -1,5 +1,6 @@
 //! What people do with stock, and what the shop shows of it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use channelsync::bookkeeper::{BookError, Origin};
@@ -197,6 +198,55 @@ fn a_count_of_an_earlier_time_waits_for_the_shop_and_leaves_what_left_since() {
         scene.book(counted).await;
         scene.rest().await;
         assert_eq!(shown(scene, 0), [4]);
+        scene.audited().await;
+    });
+}
+
+/// Somebody buys each second and a clerk ships what was bought some seconds ago, so an order always waits
+/// to be read. The count is of a time in the middle of that.
+#[test]
+fn a_shop_that_never_rests_lets_a_count_of_an_earlier_time_through() {
+    let mut plan = one_shop(1);
+    // Orders come by deliveries; a read of one takes longer than until the next.
+    (plan.poll_secs, plan.answer_delay) = (10, Duration::from_millis(1_500));
+    scene(plan, async |scene| {
+        scene.begin().await;
+        count(scene, "opening", 0..1, 500).await;
+        scene.rest().await;
+        let (mut placed, mut left, mut booked) = (VecDeque::new(), 0, None);
+        let mut as_of = None;
+        for second in 0..180 {
+            placed.push_back(scene.buy("north", 0, 1));
+            if placed.len() > 5 {
+                scene.act("north", parcel(placed.pop_front().unwrap()));
+                left += 1;
+            }
+            scene.sleep(Duration::from_secs(1)).await;
+            if second == 40 {
+                // Parcels have whole seconds: nothing leaves around the count.
+                scene.sleep(Duration::from_secs(2)).await;
+                as_of = Some((scene.machine.clock.now(), left));
+                scene.sleep(Duration::from_secs(2)).await;
+            }
+            let Some((at, left)) = as_of.filter(|_| second > 60 && booked.is_none()) else {
+                continue;
+            };
+            let line = StockLine {
+                id: String::new(),
+                sku: sku(scene, 0),
+                location: LocationId::new("place-1"),
+                units: Units(490 - left),
+            };
+            let (id, lines) = ("at-noon".to_owned(), vec![(line, at)]);
+            let book = scene.machine.book().unwrap();
+            let counted = Command::CountAsOf { id, lines };
+            let tried = book.book(counted, Origin::new("scene", "scene")).await;
+            booked = tried.is_ok().then_some(second);
+        }
+        assert!(booked.is_some(), "it never came through");
+        scene.rest().await;
+        // Ten were missing at noon; all that was bought is still in the shop's figure or left it.
+        assert_eq!(shown(scene, 0), [490 - i64::from(left)]);
         scene.audited().await;
     });
 }

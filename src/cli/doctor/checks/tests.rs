@@ -140,7 +140,7 @@ fn more_set_aside_than_there_is_is_told_with_whom_it_is_for() {
     let rows = [json!({
         "sku": "MUG", "set_aside": 50, "available": 12, "channels": ["us", "eu"],
     })];
-    assert_snapshot!(found(|_, seen| seen.set_asides = Box::leak(Box::new(rows))), @"set-aside | acme | 50 of MUG are set aside for us, eu, 12 are available: no other channel shows any | channelsync stock --merchant acme MUG; count or receive it, or lower `set_aside_units`, then channelsync reload");
+    assert_snapshot!(found(|_, seen| seen.set_asides = Box::leak(Box::new(rows))), @"set-aside | acme | 50 of MUG are set aside for us, eu, 12 are available: no other channel shows any | channelsync stock --merchant acme MUG; count or receive it, or lower `set_aside_units` where `channelsync rules` says it is set");
 }
 
 /// R62
