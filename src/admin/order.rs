@@ -68,7 +68,7 @@ fn line(channel: &Channel, line: &Line) -> Value {
         .parts
         .iter()
         .flatten()
-        .map(|part| line.backordered(part.sku).0);
+        .map(|part| u64::from(line.backordered(part.sku).0));
     json!({
         "line": line.id,
         "listing": line.listing,
@@ -83,7 +83,7 @@ fn line(channel: &Channel, line: &Line) -> Value {
         "awaiting_receipt": line.awaited(),
         "on_hold": line.on_hold,
         "committed": line.committed(),
-        "backordered_units": backordered.sum::<u32>(),
+        "backordered_units": backordered.sum::<u64>(),
         "routes": routes,
         "price": line.price,
         "entry": line.seq,

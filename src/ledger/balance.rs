@@ -27,13 +27,14 @@ impl Balance {
         self.available.plus(self.committed).plus(self.unavailable)
     }
 
+    /// Units physically there or on the way there.
+    pub(super) fn all(&self) -> Units {
+        self.on_hand().plus(self.in_transit)
+    }
+
     /// Units that may come so that all buckets together can still be counted.
     pub(super) fn room(&self) -> Units {
-        let buckets = [self.available, self.committed, self.unavailable];
-        let there = buckets
-            .into_iter()
-            .fold(self.in_transit, Units::plus_or_max);
-        Units(u32::MAX).minus_or_zero(there)
+        Units(u32::MAX).minus(self.all())
     }
 
     /// One bucket.

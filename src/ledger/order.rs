@@ -355,12 +355,8 @@ impl Line {
         let Some(parts) = &self.parts else {
             return Units::ZERO;
         };
-        let needed: Units = parts
-            .iter()
-            .filter(|part| part.sku == sku)
-            .map(|part| self.needed(part))
-            .sum();
-        needed.minus_or_zero(self.held_of(sku))
+        let same = parts.iter().filter(|part| part.sku == sku);
+        total(same.map(|part| self.needed(part))).minus_or_zero(self.held_of(sku))
     }
 
     /// Whole listing units that are fully committed.

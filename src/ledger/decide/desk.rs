@@ -199,9 +199,14 @@ impl<'a> Desk<'a> {
         let same = |(known, known_from, known_to, _): &&mut (SkuIx, Spot, Spot, Units)| {
             *known == sku && *known_from == from && *known_to == to
         };
-        match self.moved.iter_mut().find(same) {
-            Some((_, _, _, already)) => *already = already.plus(left),
-            None => self.moved.push((sku, from, to, left)),
+        if let Some((_, _, _, already)) = self.moved.iter_mut().rfind(same) {
+            // What is more than one movement can tell goes into another.
+            let more = left.min(Units(u32::MAX).minus(*already));
+            *already = already.plus(more);
+            left = left.minus(more);
+        }
+        if !left.is_zero() {
+            self.moved.push((sku, from, to, left));
         }
     }
 

@@ -44,7 +44,7 @@ pub(super) fn rename(
     desk.facts.push(Fact::Renamed(old.clone(), new.clone()));
     desk.note(Exception::Recount { sku: new.clone() });
     for location in (0..).map(LocIx).take(ledger.locations.len()) {
-        room(desk, into, location, desk.balance(from, location).on_hand())?;
+        room(desk, into, location, desk.balance(from, location).all())?;
         desk.merge_stock(from, into, location);
     }
     for at in &ledger.sku(from).open {

@@ -12,7 +12,7 @@ use super::desk::{Desk, LineAt, Spot};
 use crate::catalog::SkuIx;
 
 /// Units of a SKU that a location holds at most, as far as people say so.
-const ON_HAND_UNITS_MAX: u32 = 1_000_000_000;
+const UNITS_MAX: u32 = 1_000_000_000;
 /// Bytes of a SKU, an id, a carrier's number.
 const TEXT_BYTES_MAX: usize = 255;
 
@@ -162,13 +162,13 @@ pub(super) fn room(
     location: LocIx,
     more: Units,
 ) -> Result<(), Refusal> {
-    let there = desk.balance(sku, location).on_hand();
-    if there.signed().saturating_add(more.signed()) <= i64::from(ON_HAND_UNITS_MAX) {
+    let there = desk.balance(sku, location).all();
+    if there.signed().saturating_add(more.signed()) <= i64::from(UNITS_MAX) {
         return Ok(());
     }
     let (sku, place) = (desk.sku_id(sku), desk.ledger.location_id(location));
     Err(Refusal::Senseless(format!(
-        "{sku} at {place}: {more} more make over {ON_HAND_UNITS_MAX} units"
+        "{sku} at {place}: {more} more make over {UNITS_MAX} units"
     )))
 }
 

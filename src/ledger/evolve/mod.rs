@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 
 use super::balance::Stock;
 use super::channel::{Channel, Stream, Wanted};
-use super::entry::{Entry, Fact, MappedBy, Movement, Place};
+use super::entry::{Bucket, Entry, Fact, MappedBy, Movement, Place};
 use super::freeze::{Frozen, Scope};
 use super::lately;
 use super::order::OrderRef;
@@ -66,14 +66,16 @@ pub fn evolve(ledger: &mut Ledger, entry: &Entry) -> Touched {
         .map(|movement| named.sku(ledger, &movement.sku))
         .collect();
     // What comes in before what goes out: only the end of an entry must be free of negatives.
+    let mut beyond = Vec::new();
     for (sku, movement) in skus.iter().zip(&entry.movements) {
-        move_units(ledger, *sku, &movement.to, movement, 1);
+        move_units(ledger, *sku, &movement.to, movement, 1, &mut beyond);
         lately::note(ledger, *sku, movement);
         touched.touch_sku(ledger, *sku);
     }
     for (sku, movement) in skus.iter().zip(&entry.movements) {
-        move_units(ledger, *sku, &movement.from, movement, -1);
+        move_units(ledger, *sku, &movement.from, movement, -1, &mut beyond);
     }
+    assert!(beyond.is_empty(), "more units than a bucket holds");
     for fact in &entry.facts {
         learn(ledger, fact, entry.at, &mut named, &mut touched);
     }
@@ -177,7 +179,20 @@ impl Touched {
     }
 }
 
-fn move_units(ledger: &mut Ledger, sku: SkuIx, place: &Place, movement: &Movement, sign: i64) {
+/// Units of a bucket that pass through within an entry, beyond what it can hold.
+struct Beyond {
+    bucket: (SkuIx, LocIx, Bucket),
+    units: i64,
+}
+
+fn move_units(
+    ledger: &mut Ledger,
+    sku: SkuIx,
+    place: &Place,
+    movement: &Movement,
+    sign: i64,
+    beyond: &mut Vec<Beyond>,
+) {
     let seq = ledger.seq;
     let by = movement.units.signed().saturating_mul(sign);
     match place {
@@ -186,8 +201,19 @@ fn move_units(ledger: &mut Ledger, sku: SkuIx, place: &Place, movement: &Movemen
             let stock = stock_entry(ledger.skus.at_mut(sku.0), location);
             stock.seq = seq;
             let units = stock.balance.bucket_mut(*bucket);
-            let left = Units::from_signed(units.signed().saturating_add(by));
-            *units = left.unwrap_or_else(|| panic!("{} below zero at {place}", movement.sku));
+            let here = (sku, location, *bucket);
+            let known = beyond.iter().position(|known| known.bucket == here);
+            let before = known.map_or(0, |known| beyond.swap_remove(known).units);
+            let now = units.signed().saturating_add(before).saturating_add(by);
+            let rest = now.saturating_sub(i64::from(u32::MAX)).max(0);
+            let held = Units::from_signed(now.saturating_sub(rest));
+            *units = held.unwrap_or_else(|| panic!("{} below zero at {place}", movement.sku));
+            if rest > 0 {
+                beyond.push(Beyond {
+                    bucket: here,
+                    units: rest,
+                });
+            }
         }
         Place::Supplier => add(&mut ledger.skus.at_mut(sku.0).outside.supplier, by),
         Place::Customer => add(&mut ledger.skus.at_mut(sku.0).outside.customer, by),

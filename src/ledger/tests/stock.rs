@@ -126,6 +126,85 @@ fn units_beyond_all_measure_are_a_slip_of_the_pen() {
     ");
 }
 
+/// R69
+#[test]
+fn more_units_than_can_be_counted_leave_at_once_and_come_back() {
+    let lines: String = (1..=9).map(|n| format!(" MUG#{n} 4000000000")).collect();
+    let script = format!(
+        "
+        receive MUG 7
+        order A1{lines} quiet
+        fulfill A1
+        book
+        undo A1
+        book
+        cancel A1
+    "
+    );
+    assert_snapshot!(replay(&script), @r"
+    line 3 notes: 999999993 MUG missing at main
+    line 3 notes: 1000000000 MUG missing at main
+    line 3 notes: 1000000000 MUG missing at main
+    line 3 notes: 1000000000 MUG missing at main
+    line 3 notes: 1000000000 MUG missing at main
+    line 3 notes: 1000000000 MUG missing at main
+    line 3 notes: 1000000000 MUG missing at main
+    line 3 notes: 1000000000 MUG missing at main
+    line 3 notes: 1000000000 MUG missing at main
+        MUG  main  empty
+        A1 MUG#1  fulfilled 4000000000
+        A1 MUG#2  fulfilled 4000000000
+        A1 MUG#3  fulfilled 4000000000
+        A1 MUG#4  fulfilled 4000000000
+        A1 MUG#5  fulfilled 4000000000
+        A1 MUG#6  fulfilled 4000000000
+        A1 MUG#7  fulfilled 4000000000
+        A1 MUG#8  fulfilled 4000000000
+        A1 MUG#9  fulfilled 4000000000
+        MUG  main  committed 4294967295
+        A1 MUG#1  open 4000000000  held main 1000000000
+        A1 MUG#2  open 4000000000  held main 1000000000
+        A1 MUG#3  open 4000000000  held main 1000000000
+        A1 MUG#4  open 4000000000  held main 1000000000
+        A1 MUG#5  open 4000000000  held main 294967295  owed MUG 705032705
+        A1 MUG#6  open 4000000000  owed MUG 1000000000
+        A1 MUG#7  open 4000000000  owed MUG 1000000000
+        A1 MUG#8  open 4000000000  owed MUG 1000000000
+        A1 MUG#9  open 4000000000  owed MUG 1000000000
+    MUG  main  available 4294967295
+    A1  cancelled
+    A1 MUG#1
+    A1 MUG#2
+    A1 MUG#3
+    A1 MUG#4
+    A1 MUG#5
+    A1 MUG#6
+    A1 MUG#7
+    A1 MUG#8
+    A1 MUG#9
+    ");
+}
+
+/// R69
+#[test]
+fn transfers_and_merged_skus_fill_no_location_beyond_measure() {
+    assert_snapshot!(replay("
+        channel us main=L1 east=L2
+        receive MUG 1000000000
+        send MUG 1000000000 to=east
+        receive MUG 1000000000
+        send MUG 1 to=east
+        receive CUP 1 at=east
+        rename CUP MUG merge
+    "), @r"
+    line 5 refused: MUG at east: 1 more make over 1000000000 units
+    line 7 refused: MUG at east: 1 more make over 1000000000 units
+    MUG  main  available 1000000000
+    MUG  east  empty  in transit 1000000000
+    CUP  east  available 1
+    ");
+}
+
 #[test]
 fn an_import_books_all_rows_or_none() {
     assert_snapshot!(replay("
