@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use channelsync_contract::Timestamp;
+use channelsync_contract::{Sku, Timestamp};
 use serde::Serialize;
 
 /// Upper bounds of the latency buckets, in milliseconds; the last bucket has none.
@@ -99,6 +99,12 @@ impl Board {
         }
     }
 
+    /// Tasks begin with new settings: what those before them failed at, if only because they were
+    /// told to stop, says nothing of the channel.
+    pub fn restarted(&self) {
+        self.notes().errors.clear();
+    }
+
     /// Pauses the channel until a person acts, or lets it go on.
     pub fn pause(&self, why: Option<String>) {
         self.notes().paused = why;
@@ -145,5 +151,62 @@ impl Board {
     /// Notes how many subscriptions stand.
     pub fn subscribed(&self, count: usize) {
         self.notes().subscriptions = count;
+    }
+}
+
+/// What may be oversold of a merchant's SKUs, as it was looked at last; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Exposures(Arc<Mutex<Option<Exposed>>>);
+
+/// What may be oversold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exposed {
+    /// When that was so.
+    pub at: Timestamp,
+    /// Units of all SKUs together.
+    pub units: i64,
+    /// SKUs of which any may be.
+    pub skus: u64,
+    /// SKUs of which nobody knows: what a channel shows of them was not read, or not all orders of that
+    /// time are known.
+    pub unknown: u64,
+    /// SKUs that a channel sells without limit.
+    pub unbounded: u64,
+    /// Those of which most may be, the most first.
+    pub most: Vec<(i64, Sku)>,
+}
+
+impl Exposures {
+    /// What was seen last; none before the first look.
+    pub fn read(&self) -> Option<Exposed> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.clone()
+    }
+
+    /// Tells what was seen.
+    pub fn tell(&self, exposed: Exposed) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(exposed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tasks_that_were_stopped_failed_at_is_forgotten_and_all_else_is_kept() {
+        let board = Board::default();
+        board.ended(
+            "push",
+            Timestamp(1),
+            Some("the channel is being stopped".to_owned()),
+        );
+        board.pause(Some("not allowed".to_owned()));
+        board.count("push_calls", 1);
+        board.restarted();
+        let notes = board.read();
+        assert!(notes.errors.is_empty());
+        assert_eq!(notes.paused.as_deref(), Some("not allowed"));
+        assert_eq!(notes.counts["push_calls"], 1);
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use channelsync_contract::transport::{Account, Patience, Secret};
-use channelsync_contract::{Connector, Counting, LocationId, Transport};
+use channelsync_contract::{Capabilities, Connector, Counting, LocationId, Transport};
 use channelsync_shopify::{Authorization, Figure};
 
 use crate::ledger::{self, ChannelSetup, LocationList, Rules, Setup};
 use crate::settings::{
-    Channel, ConnectorSettings, Credentials, Master, Merchant, Mode, QuantityName, Returns, RuleSet,
+    Channel, ConnectorSettings, Credentials, Master, Merchant, Mode, Policy, QuantityName, Returns,
+    RuleSet,
 };
 
 /// What transport must know of a channel's account.
@@ -80,7 +82,7 @@ fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
 }
 
 /// The settings of a merchant as its book keeps them.
-pub fn setup(merchant: &Merchant, counting: &BTreeMap<&str, (Counting, bool)>) -> Setup {
+pub fn setup(merchant: &Merchant, abilities: &BTreeMap<&str, Capabilities>) -> Setup {
     let masters = merchant.masters.iter().map(|(location, master)| {
         let master = match master {
             Master::Channel(channel) => ledger::Master::Channel(channel.clone()),
@@ -95,26 +97,32 @@ pub fn setup(merchant: &Merchant, counting: &BTreeMap<&str, (Counting, bool)>) -
         channels: merchant
             .channels
             .iter()
-            .map(|channel| channel_setup(channel, counting))
+            .map(|channel| channel_setup(channel, abilities))
             .collect(),
         masters: masters.collect(),
     }
 }
 
-fn channel_setup(channel: &Channel, counting: &BTreeMap<&str, (Counting, bool)>) -> ChannelSetup {
-    let known = counting.get(channel.id.as_str()).copied();
-    let (counts, compare_and_set) = known.unwrap_or((Counting::Net, false));
+/// Within which a placed order shows itself to polls: where they reach back less than that, it is taken
+/// for so long.
+fn visible_within(abilities: &Capabilities, channel: &Channel) -> Duration {
+    abilities.visibility_lag.min(channel.poll_overlap)
+}
+
+fn channel_setup(channel: &Channel, abilities: &BTreeMap<&str, Capabilities>) -> ChannelSetup {
+    let known = abilities.get(channel.id.as_str());
     let pairs = channel.locations.iter().map(|pair| ledger::LocationPair {
         ours: pair.ours.clone(),
         theirs: Some(pair.theirs.clone()),
     });
     ChannelSetup {
         id: channel.id.clone(),
-        counting: match counts {
-            Counting::Gross => ledger::Counting::Gross,
-            Counting::Net => ledger::Counting::Net,
+        counting: match known.map(|known| known.counting) {
+            Some(Counting::Gross) => ledger::Counting::Gross,
+            Some(Counting::Net) | None => ledger::Counting::Net,
         },
-        compare_and_set,
+        compare_and_set: known.is_some_and(|known| known.compare_and_set),
+        visibility_lag: known.map_or(channel.poll_overlap, |known| visible_within(known, channel)),
         live: channel.mode == Mode::Live,
         book_from: channel.book_from,
         locations: pairs.collect(),
@@ -156,6 +164,12 @@ pub fn rules(set: &RuleSet) -> Rules {
         low_share_percent: values.low_share_percent,
         low_cap_units: values.low_cap_units,
         low_min_units: values.low_min_units,
+        policy: values.policy.map(|policy| match policy {
+            Policy::Pooled => ledger::Policy::Pooled,
+            Policy::Buffered => ledger::Policy::Buffered,
+            Policy::Guarded => ledger::Policy::Guarded,
+        }),
+        guard_below_units: values.guard_below_units,
         split_kits: values.split_kits,
         locations: (!locations.is_empty()).then_some(LocationList(locations)),
     }

@@ -101,6 +101,7 @@ fn setup(channels: std::ops::Range<u16>) -> Setup {
                 id: channel(number),
                 counting: Counting::Gross,
                 compare_and_set: true,
+                visibility_lag: std::time::Duration::from_secs(60),
                 live: true,
                 book_from: Some(Timestamp(0)),
                 locations: vec![LocationPair {

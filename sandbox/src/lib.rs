@@ -14,6 +14,7 @@ mod faults;
 mod figures;
 mod graphql;
 mod http;
+mod placed;
 mod idempotency;
 mod rest;
 mod sandbox;

@@ -350,7 +350,7 @@ impl Ordered {
     }
 }
 
-/// SKUs that a person's receipts and counts name: one that the book does not know is new with them.
+/// SKUs that a person's bookings and purchase orders name: one that the book does not know is new with them.
 pub(super) fn named(command: &Command) -> BTreeSet<Sku> {
     let named = |lines: &[StockLine]| lines.iter().map(|line| line.sku.clone()).collect();
     match command {
@@ -358,6 +358,10 @@ pub(super) fn named(command: &Command) -> BTreeSet<Sku> {
         Command::Import { lines, .. } => named(lines),
         Command::CountAsOf { lines, .. } => {
             lines.iter().map(|(line, _)| line.sku.clone()).collect()
+        }
+        Command::Adjust { sku, .. } => BTreeSet::from([sku.clone()]),
+        Command::Purchase(PurchaseOrder { lines, .. }) | Command::PurchaseArrived { lines, .. } => {
+            lines.iter().map(|(sku, _)| sku.clone()).collect()
         }
         _ => BTreeSet::new(),
     }

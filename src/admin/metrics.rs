@@ -121,6 +121,7 @@ struct Seen<'a> {
 
 fn families(admin: &Admin) -> Vec<Family> {
     let mut families = merchant_families(admin);
+    families.extend(exposures(admin));
     let mut seen = Vec::new();
     for (merchant, row) in &admin.merchants {
         let published = row.book.published();
@@ -222,6 +223,46 @@ fn merchant_families(admin: &Admin) -> Vec<Family> {
     ]
 }
 
+fn with(labels: &Labels, key: &'static str, value: &str) -> Labels {
+    let mut labels = labels.clone();
+    labels.push((key, value.to_owned()));
+    labels
+}
+
+/// What may be oversold.
+fn exposures(admin: &Admin) -> [Family; 2] {
+    let (mut units, mut skus) = (Vec::new(), Vec::new());
+    for (merchant, row) in &admin.merchants {
+        let labels = vec![("merchant", merchant.clone())];
+        let Some(seen) = row.exposures.read() else {
+            continue;
+        };
+        for (kind, number) in [
+            ("exposed", seen.skus),
+            ("unknown", seen.unknown),
+            ("unbounded", seen.unbounded),
+        ] {
+            skus.push((with(&labels, "kind", kind), number));
+        }
+        units.extend(seen.most.iter().map(|(held, sku)| {
+            let held = u64::try_from(*held).unwrap_or(0);
+            (with(&labels, "sku", sku.as_str()), held)
+        }));
+    }
+    [
+        Family {
+            name: "oversell_exposure_units",
+            help: "units of a SKU that may be oversold; the hundred SKUs with the most",
+            rows: Rows::Gauges(units),
+        },
+        Family {
+            name: "oversell_exposure_skus",
+            help: "SKUs that may be oversold, of which that is not known, and that have no limit",
+            rows: Rows::Gauges(skus),
+        },
+    ]
+}
+
 /// What is left of the tokens at hand, and of how much.
 fn tokens(seen: &[Seen<'_>]) -> [Family; 2] {
     let expiring = |one: &Seen<'_>| {
@@ -255,11 +296,7 @@ fn channel_families(admin: &Admin, seen: &[Seen<'_>]) -> Vec<Family> {
         left,
     } in seen
     {
-        let with = |key: &'static str, value: &str| {
-            let mut labels = labels.clone();
-            labels.push((key, value.to_owned()));
-            labels
-        };
+        let with = |key, value| with(labels, key, value);
         for (kind, number) in work_left(left) {
             work.push((with("kind", kind), count(number)));
         }

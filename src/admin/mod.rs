@@ -5,6 +5,7 @@
 
 mod differences;
 mod exceptions;
+mod exposures;
 mod state;
 mod answer;
 mod health;

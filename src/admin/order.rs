@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::ledger::{Channel, Line, ReportState, Shipment};
+use crate::ledger::{Channel, Ledger, Line, ReportState, Shipment};
 
 /// An order with its lines.
-pub(super) fn order(channel: &Channel, number: u32) -> Value {
+pub(super) fn order(ledger: &Ledger, channel: &Channel, number: u32) -> Value {
     let order = channel.orders.at(number);
     let id = channel.orders.key(number);
     json!({
@@ -18,7 +18,7 @@ pub(super) fn order(channel: &Channel, number: u32) -> Value {
         "cancelled": order.cancelled,
         "open": order.is_open(),
         "fetch_wanted": channel.wanted.contains_key(id),
-        "lines": order.lines.iter().map(|known| line(channel, known)).collect::<Vec<_>>(),
+        "lines": order.lines.iter().map(|known| line(ledger, channel, known)).collect::<Vec<_>>(),
         "ship_by": order.ship_by.map(|by| by.to_string()),
         "acknowledge_by": order.acknowledge_by.map(|by| by.to_string()),
         "hold": order.hold,
@@ -36,7 +36,10 @@ pub(super) fn shipment(shipment: &Shipment) -> Value {
             "acknowledged": packed.acknowledged,
         })
     });
+    let is_empty = shipment.lines.iter().all(|packed| packed.units.is_zero());
     let (state, why) = match &shipment.state {
+        // Its units came back and nothing was ever told of it.
+        ReportState::Told { .. } if is_empty => ("taken back", None),
         ReportState::Unsent => ("to be reported", None),
         ReportState::InFlight => ("being reported", None),
         ReportState::InDoubt(_) => ("in doubt", None),
@@ -59,7 +62,7 @@ pub(super) fn shipment(shipment: &Shipment) -> Value {
     })
 }
 
-fn line(channel: &Channel, line: &Line) -> Value {
+fn line(ledger: &Ledger, channel: &Channel, line: &Line) -> Value {
     let routes = line.routes.as_ref().map(|routes| {
         let route = |(place, units): &(_, _)| json!([channel.place_id(*place), units]);
         routes.iter().map(route).collect::<Vec<_>>()
@@ -69,9 +72,15 @@ fn line(channel: &Channel, line: &Line) -> Value {
         .iter()
         .flatten()
         .map(|part| u64::from(line.backordered(part.sku).0));
+    let listing = line.listing.as_ref();
+    let listing = listing.and_then(|listing| channel.listings.get(listing.as_str()));
+    let parts = line.parts.iter().flatten();
+    let parts: Vec<_> = parts.map(|part| ledger.sku_id(part.sku)).collect();
     json!({
         "line": line.id,
         "listing": line.listing,
+        "sku": listing.map(|listing| &listing.sku),
+        "parts": parts,
         "unmapped": line.is_parked(),
         "ordered": line.ordered,
         "open": line.open,

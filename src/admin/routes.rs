@@ -1,6 +1,6 @@
 //! The routes under `/v1`, health and metrics.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -8,15 +8,15 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use channelsync_contract::Sku;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{Answer, Json, Problem};
 use super::commands::Ordered;
 use super::state::{Admin, AdminMerchant};
 use super::views::{self, Cut};
 use super::{
-    commands, differences, exceptions, health, mapping, metrics, movements, openings, purchases,
-    status,
+    commands, differences, exceptions, exposures, health, mapping, metrics, movements, openings,
+    purchases, status,
 };
 use crate::ats::explain;
 use crate::bookkeeper::Origin;
@@ -48,6 +48,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/orders", get(orders))
         .route("/v1/{merchant}/orders/{channel}/{order}", get(order))
         .route("/v1/{merchant}/to-ship", get(to_ship))
+        .route("/v1/{merchant}/names", get(names))
         .route("/v1/{merchant}/returns", get(returns))
         .route("/v1/{merchant}/slots", get(slots))
         .route("/v1/{merchant}/parked", get(parked))
@@ -60,6 +61,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/commands", post(command))
         .route("/v1/{merchant}/stock/history", post(movements::page))
         .route("/v1/{merchant}/differences", get(differences::page))
+        .route("/v1/{merchant}/exposures", get(exposures::page))
         .route("/v1/{merchant}/openings", get(openings::page))
         .route("/v1/{merchant}/purchases", get(purchases::list))
         .route("/v1/{merchant}/map/plan", post(mapping::plan))
@@ -140,7 +142,7 @@ async fn orders((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
     let read = admin.merchant(&id)?.book.read(move |ledger| {
         ledger
             .channel_named(&channel)
-            .map(|known| views::orders(known, cut, wanted.open))
+            .map(|known| views::orders(ledger, known, cut, wanted.open))
     });
     let page = read
         .await?
@@ -185,7 +187,7 @@ async fn order(
             let named = |(_, _, row): &(u32, _, &crate::ledger::Order)| row.name == order.as_str();
             known.orders.iter().find(named).map(|(number, _, _)| number)
         })?;
-        Some(super::order::order(known, number))
+        Some(super::order::order(ledger, known, number))
     });
     let found = read.await?;
     let help = "`channelsync orders --channel CHANNEL` lists the orders";
@@ -249,6 +251,12 @@ async fn frozen((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
     Ok(Json(page.await?.json()))
 }
 
+/// What the book knows by name, also channels that left the files.
+async fn names(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Answer {
+    let names = admin.merchant(&id)?.book.read(views::names);
+    Ok(Json(names.await?))
+}
+
 async fn rules((State(admin), Path(id), Query(wanted)): Asked) -> Answer {
     let (cut, merchant) = (admin.cut(&wanted), id.clone());
     let book = &admin.merchant(&id)?.book;
@@ -285,11 +293,12 @@ async fn command(
         _ => None,
     };
     let command = ordered.command()?;
-    let mut new = commands::named(&command);
-    if !new.is_empty() {
+    let named = commands::named(&command);
+    let mut new = Vec::new();
+    if !named.is_empty() {
         new = merchant
             .book
-            .read(move |ledger| unknown(ledger, new))
+            .read(move |ledger| new_skus(ledger, named))
             .await?;
     }
     let booked = merchant.book.book(command, origin).await?;
@@ -302,9 +311,29 @@ async fn command(
     Ok(Json(json!({ "entry": booked.entry, "new_skus": new })))
 }
 
-fn unknown(ledger: &Ledger, mut skus: BTreeSet<Sku>) -> BTreeSet<Sku> {
-    skus.retain(|sku| ledger.sku_ix(sku.as_str()).is_none());
-    skus
+/// SKUs that the book does not know, each with one that it may be a slip of: the same but for case and
+/// blanks.
+fn new_skus(ledger: &Ledger, mut named: BTreeSet<Sku>) -> Vec<Value> {
+    named.retain(|sku| ledger.sku_ix(sku.as_str()).is_none());
+    let bare = |sku: &Sku| -> String {
+        let letters = sku
+            .as_str()
+            .chars()
+            .filter(|letter| !letter.is_whitespace());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let mut near: BTreeMap<String, Option<&Sku>> = BTreeMap::new();
+    if !named.is_empty() {
+        near.extend(named.iter().map(|sku| (bare(sku), None)));
+        for (_, known, _) in ledger.skus.iter() {
+            if let Some(near) = near.get_mut(&bare(known)) {
+                *near = Some(known);
+            }
+        }
+    }
+    let new = named.iter();
+    new.map(|sku| json!({ "sku": sku, "near": near.get(&bare(sku)) }))
+        .collect()
 }
 
 async fn wake(

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use crate::ats::OpeningPage;
-use crate::board::Board;
+use crate::board::{Board, Exposures};
 use crate::bookkeeper::{Handle, ReadMovements};
 use crate::ledger::LocIx;
 use crate::store::parked::ParkedFiles;
@@ -60,6 +60,8 @@ pub struct AdminMerchant {
     pub parked: Arc<ParkedFiles>,
     /// Reads the history of a SKU.
     pub movements: ReadMovements,
+    /// What may be oversold.
+    pub exposures: Exposures,
     /// Paths of the files that are master of a location, by that, and what their tasks tell.
     pub files: BTreeMap<String, (String, Board)>,
     /// Its channels by name.

@@ -6,6 +6,7 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Json, Problem};
+use super::exposures;
 use super::state::{Admin, AdminChannel, AdminMerchant, SettingsNote};
 use super::views;
 use crate::board::{FILE, Notes};
@@ -98,6 +99,7 @@ fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
         .map(|(location, (path, board))| file_status(location, path, &board.read()));
     json!({
         "stock_files": files.collect::<Vec<_>>(),
+        "exposure": merchant.exposures.read().as_ref().map(exposures::summary),
         "interlocks": held.collect::<Vec<_>>(),
         "merchant": id,
         "entry": published.head.seq,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use channelsync_contract::{Sku, Units};
+use channelsync_contract::{Sku, Timestamp, Units};
 use serde_json::{Value, json};
 
 use crate::ats::{number, would_change};
@@ -156,13 +156,25 @@ pub(super) fn listings(ledger: &Ledger, channel: &Channel, cut: Cut, unmapped: b
     })
 }
 
-pub(super) fn orders(channel: &Channel, cut: Cut, open: bool) -> Page {
+/// Locations and channels, and of a channel that ended what is still left of it.
+pub(super) fn names(ledger: &Ledger) -> Value {
+    let channels = ledger.channels.iter().map(|channel| {
+        let left = channel.retired.map(|_| {
+            let orders = channel.open_orders().count();
+            json!({ "open_orders": orders, "stocked_slots": channel.stocked_slots() })
+        });
+        json!({ "channel": channel.id, "left": left })
+    });
+    json!({ "locations": ledger.setup.locations, "channels": channels.collect::<Vec<_>>() })
+}
+
+pub(super) fn orders(ledger: &Ledger, channel: &Channel, cut: Cut, open: bool) -> Page {
     cut.page(channel.orders.len(), |at| {
         let order = channel.orders.at(at);
         if open && !order.is_open() {
             return None;
         }
-        Some(super::order::order(channel, at))
+        Some(super::order::order(ledger, channel, at))
     })
 }
 
@@ -229,6 +241,8 @@ pub(super) fn slots(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
         let slots = channel.places_served().map(|(location, place)| {
             let state = known.slot(place);
             let wanted = numbers.iter().find(|number| number.place == place);
+            let changed = state.map(|state| state.changed_at);
+            let changed = changed.filter(|at| *at != Timestamp::default());
             json!({
                 "location": ledger.location_id(location),
                 "channel_location": place.map(|place| channel.place_id(place)),
@@ -240,7 +254,7 @@ pub(super) fn slots(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
                 "shown": state.and_then(|state| state.shown).map(|shown| shown.written),
                 "confirmed": state.and_then(|state| state.confirmed).map(|c| c.quantity),
                 "state": state.map(|state| slot_state(&state.state)),
-                "changed_at": state.map(|state| state.changed_at.to_string()),
+                "changed_at": changed.map(|at| at.to_string()),
                 "to_read": state.is_some_and(crate::ledger::PushState::to_be_read),
             })
         });

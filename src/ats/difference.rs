@@ -1,6 +1,6 @@
 //! Slots that do not show their number, and how the number came about in a few words.
 
-use super::held::to_write;
+use super::held::{ToWrite, to_write};
 use super::number::{ItemNumber, SlotNumber, number};
 use crate::ledger::{Ledger, LocIx, PlaceIx, SlotState};
 
@@ -27,7 +27,10 @@ pub fn differences(ledger: &Ledger, channel: u16, item: u32) -> Vec<Difference> 
         return Vec::new();
     };
     let places = known.places_served();
-    let places = places.zip(to_write(ledger, channel, item, &found));
+    let ToWrite { slots, kept, .. } = to_write(ledger, channel, item, &found);
+    let places = places
+        .zip(slots)
+        .filter(|((_, place), _)| !kept.contains(place));
     let differs = places.filter_map(|((location, place), number)| {
         let state = known.items.at(item).slot(place);
         let shown = state.and_then(|state| state.expected);

@@ -4,7 +4,8 @@ use channelsync_contract::ids::{ChannelId, ListingId, LocationId, OrderId, Sku, 
 use channelsync_contract::units::Units;
 use serde::Serialize;
 
-use super::held::allowed;
+use super::exposure::{Seller, Unseen, exposure};
+use super::held::{ToWrite, allowed, to_write};
 use super::number::{NoNumber, SlotNumber, number};
 use super::rules::Effective;
 use super::steps::Steps;
@@ -42,6 +43,9 @@ pub struct Explained {
     pub steps: Option<Steps>,
     /// What is to be shown; 0 of what is frozen.
     pub target: i64,
+    /// While it is not raised to its number: who may still sell its units unseen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Vec<ExplainedUnseen>>,
     /// Own open units of unknown place.
     pub own_unplaced: Units,
     /// The slots.
@@ -68,6 +72,21 @@ pub struct ExplainedInterlock {
     pub why: String,
     /// Whole listings that may be for sale until then.
     pub allowed: i64,
+}
+
+/// What a channel may still sell of a SKU without that we know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExplainedUnseen {
+    /// The SKU.
+    pub sku: Sku,
+    /// The channel.
+    pub channel: ChannelId,
+    /// How many units; none where nobody knows.
+    pub units: Option<i64>,
+    /// Free of it beyond what is owed.
+    pub free: i64,
+    /// Up to when the channel's orders are known.
+    pub orders_known_to: Option<String>,
 }
 
 /// One SKU of the listing.
@@ -180,12 +199,15 @@ pub fn explain(ledger: &Ledger, channel: &str, listing: &str) -> Option<Explaine
         pool: 0,
         steps: None,
         target: 0,
+        guard: None,
         own_unplaced: Units::ZERO,
         slots: Vec::new(),
     };
     match number(ledger, number_of_channel, row.item) {
         Err(why) => explained.no_number = Some(reason(&why)),
         Ok(found) => {
+            let to_write = to_write(ledger, number_of_channel, row.item, &found);
+            explained.guard = explain_guard(ledger, number_of_channel, row.item, &to_write);
             for (part, rules) in explained.parts.iter_mut().zip(found.rules) {
                 part.rules = Some(rules);
             }
@@ -227,6 +249,37 @@ fn explain_interlock(ledger: &Ledger, channel: u16, item: u32) -> Option<Explain
         why: lock.why.clone(),
         allowed: allowed(ledger, channel, item)?,
     })
+}
+
+fn explain_guard(
+    ledger: &Ledger,
+    channel: u16,
+    item: u32,
+    to_write: &ToWrite,
+) -> Option<Vec<ExplainedUnseen>> {
+    let known = ledger.channel(channel);
+    let first = known.items.at(item).listings.first()?;
+    let parts = known.listings.at(*first).mapping.parts()?;
+    let of_sku = |sku: SkuIx| {
+        let held = exposure(ledger, sku);
+        let free = held.available.saturating_sub(held.owed);
+        let seller = move |seller: Seller| {
+            let channel = ledger.channel(seller.channel);
+            ExplainedUnseen {
+                sku: ledger.sku_id(sku).clone(),
+                channel: channel.id.clone(),
+                units: match seller.unseen {
+                    Unseen::Listings(units) => Some(units.saturating_mul(i64::from(seller.per))),
+                    Unseen::Unknown | Unseen::Unbounded => None,
+                },
+                free,
+                orders_known_to: channel.known_to.map(|to| to.to_string()),
+            }
+        };
+        held.sellers.into_iter().map(seller)
+    };
+    let all = parts.iter().flat_map(|part| of_sku(part.sku)).collect();
+    to_write.guarded.then_some(all)
 }
 
 fn explain_parts(ledger: &Ledger, parts: &Parts) -> Vec<ExplainedPart> {

@@ -2,9 +2,10 @@
 
 use channelsync_contract::units::Units;
 
+use super::guard::guard;
 use super::number::{ItemNumber, SlotNumber};
 use super::own::{Own, open_there};
-use crate::ledger::{Counting, HeldBack, Ledger};
+use crate::ledger::{Counting, HeldBack, Ledger, PlaceIx};
 
 /// An item that is held back; none of what a person froze.
 fn held_back(ledger: &Ledger, channel: u16, item: u32) -> Option<&HeldBack> {
@@ -26,9 +27,32 @@ pub(super) fn allowed(ledger: &Ledger, channel: u16, item: u32) -> Option<i64> {
     Some(held.before.saturating_sub(taken).max(0))
 }
 
-/// The numbers to write: on a held channel, of what is held back, what it is believed to hold, lowered
-/// by what it may no longer show, last choice first.
-pub fn to_write(ledger: &Ledger, channel: u16, item: u32, number: &ItemNumber) -> Vec<SlotNumber> {
+/// What is written of an item now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToWrite {
+    /// The numbers to write.
+    pub slots: Vec<SlotNumber>,
+    /// Places of slots that are not raised now: it could be oversold.
+    pub kept: Vec<Option<PlaceIx>>,
+    /// Whether there would be more, could none of it be oversold.
+    pub guarded: bool,
+}
+
+/// What is written of an item now: of what a channel holds back for a person no more than before, of
+/// what is guarded no more than cannot be oversold.
+pub fn to_write(ledger: &Ledger, channel: u16, item: u32, number: &ItemNumber) -> ToWrite {
+    let mut to_write = ToWrite {
+        slots: held_down(ledger, channel, item, number),
+        kept: Vec::new(),
+        guarded: false,
+    };
+    guard(ledger, (channel, item), number, &mut to_write);
+    to_write
+}
+
+/// The numbers: on a held channel, of what is held back, what it is believed to hold, lowered by what it
+/// may no longer show, last choice first.
+fn held_down(ledger: &Ledger, channel: u16, item: u32, number: &ItemNumber) -> Vec<SlotNumber> {
     let mut slots = number.slots.clone();
     let held = held_back(ledger, channel, item);
     let (Some(allowed), Some(held)) = (allowed(ledger, channel, item), held) else {

@@ -7,6 +7,8 @@
 
 mod difference;
 mod explain;
+mod exposure;
+mod guard;
 mod held;
 mod interlock;
 mod number;
@@ -22,9 +24,10 @@ mod tests;
 pub use difference::{Difference, differences};
 pub use explain::{
     CommittedTo, Explained, ExplainedFreeze, ExplainedInterlock, ExplainedPart, ExplainedSetAside,
-    ExplainedSlot, ExplainedStock, explain,
+    ExplainedSlot, ExplainedStock, ExplainedUnseen, explain,
 };
-pub use held::to_write;
+pub use exposure::{Exposure, Seller, Unseen, exposure, unseen};
+pub use held::{ToWrite, to_write};
 pub use interlock::{Before, Left, Suspect, Verdict, Watch, before, suspect, would_change};
 pub use number::{ItemNumber, NoNumber, SlotNumber, number};
 pub use opening::{NoOpening, Opening, OpeningPage, openings, slots_to_open};

@@ -3,12 +3,13 @@
 use channelsync_contract::units::Units;
 use serde::Serialize;
 
+use super::guard::{is_guarded, split};
 use super::own::{Own, own};
 use super::pool::{Pool, Shelves, pool};
 use super::rules::{Effective, effective};
 use super::steps::{Steps, steps};
 use crate::catalog::{Listing, Mapping, Part, Parts};
-use crate::ledger::{ChannelSetup, Counting, Ledger, LocIx, PlaceIx};
+use crate::ledger::{ChannelSetup, Counting, Ledger, LocIx, PlaceIx, Policy};
 
 /// Why an item has no number. It is then not pushed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,16 +96,22 @@ pub fn number(ledger: &Ledger, channel: u16, item: u32) -> Result<ItemNumber, No
     let rules: Vec<Effective> = parts.iter().map(rule).collect();
     let withheld = parts.iter().zip(&rules).map(|(part, rule)| {
         let others = ledger.set_aside_for_others(channel, part.sku);
-        (*part, rule.safety_stock_units.value.saturating_add(others))
+        let safety = match rule.policy.value {
+            Policy::Pooled => 0,
+            Policy::Buffered | Policy::Guarded => rule.safety_stock_units.value,
+        };
+        (*part, safety.saturating_add(others))
     });
     let withheld: Vec<(Part, u32)> = withheld.collect();
     let serves: Vec<_> = known.places_served().collect();
     let locations: Vec<_> = serves.iter().map(|(location, _)| *location).collect();
-    let split = rules.iter().all(|rule| rule.split_kits.value);
+    let split_kits = rules.iter().all(|rule| rule.split_kits.value);
     let open = locations.iter().map(|at| is_open(ledger, *at, &rules));
     let shelves: Vec<Shelves> = locations.iter().copied().zip(open).collect();
-    let pool = pool(ledger, &withheld, &shelves, split);
-    let steps = steps(pool.total, &rules);
+    let pool = pool(ledger, &withheld, &shelves, split_kits);
+    let guarded = is_guarded(pool.total, &rules);
+    let ours = guarded.then(|| split(ledger, (channel, item), parts, pool.total));
+    let steps = steps(pool.total, &rules, ours);
     let target = if ledger.is_frozen(channel, item) {
         0
     } else {

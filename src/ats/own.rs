@@ -66,6 +66,20 @@ pub(super) fn own(ledger: &Ledger, number: u16, listing: &ListingId, parts: &Par
     })
 }
 
+/// All open units of an item as its channel counts them, wherever they are.
+pub(super) fn open_on(ledger: &Ledger, channel: u16, item: u32) -> Units {
+    let known = ledger.channel(channel);
+    let listings = known.items.at(item).listings.iter();
+    let open = listings.flat_map(|listing| {
+        let parts = known.listings.at(*listing).mapping.parts();
+        let skus = parts.into_iter().flatten().map(|part| part.sku);
+        let own = open_there(ledger, channel, known.listings.key(*listing), skus);
+        let placed = own.placed.into_iter().map(|(_, units)| units);
+        placed.chain([own.unplaced])
+    });
+    open.fold(Units::ZERO, Units::plus_or_max)
+}
+
 /// All open units as the channel counts them, whether the ledger has units for them or not; of lines
 /// that take from any of `skus`.
 pub(super) fn open_there(

@@ -6,7 +6,7 @@ use channelsync_contract::ids::ListingId;
 use serde::Serialize;
 
 use crate::catalog::SkuIx;
-use crate::ledger::{ChannelSetup, Ledger, LocationList, RuleAt, RuleKey, Ruled, Rules};
+use crate::ledger::{ChannelSetup, Ledger, LocationList, Policy, RuleAt, RuleKey, Ruled, Rules};
 
 /// Where a rule was set, most specific first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -69,6 +69,10 @@ pub struct Effective {
     pub low_cap_units: Won<Option<u32>>,
     /// The minimum then, if another one.
     pub low_min_units: Won<Option<u32>>,
+    /// How much of the pool may stand on several channels at once.
+    pub policy: Won<Policy>,
+    /// Guarded only while the pool is below this.
+    pub guard_below_units: Won<Option<u32>>,
     /// Whether parts of one kit may come from several locations.
     pub split_kits: Won<bool>,
     /// The only locations that count; all that serve the channel where none are named.
@@ -124,6 +128,12 @@ pub fn effective(
         }),
         low_cap_units: maybe(&levels, RuleKey::LowCapUnits, |rules| rules.low_cap_units),
         low_min_units: maybe(&levels, RuleKey::LowMinUnits, |rules| rules.low_min_units),
+        policy: win(&levels, RuleKey::Policy, Policy::Buffered, |rules| {
+            rules.policy
+        }),
+        guard_below_units: maybe(&levels, RuleKey::GuardBelowUnits, |rules| {
+            rules.guard_below_units
+        }),
         split_kits: win(&levels, RuleKey::SplitKits, false, |rules| rules.split_kits),
         locations: maybe(&levels, RuleKey::Locations, |rules| rules.locations.clone()),
     }

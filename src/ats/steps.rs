@@ -9,6 +9,8 @@ use super::rules::Effective;
 pub struct Steps {
     /// Whether the rules for low stock held.
     pub is_low: bool,
+    /// What of a guarded pool is this listing's alone; none where it is not guarded.
+    pub split: Option<i64>,
     /// After the share.
     pub shared: i64,
     /// After the cap.
@@ -19,9 +21,9 @@ pub struct Steps {
     pub shown: i64,
 }
 
-/// The steps from a pool. With several parts the strictest rule of each kind holds; a case holds whole
+/// The steps from a pool, of which `split` is this listing's where it is guarded. With several parts the strictest rule of each kind holds; a case holds whole
 /// cases of each part.
-pub(super) fn steps(pool: i64, rules: &[Effective]) -> Steps {
+pub(super) fn steps(pool: i64, rules: &[Effective], split: Option<i64>) -> Steps {
     let is_low = |rule: &Effective| {
         let low = rule.low_stock_units.value;
         low.is_some_and(|low| pool <= i64::from(low))
@@ -40,7 +42,7 @@ pub(super) fn steps(pool: i64, rules: &[Effective]) -> Steps {
     });
     let share = share.min().unwrap_or(0);
     let shared = pool.max(0).saturating_mul(i64::from(share));
-    let shared = shared.checked_div(100).unwrap_or(0);
+    let shared = split.unwrap_or(shared.checked_div(100).unwrap_or(0));
     let capped = cap.min().map_or(shared, |cap| shared.min(i64::from(cap)));
     let case = rules.iter().map(|rule| i64::from(rule.case_units.value));
     let case = case.fold(1, least_common_multiple);
@@ -48,6 +50,7 @@ pub(super) fn steps(pool: i64, rules: &[Effective]) -> Steps {
     let cased = capped.saturating_sub(over);
     let minimum = i64::from(minimum.max().unwrap_or(0));
     Steps {
+        split,
         is_low: rules.iter().any(is_low),
         shared,
         capped,

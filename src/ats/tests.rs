@@ -1,6 +1,7 @@
 //! Numbers worked out by hand, through the ledger's own commands.
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
 
+mod guarded;
 mod naive;
 mod rules;
 mod set_aside;
@@ -40,6 +41,7 @@ impl World {
             id: ChannelId::new(CHANNEL),
             counting,
             compare_and_set: true,
+            visibility_lag: std::time::Duration::from_secs(60),
             live: true,
             book_from: Some(Timestamp(0)),
             locations: pairs.collect(),

@@ -18,6 +18,8 @@ struct Marks {
     /// Taken before the others, though it may wait among them already.
     first: BTreeSet<u32>,
     queue: VecDeque<u32>,
+    /// To be looked at again once more is known of what any channel sold.
+    guarded: BTreeSet<u32>,
     /// Whether an item is in the queue, by its number.
     known: Vec<bool>,
 }
@@ -57,8 +59,24 @@ impl Dirty {
         if touched.all {
             self.mark_all(ledger);
         }
+        if touched.sight {
+            self.look_again(ledger);
+        }
         for (channel, item) in &touched.items {
             self.mark(ledger, *channel, *item);
+        }
+    }
+
+    /// Items wait until more is known of what was sold.
+    pub fn guard(&mut self, channel: u16, items: Vec<u32>) {
+        self.of(channel).guarded.extend(items);
+    }
+
+    fn look_again(&mut self, ledger: &Ledger) {
+        for (number, _) in (0_u16..).zip(&ledger.channels) {
+            for item in std::mem::take(&mut self.of(number).guarded) {
+                self.mark(ledger, number, item);
+            }
         }
     }
 
@@ -93,7 +111,8 @@ impl Dirty {
     /// How many items of a channel are marked.
     pub fn count(&self, channel: u16) -> usize {
         self.channels.get(usize::from(channel)).map_or(0, |marks| {
-            marks.first.len().saturating_add(marks.queue.len())
+            let waiting = marks.queue.len().saturating_add(marks.guarded.len());
+            marks.first.len().saturating_add(waiting)
         })
     }
 }

@@ -197,6 +197,7 @@ mod tests {
             id: ChannelId::new("shop"),
             counting: Counting::Gross,
             compare_and_set: true,
+            visibility_lag: std::time::Duration::from_secs(60),
             live: true,
             book_from: Some(Timestamp(0)),
             locations: Vec::new(),

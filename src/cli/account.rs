@@ -57,6 +57,7 @@ pub(super) fn account(explained: &Value) -> String {
     }
     write(&mut text, 1, "together", cell(&explained["pool"]));
     steps(&mut text, explained);
+    guard(&mut text, explained);
     let unplaced = explained["own_unplaced"].as_u64().unwrap_or(0);
     if unplaced > 0 {
         let what = "own open units that the channel has not routed yet";
@@ -75,8 +76,12 @@ fn steps(text: &mut String, explained: &Value) {
     if steps["is_low"] == true {
         write(text, 1, "that is low stock", "its rules hold".to_owned());
     }
+    let shared = match &steps["split"] {
+        Value::Null => "after the share",
+        _ => "guarded, so each unit on one channel only; its share",
+    };
     for (step, what) in [
-        ("shared", "after the share"),
+        ("shared", shared),
         ("capped", "after the cap"),
         ("cased", "in whole cases"),
         ("shown", "after the minimum"),
@@ -84,6 +89,29 @@ fn steps(text: &mut String, explained: &Value) {
         write(text, 1, what, cell(&steps[step]));
     }
     write(text, 1, "target", cell(&explained["target"]));
+}
+
+/// Who may still sell what is not raised for it.
+fn guard(text: &mut String, explained: &Value) {
+    let sellers = elements(&explained["guard"]);
+    if sellers.is_empty() {
+        return;
+    }
+    let why = "until orders of the time when more was shown are known";
+    write(text, 0, "not raised to its number", why.to_owned());
+    for seller in sellers {
+        let (sku, channel) = (cell(&seller["sku"]), cell(&seller["channel"]));
+        let units = match &seller["units"] {
+            Value::Null => "nobody knows how many".to_owned(),
+            units => cell(units),
+        };
+        let known = seller["orders_known_to"].as_str().unwrap_or("-");
+        let figures = format!(
+            "{units} of {} free; orders known to {known}",
+            cell(&seller["free"])
+        );
+        write(text, 1, &format!("{channel} may sell of {sku}"), figures);
+    }
 }
 
 /// What a person stopped.
@@ -207,6 +235,8 @@ fn rules(rules: &Value) -> String {
         ("low_share_percent", "then share %", false),
         ("low_cap_units", "then cap", false),
         ("low_min_units", "then minimum", false),
+        ("policy", "policy", false),
+        ("guard_below_units", "guarded below", false),
         ("split_kits", "split kits", true),
         ("locations", "only at", false),
     ];

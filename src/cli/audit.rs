@@ -35,6 +35,10 @@ pub(super) struct Summary {
     pub(super) slots_wrong_at_rest: u64,
     /// Units sold that were not there.
     pub(super) oversold_units: i64,
+    /// The most units that might have been oversold at one time, by the daemon's word.
+    pub(super) exposure_units: i64,
+    /// SKUs of which more was oversold than that, or any where nothing may be.
+    pub(super) oversold_beyond_bound: u64,
     /// Answers 429 that we caused.
     pub(super) throttled_by_limit: u64,
     /// Answers 429 injected as a fault.
@@ -62,6 +66,7 @@ impl Summary {
             && self.units_conserved
             && self.journal_verified
             && self.slots_wrong_at_rest == 0
+            && self.oversold_beyond_bound == 0
             && self.throttled_by_limit == 0
     }
 }
@@ -81,6 +86,12 @@ pub(super) struct Audit {
 pub(super) const FINDINGS_MAX: usize = 20;
 
 impl Audit {
+    /// More was oversold than may be.
+    pub(super) fn oversold_beyond(&mut self, finding: String) {
+        self.summary.oversold_beyond_bound += 1;
+        self.find(finding);
+    }
+
     fn find(&mut self, finding: String) {
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(finding);

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::client::path;
 use super::failure::{Exit, Failure};
 use super::session::Session;
 use super::status;
-use super::table::{cell, elements};
+use super::table::{cell, elements, printable};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -82,31 +83,66 @@ async fn retire(args: &Retire, session: &mut Session<'_, '_>) -> Result<Exit, Fa
 async fn list(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let status = status::fetch(session).await?;
     let merchants = elements(&status["merchants"]);
+    let channels = channels(merchants, session).await?;
     if session.common.json {
-        session.console.json(&channels(merchants))?;
-    } else {
-        session.console.print(&status::channel_table(merchants))?;
-        for channel in elements(&channels(merchants)) {
-            if let Some(what) = status::found_out(channel) {
-                let (merchant, name) = (cell(&channel["merchant"]), cell(&channel["channel"]));
-                session
-                    .console
-                    .print(&format!("{merchant}/{name}: {what}"))?;
-            }
+        session.console.json(&Value::Array(channels))?;
+        return Ok(Exit::Ok);
+    }
+    session.console.print(&status::channel_table(merchants))?;
+    for channel in &channels {
+        let (merchant, name) = (cell(&channel["merchant"]), cell(&channel["channel"]));
+        for what in [status::found_out(channel), left(channel)]
+            .into_iter()
+            .flatten()
+        {
+            let what = format!("{merchant}/{name}: {what}");
+            session.console.print(&what)?;
+        }
+    }
+    for merchant in merchants {
+        let id = cell(&merchant["merchant"]);
+        let frozen = elements(&merchant["freezes"]).iter();
+        // What is frozen of single SKUs is no state of a channel.
+        let frozen = frozen.filter(|freeze| freeze["scope"]["sku"].is_null());
+        let frozen = frozen.map(|freeze| (status::frozen(freeze), cell(&freeze["undo"])));
+        for (what, help) in status::holds(merchant).into_iter().chain(frozen) {
+            let what = format!("{id}: {}\n  do: {help}", printable(&what));
+            session.console.print(&what)?;
         }
     }
     Ok(Exit::Ok)
 }
 
-/// All channels, each with its merchant.
-fn channels(merchants: &[Value]) -> Value {
-    let channels = merchants.iter().flat_map(|merchant| {
-        let channels = elements(&merchant["channels"]).iter();
-        channels.map(|channel| {
+/// All channels, each with its merchant, and with what is left of it where it ended.
+async fn channels(merchants: &[Value], session: &Session<'_, '_>) -> Result<Vec<Value>, Failure> {
+    let mut all = Vec::new();
+    for merchant in merchants {
+        let path = path(&[&cell(&merchant["merchant"]), "names"]);
+        let names = session.client().get(&path).await?;
+        for channel in elements(&merchant["channels"]) {
+            let mut known = elements(&names["channels"]).iter();
+            let known = known.find(|known| known["channel"] == channel["channel"]);
             let mut channel = channel.clone();
             channel["merchant"] = merchant["merchant"].clone();
-            channel
-        })
-    });
-    channels.collect()
+            channel["left"] = known.map_or(Value::Null, |known| known["left"].clone());
+            all.push(channel);
+        }
+    }
+    Ok(all)
+}
+
+/// What keeps a channel that ended in the files.
+fn left(channel: &Value) -> Option<String> {
+    let left = &channel["left"];
+    let (orders, slots) = (
+        left["open_orders"].as_u64()?,
+        left["stocked_slots"].as_u64()?,
+    );
+    Some(match (orders, slots) {
+        (0, 0) => "retired and at its end: it may go from the files".to_owned(),
+        _ => format!(
+            "retired; open orders {orders}, slots that still show stock {slots}: once both are none \
+             it may go from the files"
+        ),
+    })
 }

@@ -1,5 +1,7 @@
 //! `demo`: doubles and daemon on loopback, shoppers and a clerk, and an audit at the end.
 
+mod oversold;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use crate::edge::Listener;
 use crate::ledger::{Command, MapRow, StockLine};
 use crate::ports::SeededRng;
 use crate::settings::{self, Config};
+use oversold::Watch;
 
 /// Rest must come within this after the last event.
 const REST_WITHIN: Duration = Duration::from_secs(900);
@@ -53,9 +56,33 @@ pub(super) struct Args {
     /// What goes wrong, as NAME[=RATE]; may be repeated.
     #[arg(long = "fault", value_name = "NAME[=RATE]")]
     pub(super) faults: Vec<String>,
+    /// How much of the stock may stand on several shops at once
+    #[arg(long, value_enum, default_value_t = DemoPolicy::Buffered)]
+    pub(super) policy: DemoPolicy,
     /// Leave the state directory behind and say where it is.
     #[arg(long)]
     pub(super) keep: bool,
+}
+
+/// The policies that a merchant's file may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum DemoPolicy {
+    /// All of it on each shop, without safety stock
+    Pooled,
+    /// All of it on each shop
+    Buffered,
+    /// Each unit on one shop only: nothing may be oversold
+    Guarded,
+}
+
+impl DemoPolicy {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pooled => "pooled",
+            Self::Buffered => "buffered",
+            Self::Guarded => "guarded",
+        }
+    }
 }
 
 pub(super) fn trouble(error: impl std::fmt::Display) -> Failure {
@@ -145,6 +172,7 @@ async fn play(
         webhooks,
         book_from: world.clock.now(),
         shops: &shops,
+        policy: args.policy.name(),
     };
     write_config(dir, &written).map_err(trouble)?;
     let config = settings::load(dir, &std::collections::BTreeMap::new()).map_err(trouble)?;
@@ -158,6 +186,8 @@ async fn play(
         clock: world.clock.clone(),
         spawn: world.spawn.clone(),
     };
+    let is_guarded = args.policy == DemoPolicy::Guarded;
+    let watch = Watch::start(&world, &serving.daemon, &doubles.sandbox, is_guarded);
     count_in(&serving.daemon, &shops, args.seed).await?;
     view.say("stock is counted, quantities are on their way to the shops");
     let mut settled = wait_for_rest(&world, &doubles, &probe, view).await?;
@@ -190,6 +220,7 @@ async fn play(
         rested = wait_for_rest(&world, &doubles, &probe, view).await?;
         found = look(&config, &probe, view).await?;
     }
+    watch.tell(&mut found);
     serving.daemon.stop(config.limits.shutdown).await;
     doubles.stop.cancel();
     doubles.sandbox.stop();

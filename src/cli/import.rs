@@ -13,7 +13,7 @@ use sha2::Digest as _;
 use super::failure::{Exit, Failure};
 use super::session::Session;
 use super::status;
-use super::table::{cell, count, elements, printable};
+use super::table::{count, elements, printable};
 use crate::sheet::{self, Fault, Of, Row};
 
 /// Rows of one entry; the daemon takes no more.
@@ -61,7 +61,7 @@ pub(super) async fn run(
             Value::Null => known += rows_here,
             _ => booked += rows_here,
         }
-        new.extend(elements(&answer["new_skus"]).iter().map(cell));
+        new.extend_from_slice(elements(&answer["new_skus"]));
         bar.inc(rows_here);
     }
     bar.finish_and_clear();

@@ -10,6 +10,7 @@ mod console;
 mod table;
 mod client;
 mod session;
+mod anyway;
 mod check;
 mod credentials;
 mod online;
@@ -31,6 +32,7 @@ mod account;
 mod purchases;
 mod reconcile;
 mod reload;
+mod exposure;
 mod shadow;
 mod freeze;
 mod release;
@@ -139,6 +141,8 @@ enum Command {
     Reconcile(reconcile::Args),
     /// What would be written to a channel, against what it shows; 1 where they differ
     Shadow(shadow::Args),
+    /// What may be oversold, and by which channels
+    Exposure(exposure::Args),
     /// Set rules of what may be shown; alone it lists them
     Rules(rules::Args),
     /// Stop a SKU, a channel or everything from being sold, at once; alone it lists what is frozen
@@ -159,6 +163,21 @@ enum Command {
     Completions(manual::Completions),
     /// Manual pages, made from the commands themselves
     Man(manual::Man),
+}
+
+impl Command {
+    /// Whether it needs nothing of the files but the way to the daemon.
+    fn asks_alone(&self) -> bool {
+        matches!(
+            self,
+            Self::Status
+                | Self::Doctor(_)
+                | Self::Stock(_)
+                | Self::Orders(_)
+                | Self::Freeze(_)
+                | Self::Unfreeze(_)
+        )
+    }
 }
 
 /// The whole program: arguments in, exit code out.
@@ -226,7 +245,11 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
     if let Command::Init(args) = &command {
         return init::run(args, &dir, common.json, console);
     }
-    let config = settings::load(&dir, &console.env)?;
+    let config = match settings::load(&dir, &console.env) {
+        Ok(config) => config,
+        Err(faults) if command.asks_alone() => anyway::config(&dir, faults, console).await?,
+        Err(faults) => return Err(faults.into()),
+    };
     let mut session = Session {
         config,
         common,
@@ -259,6 +282,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Explain(args) => explain::run(&args, session).await,
         Command::Reconcile(args) => reconcile::run(&args, session).await,
         Command::Shadow(args) => shadow::run(&args, session).await,
+        Command::Exposure(args) => exposure::run(&args, session).await,
         Command::Rules(args) => rules::run(args, session).await,
         Command::Freeze(args) => freeze::run(args, session).await,
         Command::Unfreeze(args) => freeze::undo(args, session).await,

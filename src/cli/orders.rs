@@ -72,7 +72,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
     match args.command {
         None => {
             let list = session.path(&["orders"])?;
-            let channels = session.channels(args.channel.as_deref())?;
+            let channels = session.booked_channels(args.channel.as_deref()).await?;
             let open = if args.open { "true" } else { "false" };
             let paths = channels
                 .iter()
@@ -80,7 +80,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
             session.list(&paths.collect::<Vec<_>>(), &LIST).await?;
         }
         Some(Command::Show { channel, order }) => {
-            session.channels(Some(&channel))?;
+            session.booked_channels(Some(&channel)).await?;
             let path = session.path(&["orders", &channel, &order])?;
             let order = session.client().get(&path).await?;
             if session.common.json {
@@ -203,6 +203,7 @@ fn parcels_text(order: &Value) -> String {
     ];
     let rows = parcels.iter().map(|parcel| {
         let lines = elements(&parcel["lines"]).iter();
+        let lines = lines.filter(|line| line["units"] != 0);
         let lines = lines.map(|line| format!("{}={}", cell(&line["line"]), cell(&line["units"])));
         let state = match parcel["why"].as_str() {
             Some(why) => format!("{}: {why}", cell(&parcel["state"])),

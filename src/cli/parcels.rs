@@ -2,10 +2,10 @@
 //! left.
 //!
 //! Both read and write the same columns, so the file that went out comes back with carrier and number
-//! filled in. Rows of one order, location and number are one parcel, booked once by its content: a file
+//! filled in; a row without a number is not said to have left. Rows of one order, location and number are one parcel, booked once by its content: a file
 //! that broke off halfway is simply given again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use super::import::read;
 use super::session::Session;
 use super::ship::tracking;
 use super::table::{cell, count, printable};
-use crate::sheet::parcels::{self, COLUMNS, Label, Parcel};
+use crate::sheet::parcels::{self, COLUMNS, Label, Packed, Parcels};
 
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Faults that are printed; the others are counted.
@@ -41,6 +41,9 @@ pub(super) struct Export {
     /// Into this file, whole or not at all [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write over a file that is there: what was filled in there is lost
+    #[arg(long, requires = "output")]
+    force: bool,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -52,6 +55,11 @@ enum Format {
 }
 
 pub(super) async fn export(args: Export, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    if let Some(file) = args.output.iter().find(|file| !args.force && file.exists()) {
+        let error = format!("{} is there already", file.display());
+        let help = "name another file; --force writes over it, with what was filled in there";
+        return Err(Failure::usage(error, help));
+    }
     if let Some(location) = &args.location {
         let known = session.merchant()?.locations.iter();
         let known: Vec<&str> = known.map(LocationId::as_str).collect();
@@ -66,7 +74,7 @@ pub(super) async fn export(args: Export, session: &mut Session<'_, '_>) -> Resul
     let path = session.path(&["to-ship"])?;
     let client = session.client();
     let mut rows: Vec<Value> = Vec::new();
-    for channel in session.channels(args.channel.as_deref())? {
+    for channel in session.booked_channels(args.channel.as_deref()).await? {
         let each = |page: Vec<Value>| {
             rows.extend(page);
             Ok(())
@@ -143,36 +151,36 @@ fn write_whole(file: &Path, text: &[u8]) -> std::io::Result<()> {
 }
 
 /// Books the parcels of a file.
-pub(super) async fn ship_file(file: &Path, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+pub(super) async fn ship_file(
+    file: &Path,
+    untracked: bool,
+    session: &mut Session<'_, '_>,
+) -> Result<Exit, Failure> {
     let bytes = read(file, FILE_BYTES_MAX)?;
-    let parcels =
-        parcels::read(&bytes).map_err(|faults| told(file, &faults, "nothing was booked"))?;
+    let Parcels { parcels, left_out } = parcels::read(&bytes, untracked)
+        .map_err(|faults| told(file, &faults, "nothing was booked"))?;
     let (mut booked, mut known, mut faults) = (0_u64, 0_u64, Vec::new());
     for (label, rows) in &parcels {
         match ship(label, rows, session).await {
             Ok(Some(_)) => booked += 1,
             Ok(None) => known += 1,
             Err(failure) => match refusal(failure) {
-                Ok(why) => faults.extend(rows.iter().map(|(line, _, _)| (*line, why.clone()))),
+                Ok(why) => faults.extend(rows.iter().map(|row| (row.at, why.clone()))),
                 Err(failure) => return Err(halfway(failure, booked, parcels.len())),
             },
         }
-    }
-    let mut summary = format!("{} booked", count(booked, "parcel", "parcels"));
-    if known > 0 {
-        let known = count(known, "was", "were");
-        summary.push_str(&format!(", {known} booked before"));
     }
     if session.common.json {
         let faults = faults
             .iter()
             .map(|(line, why)| json!({ "line": line, "why": why }));
         let told = json!({
-            "booked": booked, "known": known, "refused": faults.collect::<Vec<_>>(),
+            "booked": booked, "known": known, "left_out": left_out,
+            "refused": faults.collect::<Vec<_>>(),
         });
         session.console.json(&told)?;
     } else {
-        session.console.print(&summary)?;
+        session.console.print(&summary(booked, known, left_out))?;
     }
     if faults.is_empty() {
         return Ok(Exit::Ok);
@@ -182,6 +190,22 @@ pub(super) async fn ship_file(file: &Path, session: &mut Session<'_, '_>) -> Res
         .map(|(line, why)| format!("line {line}: {why}"))
         .collect();
     Err(told(file, &faults, "all other parcels were booked"))
+}
+
+fn summary(booked: u64, known: u64, left_out: u64) -> String {
+    let mut summary = format!("{} booked", count(booked, "parcel", "parcels"));
+    if known > 0 {
+        let known = count(known, "was", "were");
+        summary.push_str(&format!(", {known} booked before"));
+    }
+    if left_out > 0 {
+        let rows = count(left_out, "row has", "rows have");
+        summary.push_str(&format!(
+            "; {rows} no tracking number, nothing of it was booked: fill it in and give the file again, or \
+             --untracked where they left without"
+        ));
+    }
+    summary
 }
 
 /// Why a parcel was refused; any other failure ends the work.
@@ -198,18 +222,19 @@ fn refusal(failure: Failure) -> Result<String, Failure> {
 
 async fn ship(
     label: &Label,
-    rows: &Parcel,
+    rows: &[Packed],
     session: &mut Session<'_, '_>,
 ) -> Result<Option<u64>, Failure> {
-    session.channels(Some(&label.channel))?;
+    session.booked_channels(Some(&label.channel)).await?;
     let path = session.path(&["orders", &label.channel, &label.order])?;
     let order = session.client().find(&path).await?.ok_or_else(|| {
         let error = format!("{} knows no order {}", label.channel, label.order);
         Failure::usage(error, "`channelsync orders` lists the orders")
     })?;
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
-    for (_, named, units) in rows {
-        *lines.entry(line_of(&order, named)?).or_default() += u64::from(*units);
+    for row in rows {
+        let line = line_of(&order, row)?;
+        *lines.entry(line).or_default() += u64::from(row.units);
     }
     let order_id = order["order"].clone();
     let command = json!({
@@ -229,28 +254,45 @@ async fn ship(
 }
 
 /// The line of an order by its id, or by its listing where only one line has that.
-fn line_of(order: &Value, named: &str) -> Result<String, Failure> {
+fn line_of(order: &Value, row: &Packed) -> Result<String, Failure> {
+    let named = &row.line;
     let lines = super::table::elements(&order["lines"]);
     let by = |key: &str| {
-        let fits = lines.iter().filter(|line| cell(&line[key]) == named);
+        let fits = lines.iter().filter(|line| cell(&line[key]) == *named);
         fits.collect::<Vec<_>>()
     };
     let found = [by("line"), by("listing")];
-    match found
-        .iter()
-        .find(|found| !found.is_empty())
-        .map(Vec::as_slice)
-    {
-        Some([line]) => Ok(cell(&line["line"])),
-        Some(_) => Err(Failure::usage(
-            format!("several lines sell listing {named}"),
-            "name the line",
-        )),
-        None => Err(Failure::usage(
-            format!("the order has no line or listing {named}"),
-            "`channelsync orders show` lists its lines",
-        )),
+    let found = found.iter().find(|found| !found.is_empty());
+    let line = match found.map(Vec::as_slice) {
+        Some([line]) => line,
+        Some(_) => {
+            let error = format!("several lines sell listing {named}");
+            return Err(Failure::usage(error, "name the line"));
+        }
+        None => {
+            let error = format!("the order has no line or listing {named}");
+            return Err(Failure::usage(
+                error,
+                "`channelsync orders show` lists its lines",
+            ));
+        }
+    };
+    // A file of one's own may call it as the book does.
+    let known = std::iter::once(&line["sku"]).chain(super::table::elements(&line["parts"]));
+    let known: BTreeSet<&str> = known.filter_map(Value::as_str).collect();
+    if !row.sku.is_empty() && !known.is_empty() && !known.contains(row.sku.as_str()) {
+        let error = format!(
+            "line {} sells {}, not {}",
+            cell(&line["line"]),
+            Vec::from_iter(known).join(" or "),
+            row.sku
+        );
+        return Err(Failure::usage(
+            error,
+            "correct line or sku; sku may be empty",
+        ));
     }
+    Ok(cell(&line["line"]))
 }
 
 /// The same parcel always has the same id.

@@ -20,7 +20,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
         expected: String,
         /// Where to [default: the merchant's first location]
-        #[arg(long)]
+        #[arg(long, visible_alias = "at")]
         location: Option<String>,
         /// What
         #[arg(long = "line", value_name = "SKU=UNITS", required = true, value_parser = line)]

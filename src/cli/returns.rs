@@ -73,7 +73,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<(),
     match args.command {
         Command::List { channel } => {
             let all = session.path(&["returns"])?;
-            let channels = session.channels(channel.as_deref())?;
+            let channels = session.booked_channels(channel.as_deref()).await?;
             let paths = channels
                 .iter()
                 .map(|channel| query(&all, &[("channel", channel)]));

@@ -133,9 +133,17 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
             (at, keys, Map::new())
         }
     };
-    not_of_file(&at, &keys, session)?;
+    let is_set = !values.is_empty();
+    if is_set {
+        not_of_file(&at, &keys, session)?;
+    }
     let order = json!({ "kind": "rule", "at": at.level(), "keys": keys, "values": values });
-    session.order_and_tell(&order).await?;
+    let answer = session.order(&order).await?;
+    // What a file hides can be unset; what the file says cannot.
+    if !is_set && answer["entry"].is_null() {
+        not_of_file(&at, &keys, session)?;
+    }
+    session.tell_booked(&answer)?;
     Ok(Exit::Ok)
 }
 
@@ -180,6 +188,7 @@ fn said(rule: &str) -> Result<(RuleKey, Value), Failure> {
         number if number.bytes().all(|byte| byte.is_ascii_digit()) => number
             .parse::<u32>()
             .map_or_else(|_| json!(number), |units| json!(units)),
+        policy if key == RuleKey::Policy => json!(policy),
         names => json!(names.split(',').map(str::trim).collect::<Vec<_>>()),
     };
     let mut values = Map::new();
@@ -189,6 +198,7 @@ fn said(rule: &str) -> Result<(RuleKey, Value), Failure> {
         Err(_) => {
             let help = match key {
                 RuleKey::SplitKits => "it is true or false",
+                RuleKey::Policy => "it is pooled, buffered or guarded",
                 RuleKey::Locations => "it is locations of yours, such as main,annex",
                 _ => "it is a whole number, 0 or more",
             };

@@ -160,6 +160,8 @@ pub(super) struct Written<'a> {
     pub(super) book_from: Timestamp,
     /// The shops.
     pub(super) shops: &'a [ShopInfo],
+    /// How much of the stock may stand on several shops at once.
+    pub(super) policy: &'static str,
 }
 
 /// Writes a configuration with which `run` works against the doubles as it is.
@@ -190,7 +192,11 @@ pub(super) fn write_config(dir: &Path, written: &Written<'_>) -> io::Result<()> 
         .map(|number| format!("place-{number}"))
         .collect();
     let named: Vec<String> = ours.iter().map(|name| format!("\"{name}\"")).collect();
-    let mut merchant = format!("locations = [{}]\n", named.join(", "));
+    let mut merchant = format!(
+        "locations = [{}]\n\n[rules]\npolicy = \"{}\"\n",
+        named.join(", "),
+        written.policy
+    );
     for shop in written.shops {
         let pairs = ours.iter().zip(&shop.locations);
         let pairs = pairs
@@ -281,6 +287,7 @@ async fn serve(args: &Args, faults: Faults, console: &mut Console<'_>) -> io::Re
                 webhooks,
                 book_from,
                 shops: &shops,
+                policy: "buffered",
             },
         )?;
     }
@@ -377,22 +384,20 @@ pub(super) async fn run_audit(
         clock: world.clock.clone(),
         spawn: world.spawn.clone(),
     };
+    let unreachable = |error| {
+        let help = "start `sandbox` and `run` with this configuration";
+        Failure::new(Exit::Unavailable, error, help)
+    };
+    let shops = probe.shops().await.map_err(unreachable)?;
+    let names = merchant.channels.iter().map(|channel| channel.id.as_str());
+    called_alike(
+        shops.iter().map(|shop| shop.name.as_str()),
+        &names.collect::<Vec<_>>(),
+    )?;
     let found = audit(&probe, verify::is_whole(config, console))
         .await
-        .map_err(|error| {
-            Failure::new(
-                Exit::Unavailable,
-                error,
-                "start `sandbox` and `run` with this configuration",
-            )
-        })?;
-    let status = probe.status().await.map_err(|error| {
-        Failure::new(
-            Exit::Unavailable,
-            error,
-            "start `run` with this configuration",
-        )
-    })?;
+        .map_err(unreachable)?;
+    let status = probe.status().await.map_err(unreachable)?;
     if found.moved || !super::demo::is_at_rest(&status, 0) {
         console.tell("note: the pair is not at rest; what differs may only be under way\n");
     }
@@ -412,9 +417,36 @@ pub(super) async fn run_audit(
     })
 }
 
+/// An audit compares each shop with the channel of its name.
+fn called_alike<'a>(
+    mut shops: impl Iterator<Item = &'a str>,
+    channels: &[&str],
+) -> Result<(), Failure> {
+    let Some(shop) = shops.find(|shop| !channels.contains(shop)) else {
+        return Ok(());
+    };
+    let error = format!(
+        "no channel is called as the double's shop {shop}; there are: {}",
+        channels.join(", ")
+    );
+    let help =
+        "an audit needs a channel of each shop's name, as `sandbox --write-config` writes them";
+    Err(Failure::usage(error, help))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_audit_of_channels_with_other_names_says_which_are_missing() {
+        let of = |channels: &[&str]| called_alike(["north", "south"].into_iter(), channels);
+        assert_eq!(of(&["more", "north", "south"]), Ok(()));
+        let told = of(&["north", "shopify"]).unwrap_err().to_string();
+        let said =
+            "error: no channel is called as the double's shop south; there are: north, shopify";
+        assert_eq!(told.lines().next(), Some(said));
+    }
 
     #[test]
     fn rates_are_numbers_that_a_clock_can_follow() {
@@ -433,6 +465,7 @@ mod tests {
             webhooks: address,
             book_from: Timestamp(0),
             shops: &[],
+            policy: "buffered",
         };
         write_config(dir.path(), &written).unwrap();
         let file = dir.path().join("channelsync.toml");

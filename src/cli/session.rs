@@ -67,16 +67,30 @@ impl Session<'_, '_> {
 
     /// The channels of the merchant that are meant: all, unless one is named.
     pub(super) fn channels(&self, named: Option<&str>) -> Result<Vec<String>, Failure> {
-        let merchant = self.merchant()?;
-        let known = merchant.channels.iter().map(|channel| channel.id.as_str());
+        let known = self.merchant()?.channels.iter();
+        self.chosen(known.map(|channel| channel.id.to_string()).collect(), named)
+    }
+
+    /// The same of the merchant's book: also those that left the files, with orders as they stand.
+    pub(super) async fn booked_channels(
+        &self,
+        named: Option<&str>,
+    ) -> Result<Vec<String>, Failure> {
+        let names = self.client().get(&self.path(&["names"])?).await?;
+        let known = elements(&names["channels"]).iter();
+        let mut known: Vec<String> = known.map(|known| cell(&known["channel"])).collect();
+        known.sort();
+        self.chosen(known, named)
+    }
+
+    fn chosen(&self, known: Vec<String>, named: Option<&str>) -> Result<Vec<String>, Failure> {
         let Some(named) = named else {
-            return Ok(known.map(ToOwned::to_owned).collect());
+            return Ok(known);
         };
-        if known.clone().any(|channel| channel == named) {
+        if known.iter().any(|channel| channel == named) {
             return Ok(vec![named.to_owned()]);
         }
-        let known: Vec<&str> = known.collect();
-        let error = format!("merchant {} has no channel {named}", merchant.id);
+        let error = format!("merchant {} has no channel {named}", self.merchant()?.id);
         Err(Failure::usage(
             error,
             format!("it has: {}", known.join(", ")),
@@ -122,13 +136,19 @@ impl Session<'_, '_> {
     /// Has a command booked that is the same however often it is said, and tells what became of it.
     pub(super) async fn order_and_tell(&mut self, command: &Value) -> Result<(), Failure> {
         let answer = self.order(command).await?;
+        self.tell_booked(&answer)
+    }
+
+    /// Tells what became of a command that is the same however often it is said.
+    pub(super) fn tell_booked(&mut self, answer: &Value) -> Result<(), Failure> {
         if self.common.json {
-            return self.console.json(&answer);
+            return self.console.json(answer);
         }
         self.console.print(&match answer["entry"].as_u64() {
             Some(entry) => format!("booked as entry {entry}"),
             None => "nothing changed: it is so already".to_owned(),
-        })
+        })?;
+        self.tell_new(elements(&answer["new_skus"]))
     }
 
     /// Has a command booked that happens once per id, and tells what became of it.
@@ -144,23 +164,31 @@ impl Session<'_, '_> {
             Some(entry) => format!("booked as entry {entry}"),
             None => format!("nothing changed: {id} was booked before"),
         })?;
-        let new: Vec<String> = elements(&answer["new_skus"]).iter().map(cell).collect();
-        self.tell_new(&new)
+        self.tell_new(elements(&answer["new_skus"]))
     }
 
     /// Names SKUs that nobody named before: one of them may be a slip of the pen.
-    pub(super) fn tell_new(&mut self, skus: &[String]) -> Result<(), Failure> {
+    pub(super) fn tell_new(&mut self, skus: &[Value]) -> Result<(), Failure> {
         if skus.is_empty() {
             return Ok(());
         }
-        let told = skus.iter().take(NEW_TOLD_MAX).cloned();
+        let name = |new: &Value| match new["near"].as_str() {
+            Some(near) => format!("{} (did you mean {near}?)", cell(&new["sku"])),
+            None => cell(&new["sku"]),
+        };
+        let told = skus.iter().take(NEW_TOLD_MAX).map(name);
         let told = told.collect::<Vec<_>>().join(", ");
         let more = match skus.len().saturating_sub(NEW_TOLD_MAX) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
         self.console
-            .print(&format!("SKUs named for the first time: {told}{more}"))
+            .print(&format!("SKUs named for the first time: {told}{more}"))?;
+        if skus.iter().all(|new| new["near"].is_null()) {
+            return Ok(());
+        }
+        self.console
+            .print("  do: where it was a slip, channelsync stock rename NEW MEANT --merge")
     }
 
     /// Shows all rows of lists, one after the other.

@@ -31,6 +31,9 @@ pub(super) struct Args {
     /// Book it once under this id [default: a fresh one]
     #[arg(long)]
     id: Option<String>,
+    /// Of a file: its rows without a carrier's number left, too
+    #[arg(long, conflicts_with_all = ["channel", "lines", "tracking", "from", "id"])]
+    untracked: bool,
 }
 
 #[derive(clap::Args, Debug)]
@@ -145,7 +148,11 @@ async fn say(
 
 pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     if Path::new(&args.order).is_file() {
-        return parcels::ship_file(Path::new(&args.order), session).await;
+        return parcels::ship_file(Path::new(&args.order), args.untracked, session).await;
+    }
+    if args.untracked {
+        let error = format!("--untracked is said of a file, and {} is none", args.order);
+        return Err(Failure::usage(error, "leave --tracking out of one order"));
     }
     let id = session.id(args.id.clone());
     let at = OrderArgs {
@@ -179,7 +186,7 @@ pub(super) async fn find(
 ) -> Result<(String, Value), Failure> {
     let client = session.client();
     let mut found = Vec::new();
-    for channel in session.channels(args.channel.as_deref())? {
+    for channel in session.booked_channels(args.channel.as_deref()).await? {
         let path = session.path(&["orders", &channel, &args.order])?;
         if let Some(order) = client.find(&path).await? {
             found.push((channel, order["order"].clone()));

@@ -208,10 +208,48 @@ fn remarks(merchant: &Value) -> Vec<Remark> {
             help: Some(format!("channelsync parked exceptions --merchant {id}")),
         });
     }
+    remarks.extend(exposed(&id, &merchant["exposure"]));
     for channel in elements(&merchant["channels"]) {
         remarks.extend(channel_remarks(&id, channel));
     }
     remarks
+}
+
+/// How much may be oversold.
+fn exposed(merchant: &str, exposure: &Value) -> Option<Remark> {
+    let number = |key: &str| exposure[key].as_u64().unwrap_or(0);
+    let (units, skus) = (number("units"), number("skus"));
+    let (unknown, unbounded) = (number("unknown"), number("unbounded"));
+    let mut what = Vec::new();
+    if units > 0 {
+        let of = count(skus, "SKU", "SKUs");
+        let most = elements(&exposure["most"]).first();
+        let most =
+            most.map(|most| format!(", most of {}: {}", cell(&most["sku"]), cell(&most["units"])));
+        let units = count(units, "unit", "units");
+        what.push(format!(
+            "{units} of {of} may be oversold{}",
+            most.unwrap_or_default()
+        ));
+    }
+    if unbounded > 0 {
+        what.push(format!(
+            "{} sold without limit",
+            count(unbounded, "SKU is", "SKUs are")
+        ));
+    }
+    if unknown > 0 {
+        let skus = count(unknown, "SKU", "SKUs");
+        what.push(format!(
+            "of {skus} nobody knows before orders are known past the first reading"
+        ));
+    }
+    (!what.is_empty()).then(|| Remark {
+        person: false,
+        of: merchant.to_owned(),
+        what: what.join("; "),
+        help: Some(format!("channelsync exposure --merchant {merchant}")),
+    })
 }
 
 fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {

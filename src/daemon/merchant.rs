@@ -14,7 +14,7 @@ use super::book::{Book, StartError};
 use super::retention::Keeper;
 use super::snapshots::{keep_mark, keep_snapshots};
 use super::{FileWatched, Tasks, World};
-use crate::board::Board;
+use crate::board::{Board, Exposures};
 use crate::bookkeeper::{
     BookError, ChannelCounts, Handle, Origin, Writer, WriterLimits, keep_records,
 };
@@ -22,7 +22,7 @@ use crate::channels;
 use crate::inbox::{self, Feed, Hook, Park};
 use crate::ledger::Command;
 use crate::outbox::{self, Dispatcher, Reporter};
-use crate::reconcile::{self, Reader};
+use crate::reconcile::{self, ExposureWatch, Reader};
 use crate::settings::{Channel, Config, Merchant, Mode};
 use crate::store::{Journal, disk};
 use crate::transport::Paced;
@@ -48,6 +48,8 @@ pub struct MerchantRunning {
     pub hooks: BTreeMap<ChannelId, Hook>,
     /// Locations whose master is a file.
     pub files: BTreeMap<LocationId, FileWatched>,
+    /// What may be oversold.
+    pub exposures: Exposures,
 }
 
 /// A channel at work.
@@ -104,6 +106,7 @@ pub async fn start_merchant(
         channels,
         hooks: BTreeMap::new(),
         files: BTreeMap::new(),
+        exposures: Exposures::default(),
     };
     running.configure(merchant, "start").await?;
     let doubt = running
@@ -114,6 +117,12 @@ pub async fn start_merchant(
     for connected in &connected {
         running.start_channel(world, config, connected);
     }
+    let watch = ExposureWatch {
+        book: running.book.clone(),
+        clock: world.clock.clone(),
+        exposures: running.exposures.clone(),
+    };
+    tasks.start_once("exposure", watch.run(tasks.stop.clone()));
     let tasks = (tasks, config.limits.shutdown);
     running.watch_files(world, merchant, tasks).await;
     Ok(running)
@@ -126,14 +135,11 @@ impl MerchantRunning {
         merchant: &Merchant,
         cause: &str,
     ) -> Result<bool, StartError> {
-        let counting = self.channels.values().map(|connected| {
-            let abilities = connected.connector.capabilities;
-            (
-                connected.settings.id.as_str(),
-                (abilities.counting, abilities.compare_and_set),
-            )
+        let abilities = self.channels.values().map(|connected| {
+            let id = connected.settings.id.as_str();
+            (id, connected.connector.capabilities)
         });
-        let setup = channels::setup(merchant, &counting.collect());
+        let setup = channels::setup(merchant, &abilities.collect());
         let command = Command::Configure(Box::new(setup));
         let booked = self.book.book(command, Origin::new("daemon", cause)).await;
         let booked = booked.map_err(|error| StartError::new(&error, None))?;
@@ -415,11 +421,6 @@ fn start_pushes(world: &World, config: &Config, merchant: &MerchantRunning, conn
         let (dispatcher, stop) = task.clone();
         async move { outbox::run(&dispatcher, stop).await }
     });
-    let lag = connected
-        .connector
-        .capabilities
-        .visibility_lag
-        .min(settings.poll_overlap);
     let reader = Arc::new(Reader {
         channel: settings.id.clone(),
         connector: connected.connector.clone(),
@@ -428,7 +429,6 @@ fn start_pushes(world: &World, config: &Config, merchant: &MerchantRunning, conn
         board: connected.board.clone(),
         poll_now: connected.poll_now.clone(),
         interval: settings.read_back_interval,
-        visibility_lag: lag,
         corrections_max: settings.drift_corrections_max,
     });
     let task = (reader, tasks.stop.clone());

@@ -185,6 +185,7 @@ impl<'a> Changing<'a> {
         next.hooks
             .retain(|channel, _| channels.contains_key(channel));
         for connected in &fresh {
+            connected.board.restarted();
             next.start_channel(world, config, connected);
         }
         next

@@ -305,6 +305,7 @@ fn admin_state(
             book: merchant.book.clone(),
             parked: merchant.parked.0.clone(),
             movements: read_movements(merchant.journal.clone()),
+            exposures: merchant.exposures.clone(),
             channels: channels.collect(),
         };
         (merchant.id.to_string(), row)

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::backfill::Backfill;
 use super::feed::Feed;
 use crate::bookkeeper::BookError;
-use crate::ledger::{Change, Command, Happened, Polled, Source};
+use crate::ledger::{Change, Channel, Command, Happened, Polled, Source};
 use crate::normalize;
 use crate::store::parked::ParkedError;
 
@@ -131,7 +131,10 @@ async fn start(feed: &Feed, stream: &'static str) -> Result<Start, BookError> {
             .and_then(|setup| setup.book_from);
         let first = opened.unwrap_or(now).minus(OPEN_ORDERS_SINCE);
         let at = known.and_then(|known| known.streams.get(stream));
-        let waits = known.is_some_and(|known| !known.to_read.is_empty());
+        let waits = |known: &Channel| {
+            !known.to_read.is_empty() || known.may_have_sold_unseen() || known.restored.is_some()
+        };
+        let waits = known.is_some_and(waits);
         let fresh = at.is_some_and(|at| now.since(at.watermark) < BOOK_EVERY);
         let reached = known.and_then(|known| known.reached.get(stream));
         let reached = reached.copied().or(at.map(|at| at.cursor));

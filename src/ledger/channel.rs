@@ -1,6 +1,7 @@
 //! A channel as the ledger keeps it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use channelsync_contract::ids::{
     ChannelId, ChannelLocationId, ItemId, ListingId, OrderId, Sku, SlotKey,
@@ -12,7 +13,7 @@ use smallvec::SmallVec;
 use super::bulk::BulkFile;
 use super::interlock::Interlock;
 use super::order::{Line, Order, PlaceIx};
-use super::push::PushState;
+use super::push::{PushState, Sight};
 use super::retire::Retired;
 use super::set_aside::SetAside;
 use super::setup::{ChannelSetup, Counting};
@@ -53,6 +54,12 @@ pub struct Channel {
     pub too_old: BTreeMap<OrderId, TooOld>,
     /// How far each stream of changes was read.
     pub streams: BTreeMap<String, Stream>,
+    /// When a slot held more than now for the last time.
+    pub peaked: Timestamp,
+    /// Orders are known up to here: what was told of by then was read too.
+    pub known_to: Option<Timestamp>,
+    /// Up to when they will be, once these are read.
+    pub reading: Option<(Timestamp, BTreeSet<OrderId>)>,
     /// How far a stream's window was read that is not at its end: time of the newest change booked, by
     /// the channel's clock.
     pub reached: BTreeMap<String, Timestamp>,
@@ -151,6 +158,9 @@ impl Channel {
             wanted: BTreeMap::new(),
             too_old: BTreeMap::new(),
             streams: BTreeMap::new(),
+            peaked: Timestamp::default(),
+            known_to: None,
+            reading: None,
             reached: BTreeMap::new(),
             bulks: BTreeMap::new(),
             interlock: None,
@@ -258,9 +268,54 @@ impl Channel {
     /// and what every slot holds. True as well where nothing was restored.
     pub fn has_caught_up(&self) -> bool {
         self.restored.as_ref().is_none_or(|restored| {
-            let passed = self.complete_to().is_some_and(|to| to >= restored.at);
-            passed && self.wanted.is_empty() && restored.unread.is_empty()
+            let passed = self.known_to.is_some_and(|to| to >= restored.at);
+            passed && restored.unread.is_empty()
         })
+    }
+
+    /// How far its orders are known.
+    pub fn sight(&self) -> Sight {
+        let setup = self.setup.as_ref();
+        Sight {
+            known_to: self.known_to,
+            lag: setup.map_or(Duration::MAX, |setup| setup.visibility_lag),
+        }
+    }
+
+    /// Whether it may have sold unseen of what slots held before: a poll later than that tells.
+    pub fn may_have_sold_unseen(&self) -> bool {
+        let sight = self.sight();
+        let told = |to: Timestamp| to >= self.peaked.plus(sight.lag);
+        !sight.known_to.is_some_and(told)
+    }
+
+    /// Its streams were read further: orders are known so far once all that they told of are read.
+    pub(super) fn polled(&mut self) {
+        if self.reading.is_none()
+            && let Some(to) = self.complete_to().filter(|to| Some(*to) > self.known_to)
+        {
+            self.reading = Some((to, self.wanted.keys().cloned().collect()));
+            self.has_read(None);
+        }
+    }
+
+    /// An order is to be read no more.
+    pub(super) fn no_longer_wanted(&mut self, order: &OrderId) {
+        self.wanted.remove(order);
+        self.has_read(Some(order));
+    }
+
+    fn has_read(&mut self, order: Option<&OrderId>) {
+        let Some((to, left)) = &mut self.reading else {
+            return;
+        };
+        if let Some(order) = order {
+            left.remove(order);
+        }
+        if left.is_empty() {
+            self.known_to = Some(*to);
+            self.reading = None;
+        }
     }
 
     /// Up to when every stream is known complete; none before the first whole poll.

@@ -52,14 +52,14 @@ pub use master::{Master, Shelf};
 pub use order::{Back, BackAt, CameBack, Fate, Held, Line, Order, OrderRef, PlaceIx};
 pub use pieces::{Piece, Stray};
 pub use purchase::{Purchase, PurchaseLine, PurchaseOrder};
-pub use push::{Call, PushState, Row, SlotState};
+pub use push::{Call, Fall, Peak, PushState, Row, Sight, SlotState};
 pub use refusal::Refusal;
 pub use reported::{
     Change, Happened, Hint, ListingReport, OrderReport, Polled, PutBack, ReportFacet, ReportLine,
     ReportRestock, ReportRoute, ReportShipment, Source,
 };
 pub use retire::{OpenOrders, Retired};
-pub use rule::{LocationList, RuleAt, RuleKey, Ruled, Rules};
+pub use rule::{LocationList, Policy, RuleAt, RuleKey, Ruled, Rules};
 pub use set_aside::{SetAside, SetAsideBeyond};
 pub use setup::{ChannelSetup, Counting, LocationPair, MassLimits, Returns, Setup};
 pub use shipment::{

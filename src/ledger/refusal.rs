@@ -42,7 +42,8 @@ pub enum Refusal {
     UnknownSku(Sku),
     /// A count of an earlier time waits until all that channels did before it is known.
     #[error(
-        "orders of {channel} are known up to {known} or still being read, and the count is as of {as_of}"
+        "orders of {channel} that the count as of {as_of} may hold are still being read; all are known up \
+         to {known}"
     )]
     NotYetKnown {
         /// Which channel is behind.
@@ -73,6 +74,9 @@ pub enum Refusal {
     /// A SKU has another name now.
     #[error("SKU {0} is called {1} now")]
     Renamed(Sku, Sku),
+    /// A SKU cannot take a name that another one had.
+    #[error("{0} is a former name of {1} and would mean both: take a name that no SKU had")]
+    FormerName(Sku, Sku),
     /// A SKU cannot take the name of another.
     #[error("SKU {0} exists: `--merge` lets the one go into the other, to be counted again")]
     SkuExists(Sku),

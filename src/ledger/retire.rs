@@ -39,7 +39,7 @@ impl Channel {
     }
 
     /// How many slots hold more than what the channel does not sell, as far as is known.
-    pub(super) fn stocked_slots(&self) -> usize {
+    pub fn stocked_slots(&self) -> usize {
         let slots = self.items.iter().flat_map(|(_, _, item)| &item.slots);
         let is_stocked = |slot: &PushState| {
             let expected = slot.expected;

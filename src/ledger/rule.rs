@@ -82,9 +82,34 @@ rules! {
     "Percent of the pool shown while stock is low." LowSharePercent low_share_percent: u32;
     "Never show more while stock is low." LowCapUnits low_cap_units: u32;
     "Show none below this while stock is low." LowMinUnits low_min_units: u32;
+    "How much of the pool may stand on several channels at once." Policy policy: Policy;
+    "While the pool is below this, stock is guarded; always without it."
+        GuardBelowUnits guard_below_units: u32;
     "Whether parts of one kit may come from several locations." SplitKits split_kits: bool;
     "Only what lies at these of the channel's locations is shown."
         Locations locations: LocationList;
+}
+
+/// How much of the pool may stand on several channels at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// All of it on each, without safety stock.
+    Pooled,
+    /// All of it on each, less the safety stock.
+    Buffered,
+    /// Each unit on one channel only.
+    Guarded,
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Pooled => "pooled",
+            Self::Buffered => "buffered",
+            Self::Guarded => "guarded",
+        })
+    }
 }
 
 /// Locations by name.

@@ -1,6 +1,7 @@
 //! The merchant's settings as far as the ledger needs them, booked like everything else.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use channelsync_contract::ids::{
     ChannelId, ChannelLocationId, ListingId, LocationId, MerchantId, Sku,
@@ -71,6 +72,9 @@ pub struct ChannelSetup {
     pub counting: Counting,
     /// A write is made only if the channel still holds what we believe.
     pub compare_and_set: bool,
+    /// How long a placed order may stay invisible to polls.
+    #[serde(default = "a_minute")]
+    pub visibility_lag: Duration,
     /// Whether quantities are written at all.
     pub live: bool,
     /// When its opening stock was counted. Settings that do not say it take what is booked of the channel,
@@ -91,6 +95,11 @@ pub struct ChannelSetup {
     pub sku_rules: BTreeMap<Sku, Rules>,
     /// Rules for a listing.
     pub listing_rules: BTreeMap<ListingId, Rules>,
+}
+
+/// Of entries that do not say it.
+fn a_minute() -> Duration {
+    Duration::from_secs(60)
 }
 
 /// From where on a change of many listings is held for a person: both must be passed.

@@ -162,6 +162,7 @@ fn shop(returns: Returns) -> Ledger {
             id: "us".into(),
             counting: Counting::Gross,
             compare_and_set: true,
+            visibility_lag: std::time::Duration::from_secs(60),
             live: true,
             book_from: Some(time(0)),
             locations: [("main", "L1"), ("east", "L2")].map(pair).into(),

@@ -276,6 +276,7 @@ impl Dispatcher {
             for item in planned.later {
                 dirty.mark(ledger, number, item);
             }
+            dirty.guard(number, planned.guarded);
             let rows: Vec<Row> = planned.now.into_iter().map(|planned| planned.row).collect();
             if rows.is_empty() {
                 return (None, None);

@@ -34,6 +34,8 @@ pub struct Planned {
     pub now: Vec<PlannedRow>,
     /// Items with rows that did not fit.
     pub later: Vec<u32>,
+    /// Items that may be raised once more is known of what was sold.
+    pub guarded: Vec<u32>,
 }
 
 /// Looks at items and gives the rows that differ, at most `batch_max`.
@@ -56,7 +58,12 @@ pub fn plan(ledger: &Ledger, channel: u16, items: &[u32], batch_max: usize) -> P
         let Ok(found) = number(ledger, channel, *item) else {
             continue;
         };
-        for slot in &to_write(ledger, channel, *item, &found) {
+        let to_write = to_write(ledger, channel, *item, &found);
+        if to_write.guarded {
+            planned.guarded.push(*item);
+        }
+        let kept = |slot: &&SlotNumber| to_write.kept.contains(&slot.place);
+        for slot in to_write.slots.iter().filter(|slot| !kept(slot)) {
             let Some(state) = known.items.at(*item).slot(slot.place) else {
                 continue;
             };

@@ -38,15 +38,16 @@ pub struct Reader {
     pub poll_now: Arc<Notify>,
     /// All slots are read once in this time.
     pub interval: Duration,
-    /// How long a placed order may stay invisible to polls.
-    pub visibility_lag: Duration,
     /// Corrections of a slot before it is parked.
     pub corrections_max: u32,
 }
 
 /// What is to be read now.
+#[derive(Default)]
 struct Job {
     slots: Vec<SlotKey>,
+    /// Orders of before are known, as far as they can be seen at all.
+    complete_to: Option<Timestamp>,
     /// Where the round through all slots goes on, if this is a part of it.
     next: Option<u32>,
     /// How many items there are.
@@ -71,7 +72,7 @@ pub async fn run(reader: &Reader, stop: CancellationToken) -> Result<(), BookErr
         }
         let mut pause = LOOK_EVERY;
         if !job.slots.is_empty() {
-            match reader.read(job.slots).await? {
+            match reader.read(&job).await? {
                 Ok(()) => {
                     failures = 0;
                     from = job.next.unwrap_or(from);
@@ -104,45 +105,29 @@ pub async fn run(reader: &Reader, stop: CancellationToken) -> Result<(), BookErr
 }
 
 impl Reader {
-    /// Orders are known complete up to here, as far as they can be seen at all.
-    fn complete_to(&self) -> Option<Timestamp> {
-        let streams = self.connector.capabilities.streams;
-        self.board
-            .complete_to(streams)
-            .map(|to| to.minus(self.visibility_lag))
-    }
-
     async fn job(&self, sweep_from: Option<u32>) -> Result<Job, BookError> {
-        let (channel, complete_to) = (self.channel.clone(), self.complete_to());
+        let channel = self.channel.clone();
         let most = self.connector.capabilities.read_back_max;
         let is_net = self.connector.capabilities.counting == Counting::Net;
         let read = self.book.wait_and_read(move |ledger| {
             let known = ledger.channel_named(channel.as_str());
             // New settings are booked before those of old end: they read another figure.
             let Some(known) = known.filter(|known| known.is_net() == is_net) else {
-                return Job {
-                    slots: Vec::new(),
-                    next: None,
-                    items: 0,
-                };
+                return Job::default();
             };
-            let items = known.items.len();
-            let slots = due(ledger, known, complete_to, most);
-            match sweep_from {
-                Some(from) if slots.is_empty() => {
-                    let (slots, next) = sweep(known, from, most);
-                    Job {
-                        slots,
-                        next: Some(next),
-                        items,
-                    }
-                }
-                Some(_) | None => Job {
-                    slots,
-                    next: None,
-                    items,
-                },
+            let sight = known.sight();
+            let complete_to = sight.known_to.map(|to| to.minus(sight.lag));
+            let mut job = Job {
+                slots: due(ledger, known, complete_to, most),
+                complete_to,
+                next: None,
+                items: known.items.len(),
+            };
+            if let Some(from) = sweep_from.filter(|_| job.slots.is_empty()) {
+                let (slots, next) = sweep(known, from, most);
+                (job.slots, job.next) = (slots, Some(next));
             }
+            job
         });
         read.await
     }
@@ -153,10 +138,9 @@ impl Reader {
         self.interval / items.div_ceil(most.max(1)).max(1)
     }
 
-    async fn read(&self, slots: Vec<SlotKey>) -> Result<Result<(), ConnectorError>, BookError> {
-        let began = self.clock.now();
-        let complete_to = self.complete_to();
-        let shown = match self.connector.quantities.read_back(&slots).await {
+    async fn read(&self, job: &Job) -> Result<Result<(), ConnectorError>, BookError> {
+        let (began, complete_to) = (self.clock.now(), job.complete_to);
+        let shown = match self.connector.quantities.read_back(&job.slots).await {
             Ok(shown) => shown,
             Err(error) => return Ok(Err(error)),
         };

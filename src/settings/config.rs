@@ -344,6 +344,18 @@ pub struct Breaker {
     pub pause_max: Duration,
 }
 
+/// How much of the pool may stand on several channels at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// All of it on each, without safety stock.
+    Pooled,
+    /// All of it on each, less the safety stock.
+    Buffered,
+    /// Each unit on one channel only.
+    Guarded,
+}
+
 /// Rules of one level, and where they stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSet {
@@ -377,6 +389,10 @@ pub struct RuleValues {
     pub low_cap_units: Option<u32>,
     /// The minimum while stock is low.
     pub low_min_units: Option<u32>,
+    /// How much of the pool may stand on several channels at once.
+    pub policy: Option<Policy>,
+    /// Guarded only while the pool is below this.
+    pub guard_below_units: Option<u32>,
     /// Whether parts of one kit may come from several locations.
     pub split_kits: Option<bool>,
     /// Only what lies at these locations is shown; at all of them where it is empty.

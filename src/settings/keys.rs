@@ -135,6 +135,12 @@ macro_rules! rule_keys {
             optional_number("low_share_percent", 0, 100),
             optional_number("low_cap_units", 0, UNITS_MAX),
             optional_number("low_min_units", 0, UNITS_MAX),
+            choice(
+                "policy",
+                &["pooled", "buffered", "guarded"],
+                Absent::Nothing
+            ),
+            optional_number("guard_below_units", 1, UNITS_MAX),
             Key {
                 name: "split_kits",
                 shape: Shape::Flag,

@@ -30,7 +30,7 @@ pub use address::Network;
 pub use config::{
     Address, Breaker, Channel, Config, ConnectorSettings, Credentials, Grants, KeyPlace, Limits,
     Listen, LocationPair, Log, LogFormat, LogLevel, Master, MasterFile, Merchant, Mode, Origin,
-    QuantityName, Returns, RuleSet, RuleValues,
+    Policy, QuantityName, Returns, RuleSet, RuleValues,
 };
 pub use fault::{Fault, Faults};
 pub use variables::environment;
@@ -58,4 +58,24 @@ pub fn load(dir: &Path, env: &BTreeMap<String, String>) -> Result<Config, Faults
         Some(config) if faults.is_empty() => Ok(config),
         _ => Err(Faults::new(faults)),
     }
+}
+
+/// Of a configuration with faults: where the daemon keeps its state and listens, without merchants.
+/// None where a fault may be about just that.
+pub fn least(dir: &Path, env: &BTreeMap<String, String>) -> Option<Config> {
+    let mut faults = Vec::new();
+    let layers = layers::read(dir, env, &mut faults);
+    let mut raw = walk::walk(dir, &layers.tree, &mut faults);
+    let merchants = dir.join("merchants.d");
+    let is_elsewhere = |fault: &Fault| {
+        let section = fault.key.split('.').next().unwrap_or_default();
+        Path::new(&fault.file).starts_with(&merchants)
+            || matches!(section, "public_url" | "key_file" | "limits" | "log")
+    };
+    if layers.daemon_unread || !faults.iter().all(is_elsewhere) {
+        return None;
+    }
+    (raw.public_url, raw.merchants) = (None, BTreeMap::new());
+    let mut faults = Vec::new();
+    check::check(dir, &layers, raw, None, &mut faults).filter(|_| faults.is_empty())
 }

@@ -107,6 +107,8 @@ fn is_set(values: &RuleValues) -> Option<&'static str> {
         ("low_share_percent", values.low_share_percent.is_some()),
         ("low_cap_units", values.low_cap_units.is_some()),
         ("low_min_units", values.low_min_units.is_some()),
+        ("policy", values.policy.is_some()),
+        ("guard_below_units", values.guard_below_units.is_some()),
         ("split_kits", values.split_kits.is_some()),
         ("locations", !values.locations.is_empty()),
     ];
@@ -127,6 +129,8 @@ fn or(values: &RuleValues, above: &RuleValues) -> RuleValues {
         low_share_percent: values.low_share_percent.or(above.low_share_percent),
         low_cap_units: values.low_cap_units.or(above.low_cap_units),
         low_min_units: values.low_min_units.or(above.low_min_units),
+        policy: values.policy.or(above.policy),
+        guard_below_units: values.guard_below_units.or(above.guard_below_units),
         split_kits: values.split_kits.or(above.split_kits),
         locations: match values.locations.is_empty() {
             true => above.locations.clone(),

@@ -1,7 +1,8 @@
 //! Files of parcels that left.
 //!
 //! In: the bytes of a file. Out: all of its parcels, or every row that is wrong. Rows of one order,
-//! location and number are one parcel.
+//! location and number are one parcel; a row without a number says nothing of what left, unless it is
+//! said that the file's parcels have none.
 
 use std::collections::BTreeMap;
 
@@ -40,14 +41,33 @@ pub struct Label {
     pub carrier: String,
 }
 
-/// Rows of a parcel: line of the file, line of the order or its listing, units.
-pub type Parcel = Vec<(u64, String, u32)>;
+/// A row of a parcel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Its line in the file, the header being line 1.
+    pub at: u64,
+    /// The line of the order, or its listing.
+    pub line: String,
+    /// What the channel calls the SKU; may be empty.
+    pub sku: String,
+    /// Listing units.
+    pub units: u32,
+}
 
-/// All parcels of a file in the order of their labels.
+/// What was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parcels {
+    /// By their labels.
+    pub parcels: BTreeMap<Label, Vec<Packed>>,
+    /// Rows without a carrier's number, which nobody filled in.
+    pub left_out: u64,
+}
+
+/// All parcels of a file; `untracked` ones, too, where its rows without a number are meant to be such.
 ///
 /// # Errors
 /// Every row that is wrong, with its line.
-pub fn read(bytes: &[u8]) -> Result<BTreeMap<Label, Parcel>, Vec<String>> {
+pub fn read(bytes: &[u8], untracked: bool) -> Result<Parcels, Vec<String>> {
     let told = |fault: Fault| format!("line {}: {}", fault.line, fault.why);
     let (mut rows, header) = Rows::of(bytes).map_err(|fault| vec![told(fault)])?;
     let names: Vec<String> = header
@@ -70,7 +90,7 @@ pub fn read(bytes: &[u8]) -> Result<BTreeMap<Label, Parcel>, Vec<String>> {
     if let Some(name) = COLUMNS.iter().find(twice) {
         return Err(vec![format!("line 1: the header has {name} twice")]);
     }
-    let (mut parcels, mut faults): (BTreeMap<Label, Parcel>, _) = (BTreeMap::new(), Vec::new());
+    let (mut read, mut faults) = (Parcels::default(), Vec::new());
     let mut record = csv::ByteRecord::new();
     while let Some(next) = rows.next(&mut record) {
         let whole = next.and_then(|(line, _)| {
@@ -91,24 +111,23 @@ pub fn read(bytes: &[u8]) -> Result<BTreeMap<Label, Parcel>, Vec<String>> {
                 .and_then(|place| values.get(place))
                 .unwrap_or("")
         };
-        match row(&text) {
-            Ok((label, named, units)) => {
-                parcels.entry(label).or_default().push((line, named, units));
-            }
+        match row(&text, line) {
+            Ok((label, _)) if label.tracking.is_empty() && !untracked => read.left_out += 1,
+            Ok((label, packed)) => read.parcels.entry(label).or_default().push(packed),
             Err(why) => faults.push(format!("line {line}: {why}")),
         }
     }
-    if parcels.is_empty() && faults.is_empty() {
+    if faults.is_empty() && read == Parcels::default() {
         faults.push("line 2: there is no row below the header".to_owned());
     }
     if faults.is_empty() {
-        Ok(parcels)
+        Ok(read)
     } else {
         Err(faults)
     }
 }
 
-fn row<'t>(text: &impl Fn(&str) -> &'t str) -> Result<(Label, String, u32), String> {
+fn row<'t>(text: &impl Fn(&str) -> &'t str, at: u64) -> Result<(Label, Packed), String> {
     let need = |name: &str| match text(name) {
         "" => Err(format!("{name} is missing")),
         value => Ok(value.to_owned()),
@@ -138,7 +157,13 @@ fn row<'t>(text: &impl Fn(&str) -> &'t str) -> Result<(Label, String, u32), Stri
         tracking: text("tracking").to_owned(),
         carrier: text("carrier").to_owned(),
     };
-    Ok((label, line.to_owned(), units))
+    let packed = Packed {
+        at,
+        line: line.to_owned(),
+        sku: text("sku").to_owned(),
+        units,
+    };
+    Ok((label, packed))
 }
 
 #[cfg(test)]
@@ -148,23 +173,24 @@ mod tests {
     #[test]
     fn rows_of_one_order_and_number_are_one_parcel_and_every_bad_row_is_told() {
         let good = "channel,order,line,units,tracking,carrier\n\
-                    us,1,a,2,T1,UPS\nus,1,b,1,T1,UPS\nus,1,a,1,T2,\n\nus,2,c,1,,\n";
-        let parcels = read(good.as_bytes()).unwrap();
-        let told: Vec<_> = parcels
-            .iter()
-            .map(|(label, rows)| format!("{} {} {rows:?}", label.order, label.tracking))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                r#"1 T1 [(2, "a", 2), (3, "b", 1)]"#,
-                r#"1 T2 [(4, "a", 1)]"#,
-                r#"2  [(6, "c", 1)]"#,
-            ]
-        );
+                    us,1,a,2,T1,UPS\nus,1,b,1,T1,UPS\nus,1,a,1,T2,\n\nus,2,c,1,,\nus,1,b,1,,\n";
+        let told = |untracked| {
+            let read = read(good.as_bytes(), untracked).unwrap();
+            let told = read.parcels.iter().map(|(label, rows)| {
+                let rows = rows.iter();
+                let rows = rows.map(|row| format!(" {}:{}={}", row.at, row.line, row.units));
+                let (order, number) = (&label.order, &label.tracking);
+                format!("{order} {number}{}", rows.collect::<String>())
+            });
+            (told.collect::<Vec<_>>(), read.left_out)
+        };
+        let numbered = ["1 T1 2:a=2 3:b=1", "1 T2 4:a=1"];
+        assert_eq!(told(false), (numbered.map(String::from).to_vec(), 2));
+        let all = ["1  7:b=1", numbered[0], numbered[1], "2  6:c=1"];
+        assert_eq!(told(true), (all.map(String::from).to_vec(), 0));
         let bad = "channel,order,listing,units,tracking,carrier\n\
                    us,,a,2,,\nus,1,,1,,\nus,1,a,0,,\nus,1,a,x,,\nus,1,a,1,,UPS\nus,1\n";
-        let faults = read(bad.as_bytes()).unwrap_err();
+        let faults = read(bad.as_bytes(), false).unwrap_err();
         let lines: Vec<_> = faults
             .iter()
             .map(|fault| fault.split(':').next().unwrap())
@@ -181,7 +207,7 @@ mod tests {
             "channel,order,units,line,units\nus,1,1,a,2\n",
             "channel,order,units\n",
         ] {
-            assert_eq!(read(text.as_bytes()).unwrap_err().len(), 1, "{text}");
+            assert_eq!(read(text.as_bytes(), false).unwrap_err().len(), 1, "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use channelsync::cli::Exit;
 
 mod adopt;
+mod anyway;
 mod backup;
 mod consent;
 mod credentials;
@@ -10,6 +11,7 @@ mod daemon;
 mod explain;
 mod interlock;
 mod metrics;
+mod parcels;
 mod permissions;
 mod shadow;
 mod privacy;
@@ -306,6 +308,11 @@ async fn an_order_is_shipped_by_its_name_where_that_is_clear() {
     assert_eq!(daemon.ok(report).await, "nothing changed\n");
     let taken_back = format!("{report} --taken-back");
     assert!(daemon.ok(&taken_back).await.starts_with("booked as entry "));
+    let shown = daemon.ok("orders show shopify-us #1001").await;
+    assert!(
+        shown.ends_with("s-1       main         T2      taken back\n"),
+        "{shown}"
+    );
     let (exit, _, err) = daemon.run(report).await;
     assert_eq!(exit, Exit::Usage, "{err}");
     let orders = daemon.ok("orders --json").await;

@@ -39,6 +39,7 @@ fn opening(at: Timestamp) -> Entry {
             id: channel.clone(),
             counting: Counting::Net,
             compare_and_set: false,
+            visibility_lag: std::time::Duration::from_secs(60),
             live: true,
             book_from: Some(Timestamp(0)),
             locations: vec![LocationPair {

@@ -196,7 +196,8 @@ pub fn connect(settings: Settings, transport: Arc<dyn Transport>) -> Connector {
     }
 }
 
-const CAPABILITIES: Capabilities = Capabilities {
+/// Of a shop whose `on_hand` is set.
+pub const CAPABILITIES: Capabilities = Capabilities {
     counting: Counting::Gross,
     subtracts_on_sale: true,
     restores_on_cancel: true,

@@ -135,7 +135,7 @@ fn parts_of_one_change_are_summed_for_a_minute() {
 
 fn writes(world: &World, item: u32) -> Vec<u32> {
     let number = number(&world.ledger, 0, item).unwrap();
-    let slots = to_write(&world.ledger, 0, item, &number);
+    let slots = to_write(&world.ledger, 0, item, &number).slots;
     slots.iter().map(|slot| slot.low.0).collect()
 }
 

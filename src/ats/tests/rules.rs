@@ -106,6 +106,7 @@ fn what_a_person_says_holds_at_its_level_unless_a_file_says_something_there() {
 fn each_rule_takes_its_step() {
     let none = Rules::default();
     let steps = |shared, capped, cased, shown| Steps {
+        split: None,
         is_low: false,
         shared,
         capped,

@@ -5,12 +5,16 @@
 use std::time::Duration;
 
 use channelsync_contract::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::parked::exceptional;
 use super::super::status;
 use super::super::table::{cell, count, elements};
 use super::time;
+
+mod waiting;
+
+pub(super) use waiting::unsettled;
 
 /// Everything there is to look at, of one merchant.
 pub(super) struct Seen<'a> {
@@ -60,6 +64,7 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("settings", settings),
     ("paused", paused),
     ("coverage", coverage),
+    ("listings", listings),
     ("restored", restored),
     ("interlock", interlock),
     ("frozen", frozen),
@@ -68,17 +73,17 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("subscriptions", subscriptions),
     ("errors", errors),
     ("stock-files", stock_files),
-    ("parked", parked),
+    ("parked", waiting::parked),
     ("parked-bytes", parked_bytes),
     ("exceptions", exceptions),
-    ("unacknowledged", unacknowledged),
+    ("unacknowledged", waiting::unacknowledged),
     ("unlimited", unlimited),
     ("set-aside", set_aside),
     ("shadow", shadow),
 ];
 
-/// Exceptions that are told one by one.
-const EXCEPTIONS_TOLD_MAX: usize = 20;
+/// Findings of one kind that are told one by one.
+const TOLD_MAX: usize = 20;
 /// A token with less left of its life than this, in per cent, was not renewed in time.
 const TOKEN_PERCENT_MIN: u64 = 10;
 /// Free space below this share, in per cent, or below this many bytes is little.
@@ -102,6 +107,17 @@ impl Seen<'_> {
 
     fn is_late(&self, at: Timestamp) -> bool {
         self.now.since(at) > Duration::from_secs(60 * u64::from(self.minutes))
+    }
+
+    /// Whether what every channel does at its start had time to be done.
+    fn is_settled(&self) -> bool {
+        time(&self.settings["loaded_at"]).is_none_or(|at| self.is_late(at))
+    }
+
+    /// Whether nobody can say what a channel lists.
+    fn is_unread(&self, channel: &Value) -> bool {
+        let mut channels = elements(&self.merchant["channels"]).iter();
+        channels.any(|known| known["channel"] == *channel && known["scanned_at"].is_null())
     }
 
     /// What a look at each channel finds: what, and what resolves it.
@@ -176,8 +192,9 @@ fn coverage(seen: &Seen<'_>) -> Vec<Finding> {
     let id = seen.id();
     seen.channels(|channel, name| {
         let to = time(&channel["orders_complete_to"]);
+        let is_known = to.map_or(!seen.is_settled(), |to| !seen.is_late(to));
         // A channel that ended is no longer polled.
-        if channel["mode"] == "retired" || to.is_some_and(|to| !seen.is_late(to)) {
+        if channel["mode"] == "retired" || is_known {
             return None;
         }
         let what = format!(
@@ -189,6 +206,17 @@ fn coverage(seen: &Seen<'_>) -> Vec<Finding> {
             .map(|error| format!(" ({error})"));
         let remedy = format!("channelsync reconcile --merchant {id} {name}");
         Some((format!("{what}{}", last.unwrap_or_default()), remedy))
+    })
+}
+
+fn listings(seen: &Seen<'_>) -> Vec<Finding> {
+    let id = seen.id();
+    seen.channels(|channel, name| {
+        let is_unread = channel["mode"] != "retired" && seen.is_unread(&channel["channel"]);
+        let what = "its listings were not read since the start; orders of new ones wait".to_owned();
+        let remedy =
+            format!("channelsync check --online --merchant {id}; see whether {name} is up");
+        (is_unread && seen.is_settled()).then_some((what, remedy))
     })
 }
 
@@ -324,34 +352,6 @@ fn stock_files(seen: &Seen<'_>) -> Vec<Finding> {
     findings.collect()
 }
 
-fn parked(seen: &Seen<'_>) -> Vec<Finding> {
-    let id = seen.id();
-    let finding = |row: &Value| {
-        let what = match row["kind"].as_str() {
-            Some("bytes") => format!("{} set aside", cell(&row["what"])),
-            Some("unmapped") => {
-                let orders = count(row["orders"].as_u64().unwrap_or(0), "order", "orders");
-                format!(
-                    "listing {} stands for nothing, {orders} waiting",
-                    cell(&row["listing"])
-                )
-            }
-            Some("shipment") => {
-                let (order, parcel) = (cell(&row["order"]), cell(&row["shipment"]));
-                format!("parcel {parcel} of order {order} is not on the channel")
-            }
-            Some("order") => format!("order {} is too old to be booked", cell(&row["order"])),
-            _ => format!("slot {} is not pushed", cell(&row["slot"])),
-        };
-        Finding {
-            of: format!("{id}/{}", cell(&row["channel"])),
-            what: format!("{what}: {}", cell(&row["why"])),
-            remedy: cell(&row["release"]),
-        }
-    };
-    seen.parked.iter().map(finding).collect()
-}
-
 fn parked_bytes(seen: &Seen<'_>) -> Vec<Finding> {
     let held = seen.merchant["parked_bytes"].as_u64().unwrap_or(0);
     if held <= seen.parked_bytes_max / 100 * PARKED_PERCENT_MAX {
@@ -362,57 +362,6 @@ fn parked_bytes(seen: &Seen<'_>) -> Vec<Finding> {
         seen.parked_bytes_max
     );
     seen.one(what, format!("channelsync parked --merchant {}", seen.id()))
-}
-
-/// The slots of a row of `slots` that wait for a reading, for an answer, or to be pushed.
-pub(super) fn unsettled(row: &Value) -> Vec<Value> {
-    let is_unsettled = |slot: &&Value| {
-        let state = slot["state"].as_str().unwrap_or_default();
-        let (low, high) = (
-            slot["number"].as_i64(),
-            slot["number_if_unrouted_here"].as_i64(),
-        );
-        let (Some(low), Some(high)) = (low, high) else {
-            return false;
-        };
-        let expected = slot["expected"].as_i64();
-        let differs = expected.is_none_or(|expected| !(low..=high).contains(&expected));
-        let is_apart = state.starts_with("parked") || state.starts_with("not stocked");
-        !is_apart && (differs || slot["to_read"] == true || state != "free")
-    };
-    let slots = elements(&row["slots"]).iter().filter(is_unsettled);
-    let told = slots.map(|slot| {
-        json!({ "channel": row["channel"], "item": row["item"], "location": slot["location"],
-                "listings": row["listings"], "state": slot["state"], "number": slot["number"],
-                "expected": slot["expected"], "changed_at": slot["changed_at"] })
-    });
-    told.collect()
-}
-
-fn unacknowledged(seen: &Seen<'_>) -> Vec<Finding> {
-    let id = seen.id();
-    let is_late = |slot: &&Value| time(&slot["changed_at"]).is_none_or(|at| seen.is_late(at));
-    let finding = |slot: &Value| {
-        let (channel, item) = (cell(&slot["channel"]), cell(&slot["item"]));
-        let listing = elements(&slot["listings"])
-            .first()
-            .map(cell)
-            .unwrap_or_default();
-        let since = cell(&slot["changed_at"]);
-        Finding {
-            of: format!("{id}/{channel}"),
-            what: format!(
-                "item {item} at {}: {} should be shown, {} is believed, no acknowledged push \
-                 since {since} ({})",
-                cell(&slot["location"]),
-                cell(&slot["number"]),
-                cell(&slot["expected"]),
-                cell(&slot["state"]),
-            ),
-            remedy: format!("channelsync explain --merchant {id} {channel} {listing}"),
-        }
-    };
-    seen.slots.iter().filter(is_late).map(finding).collect()
 }
 
 fn unlimited(seen: &Seen<'_>) -> Vec<Finding> {
@@ -447,9 +396,9 @@ fn exceptions(seen: &Seen<'_>) -> Vec<Finding> {
             },
         }
     };
-    let told = seen.exceptions.iter().take(EXCEPTIONS_TOLD_MAX);
+    let told = seen.exceptions.iter().take(TOLD_MAX);
     let mut found: Vec<Finding> = told.map(finding).collect();
-    if let more @ 1.. = seen.exceptions.len().saturating_sub(EXCEPTIONS_TOLD_MAX) {
+    if let more @ 1.. = seen.exceptions.len().saturating_sub(TOLD_MAX) {
         let what = format!("{more} more happened that somebody should look at");
         let remedy = format!("channelsync parked --merchant {of} exceptions");
         found.extend(seen.one(what, remedy));

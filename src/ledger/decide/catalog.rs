@@ -13,6 +13,7 @@ use super::super::reported::ListingReport;
 use super::super::state::Ledger;
 use super::as_of;
 use super::desk::{Desk, Spot};
+use super::stock::booked_sku;
 use super::{returns, withheld};
 use crate::catalog::{Automatic, Claim, Listing, Mapping, Part, Parts, SkuIx, automatic};
 
@@ -226,9 +227,7 @@ pub(super) fn barcodes(
     gtins: &[Gtin],
     has: bool,
 ) -> Result<(), Refusal> {
-    let Some(number) = desk.ledger.sku_ix(sku.as_str()) else {
-        return Err(Refusal::UnknownSku(sku.clone()));
-    };
+    let number = booked_sku(desk.ledger, sku)?;
     for gtin in gtins {
         if desk.owners(*gtin).contains(&number) == has {
             continue;
@@ -278,9 +277,7 @@ pub(super) fn map(desk: &mut Desk<'_>, row: &MapRow) -> Result<(), Refusal> {
 fn resolve(ledger: &Ledger, parts: &[(Sku, u32)]) -> Result<Parts, Refusal> {
     let mut resolved = Parts::new();
     for (sku, per) in parts {
-        let Some(sku) = ledger.sku_ix(sku.as_str()) else {
-            return Err(Refusal::UnknownSku(sku.clone()));
-        };
+        let sku = booked_sku(ledger, sku)?;
         if *per == 0 || resolved.iter().any(|part| part.sku == sku) {
             let why = "a listing takes each SKU once, at least one unit of it".to_owned();
             return Err(Refusal::Senseless(why));

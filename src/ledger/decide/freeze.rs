@@ -33,9 +33,6 @@ fn check(desk: &Desk<'_>, scope: &Scope) -> Result<(), Refusal> {
     match scope {
         Scope::All => Ok(()),
         Scope::Channel(channel) => desk.channel(channel).map(|_| ()),
-        Scope::Sku(sku) => match desk.ledger.sku_ix(sku.as_str()) {
-            Some(_) => Ok(()),
-            None => Err(Refusal::UnknownSku(sku.clone())),
-        },
+        Scope::Sku(sku) => stock::booked_sku(desk.ledger, sku).map(drop),
     }
 }

@@ -33,6 +33,11 @@ pub(super) fn rename(
         };
     };
     let Some(into) = into else {
+        // Old bookings bear that name, and whoever still uses it means the other SKU.
+        if let Some(other) = ledger.renamed(new).filter(|other| *other != from) {
+            let now = ledger.sku_id(other).clone();
+            return Err(Refusal::FormerName(new.clone(), now));
+        }
         desk.facts.push(Fact::Renamed(old.clone(), new.clone()));
         desk.renamed = Some((new.clone(), from));
         catalog::map_unmapped(desk, new);

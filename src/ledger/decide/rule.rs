@@ -1,11 +1,12 @@
 //! Rules that a person sets by command. What stands in a file is changed in the file.
 
-use channelsync_contract::ids::{ChannelId, LocationId, Sku};
+use channelsync_contract::ids::{ChannelId, LocationId};
 
 use super::super::entry::Fact;
 use super::super::refusal::Refusal;
 use super::super::rule::{RuleAt, RuleKey, Rules};
 use super::desk::Desk;
+use super::stock::booked_sku;
 
 /// Sets rules at a level as `values` has them, also to nothing.
 pub(super) fn rule(
@@ -20,7 +21,10 @@ pub(super) fn rule(
     let before = known.map(|ruled| ruled.rules.clone()).unwrap_or_default();
     let mut now = before.clone();
     for key in keys {
-        if filed.is_some_and(|rules| rules.value(*key).is_some()) {
+        let is_filed = filed.is_some_and(|rules| rules.value(*key).is_some());
+        // What a file hides may go: that changes nothing until the file says nothing.
+        let may_go = values.value(*key).is_none() && before.value(*key).is_some();
+        if is_filed && !may_go {
             return Err(Refusal::RuleOfFile {
                 at: at.clone(),
                 key: *key,
@@ -44,14 +48,10 @@ pub(super) fn rule(
 /// What is named must be known: a slip of the pen must not pass for done.
 fn check(desk: &Desk<'_>, at: &RuleAt) -> Result<(), Refusal> {
     let channel = |id: &ChannelId| desk.channel(id);
-    let sku = |sku: &Sku| match desk.ledger.sku_ix(sku.as_str()) {
-        Some(_) => Ok(()),
-        None => Err(Refusal::UnknownSku(sku.clone())),
-    };
     match at {
         RuleAt::Merchant => Ok(()),
         RuleAt::Channel(id) => channel(id).map(drop),
-        RuleAt::Sku(id, name) => channel(id).and_then(|_| sku(name)),
+        RuleAt::Sku(id, name) => channel(id).and_then(|_| booked_sku(desk.ledger, name).map(drop)),
         RuleAt::Listing(id, listing) => {
             let (_, known) = channel(id)?;
             match known.listings.find(listing.as_str()) {
@@ -75,6 +75,7 @@ fn sensible(rules: &Rules, is_of_sku: bool) -> Result<(), String> {
     for (key, units) in [
         (RuleKey::CaseUnits, rules.case_units),
         (RuleKey::SetAsideUnits, rules.set_aside_units),
+        (RuleKey::GuardBelowUnits, rules.guard_below_units),
     ] {
         if units == Some(0) {
             return Err(format!("{} = 0: units are counted from 1", key.name()));

@@ -7,7 +7,7 @@ use super::super::command::{StockLine, StockMove};
 use super::super::entry::{Bucket, Fact};
 use super::super::order::stock_units;
 use super::super::refusal::Refusal;
-use super::super::state::LocIx;
+use super::super::state::{Ledger, LocIx};
 use super::desk::{Desk, LineAt, Spot};
 use crate::catalog::SkuIx;
 
@@ -192,6 +192,15 @@ pub fn is_plain(text: &str) -> bool {
     let turns = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let hidden = |letter: char| letter.is_control() || turns(letter);
     (1..=TEXT_BYTES_MAX).contains(&text.len()) && text.trim() == text && !text.contains(hidden)
+}
+
+/// A SKU that was booked before, where a new name can only be a slip of the pen.
+pub(super) fn booked_sku(ledger: &Ledger, sku: &Sku) -> Result<SkuIx, Refusal> {
+    match (ledger.sku_ix(sku.as_str()), ledger.renamed(sku)) {
+        (Some(known), _) => Ok(known),
+        (None, Some(now)) => Err(Refusal::Renamed(sku.clone(), ledger.sku_id(now).clone())),
+        (None, None) => Err(Refusal::UnknownSku(sku.clone())),
+    }
 }
 
 pub(super) fn known_sku(desk: &mut Desk<'_>, sku: &Sku) -> Result<SkuIx, Refusal> {

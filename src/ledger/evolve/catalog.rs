@@ -166,4 +166,6 @@ pub(super) fn map(
             listings.push(sold);
         }
     }
+    touched.touch_parts(ledger, before.parts());
+    touched.touch_parts(ledger, mapping.parts());
 }

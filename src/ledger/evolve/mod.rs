@@ -9,6 +9,7 @@ mod push;
 mod rename;
 mod retention;
 mod rule;
+mod touched;
 
 use channelsync_contract::ids::{ChannelId, LocationId, OrderId, Sku};
 use channelsync_contract::time::Timestamp;
@@ -24,18 +25,10 @@ use super::order::OrderRef;
 use super::purchase::{Purchase, PurchaseLine};
 use super::push::SlotState;
 use super::retire::Retired;
-use super::rule::RuleAt;
 use super::state::{EXCEPTIONS_KEPT_MAX, Ledger, LocIx, ParkedRow, SkuRow};
 use crate::catalog::{Mapping, Part, Parts, SkuIx};
 
-/// What an entry may have changed for the channels' numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Touched {
-    /// Items: channel and item by number; may repeat.
-    pub items: Vec<(u16, u32)>,
-    /// Every item of every channel.
-    pub all: bool,
-}
+pub use touched::{Touched, touched};
 
 /// Applies one entry.
 ///
@@ -76,9 +69,15 @@ pub fn evolve(ledger: &mut Ledger, entry: &Entry) -> Touched {
         move_units(ledger, *sku, &movement.from, movement, -1, &mut beyond);
     }
     assert!(beyond.is_empty(), "more units than a bucket holds");
+    let known_to = |ledger: &Ledger| -> Vec<_> {
+        let channels = ledger.channels.iter();
+        channels.map(|channel| channel.known_to).collect()
+    };
+    let before = known_to(ledger);
     for fact in &entry.facts {
         learn(ledger, fact, entry.at, &mut named, &mut touched);
     }
+    touched.sight = known_to(ledger) != before;
     touched
 }
 
@@ -124,58 +123,6 @@ impl Named {
         };
         self.order = Some(found);
         found
-    }
-}
-
-/// The items that an entry touched, without applying it again.
-pub fn touched(ledger: &Ledger, skus: impl IntoIterator<Item = SkuIx>) -> Touched {
-    let mut found = Touched::default();
-    for sku in skus {
-        found.touch_sku(ledger, sku);
-    }
-    found
-}
-
-impl Touched {
-    fn touch_sku(&mut self, ledger: &Ledger, sku: SkuIx) {
-        let sold = ledger.sku(sku).listings.iter();
-        self.items.extend(sold.map(|own| (own.channel, own.item)));
-    }
-
-    fn touch_channel(&mut self, ledger: &Ledger, channel: &ChannelId) {
-        let number = channel_number(ledger, channel);
-        let items = 0..ledger.channel(number).items.len();
-        self.items.extend(items.map(|item| (number, item)));
-    }
-
-    fn touch_level(&mut self, ledger: &Ledger, at: &RuleAt) {
-        match at {
-            RuleAt::Merchant => self.all = true,
-            RuleAt::Channel(channel) => self.touch_channel(ledger, channel),
-            // What is set aside is withheld from every channel.
-            RuleAt::Sku(_, sku) => {
-                if let Some(sku) = ledger.sku_ix(sku.as_str()) {
-                    self.touch_sku(ledger, sku);
-                }
-            }
-            RuleAt::Listing(channel, listing) => {
-                let number = channel_number(ledger, channel);
-                let listing = ledger.channel(number).listings.get(listing.as_str());
-                self.items.extend(listing.map(|own| (number, own.item)));
-            }
-        }
-    }
-
-    fn touch_scope(&mut self, ledger: &Ledger, scope: &Scope) {
-        match scope {
-            Scope::All => self.all = true,
-            Scope::Channel(channel) => self.touch_channel(ledger, channel),
-            Scope::Sku(sku) => {
-                if let Some(sku) = ledger.sku_ix(sku.as_str()) {
-                    self.touch_sku(ledger, sku);
-                }
-            }
-        }
     }
 }
 
@@ -287,7 +234,11 @@ fn learn(
         Fact::ListingGone(channel, listing) => {
             let listings = &mut of(ledger, channel).listings;
             if let Some(number) = listings.find(listing.as_str()) {
-                listings.change(number, |listing| listing.flags.gone = true);
+                let mapping = listings.change(number, |listing| {
+                    listing.flags.gone = true;
+                    listing.mapping.clone()
+                });
+                touched.touch_parts(ledger, mapping.parts());
             }
         }
         Fact::Mapped(channel, listing, parts, by) => {
@@ -343,7 +294,7 @@ fn learn(
             wanted.since = wanted.since.max(*since);
         }
         Fact::Absent(channel, order) => {
-            of(ledger, channel).wanted.remove(order);
+            of(ledger, channel).no_longer_wanted(order);
         }
         Fact::Polled(channel, stream, watermark, cursor) => {
             let stream_now = Stream {
@@ -354,6 +305,7 @@ fn learn(
             let known = of(ledger, channel);
             known.streams.insert(stream.clone(), stream_now);
             known.reached.remove(stream);
+            known.polled();
         }
         Fact::Reached(channel, stream, newest) => {
             let reached = &mut of(ledger, channel).reached;
@@ -376,7 +328,7 @@ fn learn(
         }
         Fact::Moved(channel, key, by) => {
             push::change_named(ledger, channel, key, touched, |slot| {
-                slot.expected = slot.expected.map(|expected| expected.saturating_add(*by));
+                slot.moved(*by);
                 slot.changed_at = at;
             });
         }

@@ -47,7 +47,7 @@ pub(super) fn head(channel: &mut Channel, fact: &OrderFact, seq: u64) {
     order.seq = seq;
     let satisfied = |wanted: &Wanted| fact.source == Source::Fetch && fact.began >= wanted.since;
     if channel.wanted.get(&fact.order).is_some_and(satisfied) {
-        channel.wanted.remove(&fact.order);
+        channel.no_longer_wanted(&fact.order);
     }
 }
 

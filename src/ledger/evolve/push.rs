@@ -1,6 +1,7 @@
 //! Calls, their outcomes, and readings.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use channelsync_contract::ids::{CallId, ChannelId, SlotKey};
 use channelsync_contract::time::Timestamp;
@@ -8,12 +9,14 @@ use channelsync_contract::time::Timestamp;
 use super::super::channel::{Item, Restored};
 use super::super::command::RowOutcome;
 use super::super::entry::{Reading, Recheck};
-use super::super::push::{Call, Confirmed, LastShown, PushState, Row, SlotState};
+use super::super::push::{Call, Confirmed, LastShown, Now, PushState, Row, SlotState};
 use super::super::state::Ledger;
 use super::{Touched, channel_number};
 
 /// Writes in a row that found something else, before a slot waits for word of orders.
 const STALE_ROUNDS_MAX: u32 = 3;
+/// A call that was given up may still arrive for so long.
+const CALL_MAY_ARRIVE: Duration = Duration::from_secs(120);
 
 pub(super) fn intend(
     ledger: &mut Ledger,
@@ -23,8 +26,20 @@ pub(super) fn intend(
     touched: &mut Touched,
 ) {
     let number = channel_number(ledger, channel);
+    let now = now(ledger, number);
+    let setup = ledger.channel(number).setup.as_ref();
+    let compares = setup.is_some_and(|setup| setup.compare_and_set);
     for row in rows {
         change(ledger, number, &row.slot, touched, |slot| {
+            let written = row.quantity.signed();
+            // Without a comparison it may bring back all that was sold unseen.
+            let level = match compares {
+                true => slot.level().map(|before| before.max(written)),
+                false => slot
+                    .most(now.sight)
+                    .map(|most| most.saturating_add(written)),
+            };
+            slot.may_hold(level, None, now);
             slot.state = SlotState::InFlight(call);
         });
     }
@@ -37,6 +52,11 @@ pub(super) fn intend(
         in_doubt: false,
     };
     ledger.calls.insert(call, under_way);
+}
+
+fn now(ledger: &Ledger, channel: u16) -> Now {
+    let (at, sight) = (ledger.at, ledger.channel(channel).sight());
+    Now { at, sight }
 }
 
 pub(super) fn doubt(ledger: &mut Ledger, call: CallId, at: Timestamp, touched: &mut Touched) {
@@ -133,6 +153,9 @@ pub(super) fn change<T>(
         .map(|location| channel.place_entry(location));
     let slot = channel.items.at_mut(item).slot_mut(place);
     let result = change(slot);
+    let until = slot.peaks.iter().filter_map(|peak| peak.until);
+    let until = until.chain(slot.falls.iter().map(|fall| fall.at)).max();
+    channel.peaked = channel.peaked.max(until.unwrap_or_default());
     if slot.to_be_read() {
         channel.to_read.insert((item, place));
     } else {
@@ -218,6 +241,9 @@ fn settle(
     if call.in_doubt {
         must_read(slot, confirmed.at);
     }
+    if !matches!(outcome, RowOutcome::Accepted(_) | RowOutcome::InDoubt) {
+        slot.settled(last_arrival(call.in_doubt, confirmed.at));
+    }
     match outcome {
         RowOutcome::Applied => {
             slot.expected = Some(slot.if_written(row));
@@ -246,6 +272,14 @@ fn settle(
     }
 }
 
+/// Until when a call that has ended may have its effect.
+fn last_arrival(was_in_doubt: bool, at: Timestamp) -> Timestamp {
+    match was_in_doubt {
+        true => at.plus(CALL_MAY_ARRIVE),
+        false => at,
+    }
+}
+
 /// It sells faster than it can be followed: read again once orders are complete past now, not at once.
 fn wait_for_orders(slot: &mut PushState, at: Timestamp) {
     let (began, difference) = (at, 0);
@@ -260,7 +294,7 @@ fn read(
     reading: &Reading,
     touched: &mut Touched,
 ) {
-    let seq = ledger.seq;
+    let (seq, now) = (ledger.seq, now(ledger, channel));
     let settled = change(ledger, channel, &reading.slot, touched, |slot| {
         let call = match &slot.state {
             SlotState::InDoubt(call) => Some(*call),
@@ -271,7 +305,20 @@ fn read(
         if slot.state == SlotState::Absent || call.is_some() {
             slot.state = SlotState::Free;
         }
+        let before = slot.level();
         take_in(slot, reading, began, (seq, at));
+        if slot.expected == reading.written {
+            slot.settled(last_arrival(call.is_some(), at));
+            match before {
+                Some(before) => {
+                    let fall = before.saturating_sub(slot.expected.unwrap_or(0));
+                    if fall > 0 {
+                        slot.fell(fall, now);
+                    }
+                }
+                None => slot.may_hold(None, Some(at), now),
+            }
+        }
         call
     });
     if let Some(call) = settled {

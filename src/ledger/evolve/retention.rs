@@ -49,7 +49,7 @@ fn renumber(channel: &mut Channel, now: impl Fn(u32) -> u32) {
 }
 
 pub(super) fn set_aside(channel: &mut Channel, order: &OrderId, placed_at: Timestamp, seq: u64) {
-    channel.wanted.remove(order);
+    channel.no_longer_wanted(order);
     let rows = &mut channel.too_old;
     if rows.len() >= TOO_OLD_MAX && !rows.contains_key(order) {
         let oldest = rows.iter().min_by_key(|(_, row)| row.seq);

@@ -24,7 +24,7 @@ fn a_count_of_an_earlier_time_waits_for_the_channels_and_keeps_what_moved_since(
         countat MUG 3 since=300
         countat MUG 3 since=99999
     "), @r"
-    line 7 refused: orders of us are known up to 1970-01-01T00:00:00Z or still being read, and the count is as of 1970-01-12T13:51:40Z
+    line 7 refused: orders of us that the count as of 1970-01-12T13:51:40Z may hold are still being read; all are known up to 1970-01-01T00:00:00Z
     line 10 refused: SKU MUG at main was counted as of 1970-01-12T13:51:40Z: the newer count stands
     line 13 refused: SKU MUG at main was counted as of 1970-01-12T13:58:41Z: the newer count stands
     line 14 refused: 1970-01-13T17:33:19Z is not over yet: nobody can have counted then

@@ -138,3 +138,25 @@ fn units_of_two_skus_in_one_are_never_more_than_people_may_book() {
     CUP  main  available 900000000
     "#);
 }
+
+#[test]
+fn a_name_that_another_sku_had_is_refused_and_ones_own_comes_back() {
+    assert_snapshot!(replay("
+        receive RED 5
+        receive BLUE 3
+        rename RED R
+        rename BLUE RED
+        rename BLUE RED merge
+        receive RED 1
+        rename R RED
+        rename BLUE R
+        receive RED 1
+    "), @r"
+    line 4 refused: RED is a former name of R and would mean both: take a name that no SKU had
+    line 5 refused: RED is a former name of R and would mean both: take a name that no SKU had
+    line 6 refused: SKU RED is called R now
+    line 8 refused: R is a former name of RED and would mean both: take a name that no SKU had
+    RED  main  available 6
+    BLUE  main  available 3
+    ");
+}

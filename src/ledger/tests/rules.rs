@@ -3,7 +3,8 @@
 use channelsync_contract::ids::{ChannelId, ListingId, LocationId, Sku};
 use channelsync_contract::units::Units;
 
-use super::super::command::{Command, StockLine};
+use super::super::command::{Command, MapRow, StockLine};
+use super::super::freeze::Scope;
 use super::super::refusal::Refusal;
 use super::super::rule::{LocationList, RuleAt, RuleKey, Rules};
 use super::world::World;
@@ -180,5 +181,75 @@ fn a_rule_is_booked_once_keeps_its_entry_and_follows_its_sku() {
     world.book(&unset).unwrap();
     assert!(world.ledger.ruled.is_empty());
     assert!(world.ledger.channel(0).set_aside.is_empty());
+    world.finish();
+}
+
+#[test]
+fn a_rule_that_a_file_hides_can_be_unset_and_not_set() {
+    let mut world = world();
+    let at = RuleAt::Channel(us());
+    let cap = |units| Rules {
+        cap_units: units,
+        ..Rules::default()
+    };
+    let order = |units| set(at.clone(), RuleKey::CapUnits, cap(units));
+    world.book(&order(Some(5))).unwrap();
+    world.setup.channels[0].rules.cap_units = Some(7);
+    let setup = Command::Configure(Box::new(world.setup.clone()));
+    world.book(&setup).unwrap();
+    for refused in [world.book(&order(Some(6))), {
+        world.book(&order(None)).unwrap();
+        world.book(&order(None))
+    }] {
+        assert!(
+            matches!(refused, Err(Refusal::RuleOfFile { .. })),
+            "{refused:?}"
+        );
+    }
+    assert!(world.ledger.ruled.is_empty());
+    world.finish();
+}
+
+#[test]
+fn whoever_uses_a_former_name_is_told_the_new_one() {
+    let mut world = world();
+    let (old, new) = (Sku::new("MUG"), Sku::new("CUP"));
+    let rename = Command::Rename {
+        old: old.clone(),
+        new: new.clone(),
+        merge: false,
+    };
+    world.book(&rename).unwrap();
+    let row = MapRow {
+        channel: us(),
+        listing: ListingId::new("MUG"),
+        parts: vec![(old.clone(), 1)],
+    };
+    let scope = Scope::Sku(old.clone());
+    for command in [
+        set(
+            RuleAt::Sku(us(), old.clone()),
+            RuleKey::CapUnits,
+            Rules::default(),
+        ),
+        Command::Freeze {
+            scope: scope.clone(),
+            reason: "recall".to_owned(),
+        },
+        Command::Unfreeze(scope),
+        Command::Map(vec![row]),
+        Command::Barcodes {
+            sku: old.clone(),
+            gtins: Vec::new(),
+            has: true,
+        },
+    ] {
+        let told = world.book(&command).unwrap_err();
+        assert_eq!(
+            told,
+            Refusal::Renamed(old.clone(), new.clone()),
+            "{command:?}"
+        );
+    }
     world.finish();
 }

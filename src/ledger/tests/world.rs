@@ -143,6 +143,7 @@ impl World {
             id: ChannelId::new(id),
             counting: Counting::Gross,
             compare_and_set: true,
+            visibility_lag: Duration::from_secs(60),
             live: true,
             book_from: Some(Timestamp(0)),
             locations: pairs.iter().map(pair).collect(),

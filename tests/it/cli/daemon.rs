@@ -37,7 +37,7 @@ use channelsync_contract::ports::{Clock as _, Rng, Spawn as _};
 use channelsync_contract::quantity::{Push, PushOutcome, Shown, ShownQuantity};
 use channelsync_contract::transport::{CallError, Request, Response, Secret, Transport};
 use channelsync_contract::webhook::SigningSecret;
-use channelsync_contract::{Connector, Counting, SlotKey, Timestamp, Units};
+use channelsync_contract::{Connector, SlotKey, Timestamp, Units};
 use clap::Parser as _;
 use tempfile::TempDir;
 use tokio::net::UnixListener;
@@ -170,11 +170,9 @@ impl Daemon {
         let stop = CancellationToken::new();
         let writing = writer.run(stop.clone());
         TokioSpawn.spawn("writer", Box::pin(async { writing.await.unwrap() }));
-        let counting = [
-            ("shopify-us", (Counting::Gross, true)),
-            ("shopify-eu", (Counting::Gross, true)),
-        ];
-        let setup = channels::setup(&config.merchants[0], &BTreeMap::from(counting));
+        let abilities =
+            ["shopify-us", "shopify-eu"].map(|id| (id, channelsync_shopify::CAPABILITIES));
+        let setup = channels::setup(&config.merchants[0], &BTreeMap::from(abilities));
         let configured = Command::Configure(Box::new(setup));
         book.book(configured, Origin::new("daemon", "start"))
             .await
@@ -186,6 +184,7 @@ impl Daemon {
             (channel.id.to_string(), admin)
         });
         let merchant = AdminMerchant {
+            exposures: channelsync::board::Exposures::default(),
             files: BTreeMap::new(),
             book: book.clone(),
             parked: parked.clone(),

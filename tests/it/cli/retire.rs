@@ -28,6 +28,9 @@ async fn a_channel_with_open_orders_ends_once_it_is_said_what_becomes_of_them() 
         again.starts_with("shopify-us is retired already; "),
         "{again}"
     );
+    let channels = daemon.ok("channels").await;
+    let left = "acme/shopify-us: retired; open orders 1, slots that still show stock 0: once both";
+    assert!(channels.contains(left), "{channels}");
     let explained = daemon.ok("explain 101 --channel shopify-us").await;
     assert!(
         explained.contains("the channel is retired, so none is shown"),
@@ -40,6 +43,9 @@ async fn a_channel_with_open_orders_ends_once_it_is_said_what_becomes_of_them() 
         .await;
     let stock = daemon.ok("stock MUG-RED --json").await;
     assert!(stock.contains(r#""available":5"#), "{stock}");
+    let channels = daemon.ok("channels").await;
+    let left = "acme/shopify-us: retired and at its end: it may go from the files";
+    assert!(channels.contains(left), "{channels}");
     for told in [daemon.ok("channels").await, daemon.ok("status").await] {
         assert!(told.contains("retired"), "{told}");
     }
@@ -56,6 +62,15 @@ async fn a_channel_with_open_orders_ends_once_it_is_said_what_becomes_of_them() 
     daemon.ok("channels revive shopify-us").await;
     let channels = daemon.ok("channels --json").await;
     assert!(channels.contains(r#""mode":"live""#), "{channels}");
+    daemon
+        .ok("freeze --channel shopify-us --reason recall")
+        .await;
+    daemon.ok("freeze MUG-RED --reason recall").await;
+    let channels = daemon.ok("channels").await;
+    let told = channels
+        .matches(": recall\n  do: channelsync unfreeze ")
+        .count();
+    assert_eq!(told, 1, "a SKU's freeze is none of a channel: {channels}");
     let (exit, ..) = daemon.run("channels retire amazon").await;
     assert_eq!(exit, Exit::Usage);
 }

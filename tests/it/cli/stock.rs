@@ -235,3 +235,23 @@ async fn what_came_back_is_listed_until_a_person_receives_it_once() {
         MUG-RED  annex           1          0          0            1           0  no                              ledger
         ");
 }
+
+#[tokio::test]
+async fn a_new_name_that_may_be_a_slip_is_told_with_the_one_that_is_known() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock receive MUG-RED 10 --at main").await;
+    let slip = "SKUs named for the first time: BOX, mug-red (did you mean MUG-RED?)\n  \
+                do: where it was a slip, channelsync stock rename NEW MEANT --merge\n";
+    let add = "stock po add P1 --supplier Mill --expected 2999-01-05 --line mug-red=1 --line BOX=2 --at main";
+    let told = daemon.ok(add).await;
+    assert!(told.ends_with(slip), "{told}");
+    let told = daemon.ok("stock adjust mug-red 1 --at main").await;
+    assert_eq!(told.lines().count(), 1, "it is known by now: {told}");
+    let told = daemon.ok("stock receive Box 1 --at main --json").await;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        told["new_skus"],
+        serde_json::json!([{ "sku": "Box", "near": "BOX" }])
+    );
+    daemon.ok("stock rename mug-red MUG-RED --merge").await;
+}

@@ -11,6 +11,7 @@ use channelsync_sandbox::{LevelTruth, OrderTruth, ShopInfo, Truth, TruthPage};
 
 use super::machine::Machine;
 use super::merchant::NUMBER;
+use super::plan::GUARDED;
 
 /// Everything that is not as it must be at rest.
 pub(super) fn audit(machine: &Machine, ledger: &Ledger) -> Vec<String> {
@@ -33,7 +34,9 @@ pub(super) fn audit(machine: &Machine, ledger: &Ledger) -> Vec<String> {
         slots(ledger, number, &truth.levels, written, &mut found);
         let is_net = machine.plan.quantity_name == "available";
         let rules = Rules::of(machine.plan.rules);
-        for_sale(ledger, number, (shop, is_net), (&truth, rules), &mut found);
+        if machine.plan.rules != GUARDED {
+            for_sale(ledger, number, (shop, is_net), (&truth, rules), &mut found);
+        }
         let orders = truth.orders.iter().filter(|order| !order.test);
         let lines = orders.flat_map(|order| &order.lines);
         for line in lines.filter(|line| line.counted) {
@@ -198,7 +201,7 @@ impl Rules {
     fn of(text: &str) -> Self {
         let lines = text.lines().filter_map(|line| line.split_once(" = "));
         let rules: BTreeMap<&str, i64> = lines
-            .map(|(name, value)| (name, value.parse().unwrap()))
+            .filter_map(|(name, value)| Some((name, value.parse().ok()?)))
             .collect();
         let rule = |name, default| rules.get(name).copied().unwrap_or(default);
         Self {

@@ -237,6 +237,7 @@ impl Merchant {
         let location = LocationId::new(format!("place-{}", 1 + self.dice.below(2)));
         let (id, units) = (id.to_owned(), Units(u32::try_from(units).unwrap()));
         match kind {
+            6..9 if self.machine.plan.only_sold => None,
             0..6 => Some(Command::Receive(StockLine {
                 units: Units(u32::try_from(receipt).unwrap()),
                 id,

@@ -8,6 +8,7 @@
 mod adopt;
 mod audit;
 mod bulk;
+mod exposure;
 mod history;
 mod kits;
 mod machine;
@@ -48,6 +49,9 @@ const SEEDS: u64 = 40;
 
 /// The same on channels that show what is written.
 const NET_SEEDS: u64 = 12;
+
+/// The same where all is guarded.
+const GUARDED_SEEDS: u64 = 12;
 
 /// Seeds that once found a bug there.
 const NET_REGRESSIONS: &[u64] = &[27, 39, 51, 111, 232];
@@ -187,6 +191,21 @@ fn seeds_come_to_rest_where_what_may_be_sold_is_set() {
             quantity_name: "available",
             ..Plan::of(seed)
         };
+        if let Err(why) = judge(&plan) {
+            panic!("{why}");
+        }
+    }
+}
+
+/// Nothing is oversold where every unit stands on one shop only.
+#[test]
+fn seeds_are_not_oversold_where_all_is_guarded() {
+    let (from, count) = (number("SIM_FROM").unwrap_or(1), number("SIM_SEEDS"));
+    for seed in from..from + count.unwrap_or(GUARDED_SEEDS) {
+        let mut plan = Plan::guarded(seed);
+        if seed.is_multiple_of(3) {
+            plan.quantity_name = "available";
+        }
         if let Err(why) = judge(&plan) {
             panic!("{why}");
         }

@@ -38,6 +38,8 @@ pub(super) struct Plan {
     pub(super) receipt_units: u64,
     /// Units counted in of a SKU at a location, at most.
     pub(super) opening_units: u64,
+    /// Whether only buyers take units away: the merchant counts, corrects and moves nothing.
+    pub(super) only_sold: bool,
     /// Whether the merchant stops SKUs from being sold, now and then.
     pub(super) freezes: bool,
     /// The shops, and the units that they claim to have at the start.
@@ -105,6 +107,9 @@ const RULES: [&str; 4] = [
     "share_percent = 60\n",
     "cap_units = 3\nmin_units = 2\n",
 ];
+
+/// Every unit stands on one shop only.
+pub(super) const GUARDED: &str = "policy = \"guarded\"\n";
 
 /// Slots are read back so seldom that no run sees it: then all must be right without. What a late
 /// request did shows only in a reading, so these runs have none.
@@ -183,6 +188,7 @@ impl Plan {
             command_gap: Duration::ZERO,
             receipt_units: 0,
             opening_units: 0,
+            only_sold: false,
             freezes: false,
             size: Demo {
                 on_hand: 10_000,
@@ -203,6 +209,13 @@ impl Plan {
             limits: "",
             append_takes: Duration::ZERO,
         }
+    }
+
+    /// The plan of a seed in which all is guarded and only buyers take units away.
+    pub(super) fn guarded(seed: u64) -> Self {
+        let mut plan = Self::of(seed);
+        (plan.rules, plan.only_sold, plan.size.on_hand) = (GUARDED, true, 0);
+        plan
     }
 
     /// The plan of a seed.

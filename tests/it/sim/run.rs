@@ -10,10 +10,11 @@ use channelsync_sandbox::{ShopInfo, Traffic, TruthPage};
 use futures_util::future::{Either, select};
 
 use super::audit::{audit, replays};
+use super::exposure;
 use super::history::{history, places};
 use super::machine::Machine;
 use super::merchant::Merchant;
-use super::plan::{NEVER, Network, Plan, dice};
+use super::plan::{GUARDED, NEVER, Network, Plan, dice};
 use super::tasks::{Queue, Tree};
 use super::trace::Trace;
 
@@ -244,8 +245,18 @@ pub(super) async fn look(machine: &Machine, merchant: &Merchant) {
         merchant.promised(),
         machine.accepted.lock().unwrap().clone(),
     );
+    let (sandbox, shops) = (machine.sandbox.clone(), machine.shops.clone());
+    let (trace, is_guarded) = (machine.trace.clone(), machine.plan.rules == GUARDED);
     let asked = book.read(move |ledger| {
-        let mut broken = Vec::new();
+        let seen = exposure::look(&sandbox, &shops, ledger, is_guarded);
+        for (what, times) in [
+            ("SKU with a bound", seen.bounded),
+            ("SKU oversold", seen.oversold),
+            ("SKU oversold to its bound", seen.to_the_full),
+        ] {
+            (0..times).for_each(|_| trace.count(what));
+        }
+        let mut broken = seen.beyond;
         for (id, seq) in promised {
             if !ledger.done.contains_key(&id) || seq > ledger.seq {
                 broken.push(format!("{id} was answered with entry {seq} and is gone"));

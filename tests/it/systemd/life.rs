@@ -97,6 +97,12 @@ fn the_command_line_reloads_and_is_told_what_became_of_it() {
         "the settings were read anew; in force now: acme/shopify-us\n\
          not in force before a restart (`systemctl restart channelsync`): limits.read_rows_max\n"
     );
+    let channel = service.status()["merchants"][0]["channels"][0].clone();
+    let errors = channel["errors"].to_string();
+    assert!(
+        !errors.contains("being stopped"),
+        "a stop of ours is no failure: {errors}"
+    );
     // A fault of the files is found here as there; this one only the daemon finds.
     service.edit(merchant, "[channels.shopify-us", "[channels.shopify-eu");
     service.edit(merchant, "book_from", "#book_from");

@@ -2,6 +2,7 @@
 
 use super::*;
 use insta::assert_snapshot;
+use serde_json::json;
 
 const NOW: &str = "2026-11-20T09:00:00Z";
 
@@ -12,7 +13,7 @@ fn found(change: impl FnOnce(&mut Value, &mut Seen<'_>)) -> String {
         "channels": [{
             "channel": "shopify-us", "mode": "live", "paused": null, "errors": [],
             "orders_complete_to": "2026-11-20T08:59:00Z", "last_error": null,
-            "restored_at": null, "to_read": 0, "fetch_wanted": 0,
+            "restored_at": null, "scanned_at": "2026-11-20T08:50:00Z", "to_read": 0, "fetch_wanted": 0,
             "missing_permissions": [], "warnings": [], "token_expires_secs": 8_640, "token_life_secs": 86_400,
             "counts": { "webhooks_taken": 7 },
         }],
@@ -141,6 +142,52 @@ fn more_set_aside_than_there_is_is_told_with_whom_it_is_for() {
         "sku": "MUG", "set_aside": 50, "available": 12, "channels": ["us", "eu"],
     })];
     assert_snapshot!(found(|_, seen| seen.set_asides = Box::leak(Box::new(rows))), @"set-aside | acme | 50 of MUG are set aside for us, eu, 12 are available: no other channel shows any | channelsync stock --merchant acme MUG; count or receive it, or lower `set_aside_units` where `channelsync rules` says it is set");
+}
+
+#[test]
+fn what_comes_by_itself_after_a_start_is_found_once_it_had_time() {
+    let rows = [
+        json!({ "kind": "unmapped", "channel": "shopify-us", "listing": "101", "orders": 2,
+                "why": "the channel has not listed it", "release": "channelsync map .." }),
+        json!({ "kind": "bytes", "channel": "shopify-us", "what": "orders/create",
+                "why": "no JSON", "release": "channelsync .." }),
+    ];
+    let slot = json!({ "channel": "shopify-us", "item": "77", "location": "main",
+        "listings": ["101"], "state": "free", "number": 40, "expected": null, "changed_at": null });
+    let started = |at: &str| {
+        let settings = json!({ "loaded_at": at });
+        found(|merchant, seen| {
+            merchant["channels"][0]["orders_complete_to"] = json!(null);
+            merchant["channels"][0]["scanned_at"] = json!(null);
+            seen.settings = Box::leak(Box::new(settings));
+            seen.parked = Box::leak(Box::new(rows.clone()));
+            seen.slots = Box::leak(Box::new([slot.clone()]));
+        })
+    };
+    assert_snapshot!(started("2026-11-20T08:46:00Z"), @"parked | acme/shopify-us | orders/create set aside: no JSON | channelsync ..");
+    assert_snapshot!(started("2026-11-20T08:44:00Z"), @"
+    coverage | acme/shopify-us | orders are known to - only | channelsync reconcile --merchant acme shopify-us
+    listings | acme/shopify-us | its listings were not read since the start; orders of new ones wait | channelsync check --online --merchant acme; see whether shopify-us is up
+    parked | acme/shopify-us | orders/create set aside: no JSON | channelsync ..
+    unacknowledged | acme/shopify-us | item 77 at main: 40 should be shown, - is believed, no acknowledged push (free) | channelsync explain --merchant acme shopify-us 101
+    ");
+}
+
+#[test]
+fn many_findings_of_a_kind_and_channel_are_told_as_one() {
+    let row = |listing: u32| {
+        json!({ "kind": "unmapped", "channel": if listing == 9 { "eu" } else { "us" }, "orders": 1,
+                "listing": listing.to_string(), "why": "no SKU", "release": "channelsync map .." })
+    };
+    let told = |count: u32| {
+        let rows: Vec<Value> = (1..=count).map(row).collect();
+        found(|_, seen| seen.parked = Box::leak(rows.into_boxed_slice()))
+    };
+    assert_eq!(told(21).lines().count(), 21);
+    assert_snapshot!(told(22), @"
+    parked | acme/eu | listing 9 stands for nothing, 1 order waiting: no SKU | channelsync map ..
+    parked | acme/us | listing 1 stands for nothing, 1 order waiting: no SKU, and 20 more like it | channelsync map ..; all: channelsync parked --merchant acme
+    ");
 }
 
 /// R62

@@ -134,6 +134,7 @@ fn start() -> (Handle, Router, TempDir) {
         Box::pin(async { page })
     };
     let merchant = AdminMerchant {
+        exposures: channelsync::board::Exposures::default(),
         files: BTreeMap::new(),
         book: book.clone(),
         parked: Arc::new(parked),

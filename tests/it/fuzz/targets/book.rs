@@ -144,6 +144,7 @@ fn setup() -> Setup {
         id: CHANNEL.into(),
         counting: Counting::Gross,
         compare_and_set: true,
+        visibility_lag: std::time::Duration::from_secs(60),
         live: true,
         book_from: Some(Timestamp(0)),
         locations: vec![pair],

@@ -118,10 +118,10 @@ fn map_file(bytes: &[u8]) {
 }
 
 fn parcel_file(bytes: &[u8]) {
-    let read = parcels::read(bytes);
-    assert_eq!(read, parcels::read(bytes));
+    let read = parcels::read(bytes, true);
+    assert_eq!(read, parcels::read(bytes, true));
     let parcels = match read {
-        Ok(parcels) => parcels,
+        Ok(read) => read.parcels,
         Err(faults) => return assert!(!faults.is_empty() && !faults.contains(&String::new())),
     };
     let mut file = csv::Writer::from_writer(Vec::new());
@@ -130,7 +130,7 @@ fn parcel_file(bytes: &[u8]) {
     ])
     .unwrap();
     for (label, rows) in &parcels {
-        for (_, line, units) in rows {
+        for row in rows {
             let label = [
                 &label.channel,
                 &label.order,
@@ -138,17 +138,23 @@ fn parcel_file(bytes: &[u8]) {
                 &label.tracking,
                 &label.carrier,
             ];
-            let units = units.to_string();
-            file.write_record(label.into_iter().chain([line, &units]))
+            let units = row.units.to_string();
+            file.write_record(label.into_iter().chain([&row.line, &units]))
                 .unwrap();
         }
     }
-    let again = parcels::read(&file.into_inner().unwrap()).unwrap();
+    let numbered = parcels
+        .iter()
+        .filter(|(label, _)| !label.tracking.is_empty());
+    let stated = parcels::read(bytes, false).unwrap();
+    assert!(stated.parcels.iter().eq(numbered), "{stated:?} {parcels:?}");
+    let again = parcels::read(&file.into_inner().unwrap(), true).unwrap();
+    let again = again.parcels;
     assert!(again.keys().eq(parcels.keys()), "{again:?} {parcels:?}");
     for (again, rows) in again.values().zip(parcels.values()) {
-        let without_lines = |rows: &parcels::Parcel| -> Vec<(String, u32)> {
+        let without_lines = |rows: &[parcels::Packed]| -> Vec<(String, u32)> {
             rows.iter()
-                .map(|(_, line, units)| (line.clone(), *units))
+                .map(|row| (row.line.clone(), row.units))
                 .collect()
         };
         assert_eq!(without_lines(again), without_lines(rows));

@@ -94,7 +94,7 @@ fn pieces(order: &[u8]) {
     if order == whole {
         assert_eq!(loaded.skipped, Vec::<String>::new());
         assert_eq!(written(loaded.ledger), written(ledger));
-    } else if !order.contains(&0) {
+    } else if !order.contains(&0) && !order.contains(&usize::from(count)) {
         assert_eq!(loaded.ledger.seq, 0, "the frame is missing");
     }
 }
