@@ -3,6 +3,7 @@
 //! In: `/control` of the doubles and the daemon's admin socket, both from outside. Out: one summary.
 //! Shares no code with the connector and takes nothing on the daemon's word about a shop.
 
+mod once;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use super::probe::{Probe, ProbeError};
 use channelsync_sandbox::{LevelTruth, LineTruth, OrderTruth, ShopInfo, Truth};
+use once::sold_once;
 use timing::{acks, order_to_push};
 
 /// What an audit found; the object that `--json` prints.
@@ -99,11 +101,16 @@ impl Audit {
     }
 }
 
-/// Compares all shops with the ledger. `verified` says whether the journal was verified.
+/// Compares all shops with the ledger. `verified` says whether the journal was verified, `is_guarded`
+/// whether every unit stands on one shop only.
 ///
 /// # Errors
 /// When one of both cannot be asked.
-pub(super) async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeError> {
+pub(super) async fn audit(
+    probe: &Probe,
+    verified: bool,
+    is_guarded: bool,
+) -> Result<Audit, ProbeError> {
     let mut audit = Audit::default();
     audit.summary.journal_verified = verified;
     audit.summary.units_conserved = true;
@@ -118,7 +125,9 @@ pub(super) async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeE
         compare_orders(&mut audit, shop, &truth.orders, &orders);
         compare_slots(&mut audit, shop, &truth.levels, &figures.numbers);
         compare_routes(&mut audit, shop, &truth.orders, &orders);
-        compare_available(&mut audit, shop, &truth, &figures.stock, &orders);
+        if !is_guarded {
+            compare_available(&mut audit, shop, &truth, &figures.stock, &orders);
+        }
         let listings = probe.ledger(&format!("listings?{channel}")).await?;
         let mapped = listings
             .iter()
@@ -141,6 +150,9 @@ pub(super) async fn audit(probe: &Probe, verified: bool) -> Result<Audit, ProbeE
         truths.push((shop, truth));
     }
     conserve(&mut audit, &figures.stock, &shipped);
+    if is_guarded {
+        sold_once(&mut audit, &truths, &available(&figures.stock));
+    }
     audit.moved = figures != self::figures(probe, &shops).await?;
     audit.summary.order_to_push_ms = order_to_push(&truths);
     audit.summary.webhook_ack_ms = acks(&truths);

@@ -211,14 +211,14 @@ async fn play(
         view.say("shoppers are gone, waiting for rest");
         rested = wait_for_rest(&world, &doubles, &probe, view).await?;
     }
-    let mut found = look(&config, &probe, view).await?;
+    let mut found = look(&config, &probe, is_guarded, view).await?;
     // An order that is read again follows its route as soon as units are free there.
     for _ in 1..AUDITS_MAX {
         if !rested || !found.moved || found.summary.is_clean() {
             break;
         }
         rested = wait_for_rest(&world, &doubles, &probe, view).await?;
-        found = look(&config, &probe, view).await?;
+        found = look(&config, &probe, is_guarded, view).await?;
     }
     watch.tell(&mut found);
     serving.daemon.stop(config.limits.shutdown).await;
@@ -227,9 +227,14 @@ async fn play(
     Ok((found, rested))
 }
 
-async fn look(config: &Config, probe: &Probe, view: &mut View<'_, '_>) -> Result<Audit, Failure> {
+async fn look(
+    config: &Config,
+    probe: &Probe,
+    is_guarded: bool,
+    view: &mut View<'_, '_>,
+) -> Result<Audit, Failure> {
     let verified = verify::is_whole(config, view.console);
-    audit(probe, verified).await.map_err(trouble)
+    audit(probe, verified, is_guarded).await.map_err(trouble)
 }
 
 /// Counts the opening stock of every SKU at every location.

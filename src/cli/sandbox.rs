@@ -394,7 +394,11 @@ pub(super) async fn run_audit(
         shops.iter().map(|shop| shop.name.as_str()),
         &names.collect::<Vec<_>>(),
     )?;
-    let found = audit(&probe, verify::is_whole(config, console))
+    let is_guarded = config
+        .merchants
+        .iter()
+        .any(|merchant| merchant.rules.values.policy == Some(crate::settings::Policy::Guarded));
+    let found = audit(&probe, verify::is_whole(config, console), is_guarded)
         .await
         .map_err(unreachable)?;
     let status = probe.status().await.map_err(unreachable)?;
