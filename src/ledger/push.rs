@@ -98,11 +98,20 @@ impl PushState {
         self.peaks.push(peak);
     }
 
+    /// What it held at most when a reading began; a call in doubt may have had its effect by then.
+    pub(super) fn level_if_done(&self) -> Option<i64> {
+        let level = self.level()?;
+        let mut in_doubt = self.peaks.iter().filter(|peak| peak.until.is_none());
+        in_doubt.try_fold(level, |most, peak| Some(most.max(peak.level?)))
+    }
+
     /// A reading found less than it should have held. What was sold of that unseen does not come back
     /// when it is raised again.
     pub(super) fn fell(&mut self, units: i64, now: Now) {
         for peak in &mut self.peaks {
-            peak.level = peak.level.map(|level| level.saturating_sub(units));
+            if peak.until.is_some_and(|until| until <= now.at) {
+                peak.level = peak.level.map(|level| level.saturating_sub(units));
+            }
         }
         let mut fall = Fall { units, at: now.at };
         self.falls.retain(|known| !now.sight.is_past(known.at));
@@ -112,6 +121,13 @@ impl PushState {
             fall.units = fall.units.saturating_add(last.units);
         }
         self.falls.push(fall);
+    }
+
+    /// A reading settled a call: it may have been done before, or may still come and write so much.
+    pub(super) fn may_come(&mut self, written: Units) {
+        for peak in self.peaks.iter_mut().filter(|peak| peak.until.is_none()) {
+            peak.level = peak.level.map(|_| written.signed());
+        }
     }
 
     /// No call of ours raises it any more from a time on.

@@ -295,6 +295,17 @@ fn read(
     touched: &mut Touched,
 ) {
     let (seq, now) = (ledger.seq, now(ledger, channel));
+    let in_doubt = |call: &CallId| {
+        let rows = ledger.calls.get(call).map(|call| &call.rows);
+        let mut rows = rows.into_iter().flatten();
+        rows.find(|row| row.slot == reading.slot)
+            .map(|row| row.quantity)
+    };
+    let state = ledger.channel(channel).slot(&reading.slot);
+    let written = state.and_then(|slot| match &slot.state {
+        SlotState::InDoubt(call) => in_doubt(call),
+        SlotState::Free | SlotState::InFlight(_) | SlotState::Parked(_) | SlotState::Absent => None,
+    });
     let settled = change(ledger, channel, &reading.slot, touched, |slot| {
         let call = match &slot.state {
             SlotState::InDoubt(call) => Some(*call),
@@ -305,10 +316,9 @@ fn read(
         if slot.state == SlotState::Absent || call.is_some() {
             slot.state = SlotState::Free;
         }
-        let before = slot.level();
+        let before = slot.level_if_done();
         take_in(slot, reading, began, (seq, at));
         if slot.expected == reading.written {
-            slot.settled(last_arrival(call.is_some(), at));
             match before {
                 Some(before) => {
                     let fall = before.saturating_sub(slot.expected.unwrap_or(0));
@@ -318,6 +328,10 @@ fn read(
                 }
                 None => slot.may_hold(None, Some(at), now),
             }
+            if let Some(written) = written {
+                slot.may_come(written);
+            }
+            slot.settled(last_arrival(call.is_some(), at));
         }
         call
     });

@@ -197,7 +197,7 @@ fn seeds_come_to_rest_where_what_may_be_sold_is_set() {
     }
 }
 
-/// Nothing is oversold where every unit stands on one shop only.
+/// R30: nothing is oversold where every unit stands on one shop only.
 #[test]
 fn seeds_are_not_oversold_where_all_is_guarded() {
     let (from, count) = (number("SIM_FROM").unwrap_or(1), number("SIM_SEEDS"));
