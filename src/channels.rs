@@ -103,8 +103,8 @@ pub fn setup(merchant: &Merchant, abilities: &BTreeMap<&str, Capabilities>) -> S
     }
 }
 
-/// Within which a placed order shows itself to polls: where they reach back less than that, it is taken
-/// for so long.
+/// How long a placed order may stay invisible to polls: what the connector says, and no longer than polls
+/// reach back, as they would miss what shows itself later.
 fn visible_within(abilities: &Capabilities, channel: &Channel) -> Duration {
     abilities.visibility_lag.min(channel.poll_overlap)
 }

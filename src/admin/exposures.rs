@@ -70,7 +70,7 @@ fn seller(ledger: &Ledger, seller: &Seller) -> Value {
     let listing = channel.items.at(seller.item).listings.first();
     let (listings, why) = match seller.unseen {
         Unseen::Listings(listings) => (Some(listings), None),
-        Unseen::Unknown => (None, Some("not read since orders are known")),
+        Unseen::Unknown => (None, Some("not known yet")),
         Unseen::Unbounded => (None, Some("sells without limit")),
     };
     json!({

@@ -132,7 +132,8 @@ pub(super) fn sellers(ledger: &Ledger, sku: SkuIx) -> Vec<(u16, u32, u32)> {
         })
         .collect();
     sellers.sort_unstable();
-    // Of two listings of one item that stand for different things the one that takes more counts.
+    // The largest `per` of an item comes first: of two listings that stand for different things the one
+    // that takes more counts.
     sellers.reverse();
     sellers.dedup_by_key(|(channel, item, _)| (*channel, *item));
     sellers.reverse();

@@ -17,7 +17,6 @@ impl Units {
     pub const ZERO: Self = Self(0);
 
     /// Whether there are none.
-    /// Whether there are none.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
