@@ -10,7 +10,11 @@ pub(super) fn rules(ledger: &Ledger, merchant: &str, cut: Cut) -> Page {
     let filed = filed(ledger);
     let filed = filed.iter().flat_map(|(at, rules)| {
         let keys = RuleKey::ALL.iter();
-        keys.filter_map(|key| Some(of_file(at, *key, &rules.value(*key)?)))
+        keys.filter_map(|key| {
+            let mut row = of_file(at, *key, &rules.value(*key)?);
+            row["names_nothing"] = json!(names_nothing(ledger, at));
+            Some(row)
+        })
     });
     let ordered = ledger.ruled.iter().flat_map(|(at, ruled)| {
         let keys = RuleKey::ALL.iter();
@@ -21,6 +25,19 @@ pub(super) fn rules(ledger: &Ledger, merchant: &str, cut: Cut) -> Page {
     cut.page(count, |at| {
         rows.get(usize::try_from(at).unwrap_or(usize::MAX)).cloned()
     })
+}
+
+/// Whether a rule is of a SKU or listing that the book does not know (yet): it has no effect. A command
+/// of such is refused.
+fn names_nothing(ledger: &Ledger, at: &RuleAt) -> bool {
+    match at {
+        RuleAt::Merchant | RuleAt::Channel(_) => false,
+        RuleAt::Sku(_, sku) => ledger.sku_ix(sku.as_str()).is_none(),
+        RuleAt::Listing(channel, listing) => {
+            let known = ledger.channel_named(channel.as_str());
+            known.is_none_or(|known| known.listings.find(listing.as_str()).is_none())
+        }
+    }
 }
 
 /// What the files say, by level.
@@ -62,7 +79,7 @@ fn of_command(
     let key_name = key.name();
     Some(json!({
         "at": at, "where": at.to_string(), "rule": key_name, "value": value, "by": "command",
-        "entry": ruled.seqs.get(&key),
+        "names_nothing": false, "entry": ruled.seqs.get(&key),
         "overridden": filed.is_some_and(|rules| rules.value(key).is_some()),
         "undo": format!("channelsync rules --merchant {merchant} unset {level}{key_name}"),
     }))

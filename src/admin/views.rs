@@ -96,6 +96,7 @@ fn stock_row(ledger: &Ledger, sku: SkuIx, incoming: &Incoming) -> Value {
     let outside = ledger.sku(sku).outside;
     json!({
         "sku": ledger.sku_id(sku),
+        "former": ledger.names_of(sku).skip(1).collect::<Vec<_>>(),
         "counted": ledger.is_counted(sku),
         "backordered": ledger.backordered(sku),
         "incoming": expected.collect::<Vec<_>>(),
@@ -148,6 +149,7 @@ pub(super) fn listings(ledger: &Ledger, channel: &Channel, cut: Cut, unmapped: b
             "mapped_by": mapped_by,
             "parts": listing.mapping.parts().map(|found| parts(ledger, found)),
             "unmapped": why,
+            "relabelled": ledger.is_relabelled(listing),
             "unpushable": listing.flags.unpushable,
             "sells_without_limit": listing.flags.sells_without_limit,
             "gone": listing.flags.gone,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::code::decode;
 use super::open::{OpenError, ReadGroups};
 use crate::catalog::SkuIx;
-use crate::ledger::{Bucket, Entry, Ledger, Movement, Place};
+use crate::ledger::{Bucket, Entry, Fact, Ledger, Movement, Place};
 use crate::store::JournalError;
 
 /// Entries read at once.
@@ -65,6 +65,8 @@ pub struct Moved {
     pub actor: String,
     /// Why.
     pub cause: String,
+    /// What it was, in a word or two.
+    pub what: &'static str,
     /// The SKU as it was called.
     pub sku: String,
     /// How many.
@@ -265,10 +267,56 @@ fn undo(entry: &Entry, movement: &Movement, units: &mut BTreeMap<String, i64>) -
         at: entry.at.to_string(),
         actor: entry.actor.clone(),
         cause: entry.cause.clone(),
+        what: what(entry, movement),
         sku: movement.sku.to_string(),
         units: movement.units.0,
         from: side(&movement.from, moved.saturating_neg()),
         to: side(&movement.to, moved),
+    }
+}
+
+/// What a movement was, by its places and, where units were found or lost, by what its entry says.
+fn what(entry: &Entry, movement: &Movement) -> &'static str {
+    let counted = |at: &LocationId| {
+        entry.facts.iter().any(|fact| match fact {
+            Fact::Counted(sku, here) | Fact::CountedAsOf(sku, here, _) => {
+                *sku == movement.sku && here == at
+            }
+            _ => false,
+        })
+    };
+    let shown = |at: &LocationId| {
+        entry.facts.iter().any(|fact| match fact {
+            Fact::Mastered(_, _, sku, here, _) => *sku == movement.sku && here == at,
+            _ => false,
+        })
+    };
+    match (&movement.from, &movement.to) {
+        (Place::Adjustment, Place::At(at, _)) | (Place::At(at, _), Place::Adjustment) => {
+            match (counted(at), shown(at)) {
+                (true, _) => "count",
+                (false, true) => "told by its master",
+                (false, false) => "correction",
+            }
+        }
+        (Place::Supplier, _) => "receipt",
+        (_, Place::Supplier) => "receipt taken back",
+        (Place::Customer, Place::At(_, Bucket::Committed)) => "parcel undone",
+        (Place::Customer, _) => "return",
+        (_, Place::Customer) => "parcel",
+        (_, Place::Adjustment) => "correction",
+        (Place::At(_, from), Place::At(_, to)) => match (from, to) {
+            (_, Bucket::InTransit) => "transfer",
+            (Bucket::InTransit, _) => "arrival",
+            (Bucket::Available, Bucket::Committed) => "order",
+            (Bucket::Committed, Bucket::Available) => "order released",
+            (Bucket::Committed, Bucket::Unavailable) => "order cancelled, not restocked",
+            (_, Bucket::Unavailable) => "taken out of sale",
+            (Bucket::Unavailable, _) => "put on sale again",
+            (Bucket::Available, Bucket::Available) | (Bucket::Committed, Bucket::Committed) => {
+                "moved"
+            }
+        },
     }
 }
 
@@ -278,7 +326,7 @@ mod tests {
 
     use super::*;
     use crate::bookkeeper::encode;
-    use crate::ledger::{Fact, Setup, evolve};
+    use crate::ledger::{Setup, evolve};
     use crate::store::Group;
 
     /// The ledger of entries, and their journal, a group for each.

@@ -3,6 +3,7 @@
 //! In: `/control` of the doubles and the daemon's admin socket, both from outside. Out: one summary.
 //! Shares no code with the connector and takes nothing on the daemon's word about a shop.
 
+mod for_sale;
 mod once;
 mod timing;
 
@@ -12,7 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::probe::{Probe, ProbeError};
-use channelsync_sandbox::{LevelTruth, LineTruth, OrderTruth, ShopInfo, Truth};
+use channelsync_sandbox::{LevelTruth, LineTruth, OrderTruth, ShopInfo};
+use for_sale::{Names, Withheld, available, compare_available};
 use once::sold_once;
 use timing::{acks, order_to_push};
 
@@ -116,6 +118,7 @@ pub(super) async fn audit(
     audit.summary.units_conserved = true;
     let shops = probe.shops().await?;
     let figures = figures(probe, &shops).await?;
+    let (names, withheld) = (Names::of(&figures.stock), Withheld::ask(probe).await?);
     let mut shipped: BTreeMap<String, i64> = BTreeMap::new();
     let mut truths = Vec::new();
     for shop in &shops {
@@ -125,8 +128,9 @@ pub(super) async fn audit(
         compare_orders(&mut audit, shop, &truth.orders, &orders);
         compare_slots(&mut audit, shop, &truth.levels, &figures.numbers);
         compare_routes(&mut audit, shop, &truth.orders, &orders);
-        if !is_guarded {
-            compare_available(&mut audit, shop, &truth, &figures.stock, &orders);
+        if !is_guarded && !withheld.by_rules {
+            let book = (figures.stock.as_slice(), orders.as_slice());
+            compare_available(&mut audit, (shop, &truth), book, (&names, &withheld));
         }
         let listings = probe.ledger(&format!("listings?{channel}")).await?;
         let mapped = listings
@@ -139,7 +143,7 @@ pub(super) async fn audit(
         for line in orders.flat_map(|order| &order.lines) {
             for (sku, units) in sold(&pieces, line) {
                 let left = line.fulfilled - line.came_back();
-                *shipped.entry((*sku).to_owned()).or_default() += left * i64::from(*units);
+                *shipped.entry(names.now(sku).to_owned()).or_default() += left * i64::from(*units);
             }
         }
         let counters = &truth.counters;
@@ -151,7 +155,7 @@ pub(super) async fn audit(
     }
     conserve(&mut audit, &figures.stock, &shipped);
     if is_guarded {
-        sold_once(&mut audit, &truths, &available(&figures.stock));
+        sold_once(&mut audit, &truths, (&names, &available(&figures.stock)));
     }
     audit.moved = figures != self::figures(probe, &shops).await?;
     audit.summary.order_to_push_ms = order_to_push(&truths);
@@ -353,91 +357,6 @@ fn compare_routes(audit: &mut Audit, shop: &ShopInfo, truth: &[OrderTruth], ledg
             }
         }
     }
-}
-
-/// What buyers may still buy of a variant in all places is what the ledger has left to make it of,
-/// less what this shop sold beyond; so without rules that withhold anything, as in the demo.
-fn compare_available(
-    audit: &mut Audit,
-    shop: &ShopInfo,
-    truth: &Truth,
-    stock: &[Value],
-    orders: &[Value],
-) {
-    let mut owed: BTreeMap<&str, i64> = BTreeMap::new();
-    let lines = orders.iter().filter_map(|order| order["lines"].as_array());
-    for line in lines.flatten() {
-        let listing = line["listing"].as_str().unwrap_or_default();
-        let unreported = units(&line["shipped_by_us"]) - units(&line["acknowledged"]);
-        let beyond = units(&line["open"]) - unreported.max(0) - units(&line["committed"]);
-        *owed.entry(listing).or_default() += beyond.max(0);
-    }
-    let mut shown: BTreeMap<u64, i64> = BTreeMap::new();
-    let levels = truth.levels.iter();
-    for level in levels.filter(|level| level.active && level.tracked) {
-        *shown.entry(level.variant).or_default() += level.available;
-    }
-    // A shop holds stock for its test orders too; the ledger never books them.
-    let tests = truth.orders.iter().filter(|order| order.test);
-    for line in tests.flat_map(|order| &order.lines) {
-        let shown = line.variant.and_then(|variant| shown.get_mut(&variant));
-        if let Some(shown) = shown {
-            *shown += line.open;
-        }
-    }
-    let available = available(stock);
-    for variant in &shop.variants {
-        let Some(shown) = shown.get(&variant.id) else {
-            continue;
-        };
-        let Some(left) = makeable(&available, &variant.pieces()) else {
-            continue;
-        };
-        let id = variant.id.to_string();
-        let expected = left - owed.get(id.as_str()).copied().unwrap_or(0);
-        if *shown != expected {
-            audit.summary.slots_wrong_at_rest += 1;
-            audit.find(format!(
-                "{} sells {shown} of {}, {expected} are left",
-                shop.name, variant.sku
-            ));
-        }
-    }
-}
-
-/// Available units by SKU and location.
-type Available<'a> = BTreeMap<&'a str, BTreeMap<&'a str, i64>>;
-
-fn available(stock: &[Value]) -> Available<'_> {
-    let mut available = Available::new();
-    for row in stock {
-        let places = row["locations"].as_array().into_iter().flatten();
-        let places = places.map(|place| {
-            let name = place["location"].as_str().unwrap_or_default();
-            (name, units(&place["available"]))
-        });
-        let sku = row["sku"].as_str().unwrap_or_default();
-        available.insert(sku, places.collect());
-    }
-    available
-}
-
-/// How many can be packed, each at one location; none where the ledger does not know a piece.
-fn makeable(available: &Available<'_>, pieces: &[(&str, u32)]) -> Option<i64> {
-    let known: Option<Vec<_>> = pieces
-        .iter()
-        .map(|(sku, units)| Some((available.get(sku)?, i64::from(*units))))
-        .collect();
-    let known = known?;
-    let made = |place: &str| {
-        let whole = known.iter().map(|(places, units)| {
-            let here = places.get(place).copied().unwrap_or(0);
-            here.checked_div(*units).unwrap_or(0)
-        });
-        whole.min().unwrap_or(0)
-    };
-    let (first, _) = known.first()?;
-    Some(first.keys().map(|place| made(place)).sum())
 }
 
 fn conserve(audit: &mut Audit, stock: &[Value], shipped: &BTreeMap<String, i64>) {

@@ -7,7 +7,7 @@ use super::online;
 use super::session::Session;
 use super::table::count;
 use crate::daemon;
-use crate::settings::{Config, Mode};
+use crate::settings::{Config, Master, Merchant, Mode};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -72,6 +72,7 @@ fn summary(config: &Config) -> Value {
             "merchant": merchant.id,
             "locations": merchant.locations,
             "channels": channels.collect::<Vec<_>>(),
+            "stock_files": stock_files(merchant),
         })
     });
     json!({
@@ -80,6 +81,20 @@ fn summary(config: &Config) -> Value {
         "admin_socket": config.listen.admin_socket,
         "merchants": merchants.collect::<Vec<_>>(),
     })
+}
+
+/// Files and folders that are masters of a location, and what hinders reading them now: a file may
+/// come later, so that is no fault.
+fn stock_files(merchant: &Merchant) -> Vec<Value> {
+    let files = merchant.masters.iter().filter_map(|(location, master)| {
+        let Master::File(file) = master else {
+            return None;
+        };
+        let why = std::fs::metadata(&file.path).err();
+        let why = why.map(|error| error.to_string());
+        Some(json!({ "location": location, "path": file.path, "unreadable": why }))
+    });
+    files.collect()
 }
 
 fn text(summary: &Value) -> String {
@@ -95,6 +110,15 @@ fn text(summary: &Value) -> String {
             count(many(locations), "location", "locations"),
             count(many(channels.len()), "channel", "channels"),
         ));
+        for file in super::table::elements(&merchant["stock_files"]) {
+            let [location, path, why] =
+                ["location", "path", "unreadable"].map(|key| super::table::cell(&file[key]));
+            if !file["unreadable"].is_null() {
+                text.push_str(&format!(
+                    "\n  {location}: its master {path} cannot be read now: {why}"
+                ));
+            }
+        }
         for channel in channels {
             let mode = match channel["mode"].as_str() {
                 Some("live") => "live",
@@ -124,13 +148,17 @@ mod tests {
                 { "channel": "shopify-us", "mode": "live" },
                 { "channel": "shopify-eu", "mode": "shadow" },
             ]},
-            { "merchant": "beta", "locations": ["a", "b"], "channels": [] },
+            { "merchant": "beta", "locations": ["a", "b"], "channels": [], "stock_files": [
+                { "location": "a", "path": "/srv/a.csv", "unreadable": "No such file" },
+                { "location": "b", "path": "/srv/b.csv", "unreadable": null },
+            ]},
         ]})), @r"
         ok
         merchant acme: 1 location, 2 channels
           shopify-us  live
           shopify-eu  shadow: all is computed, nothing is written
         merchant beta: 2 locations, 0 channels
+          a: its master /srv/a.csv cannot be read now: No such file
         ");
     }
 }

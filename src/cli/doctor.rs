@@ -28,8 +28,9 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
     let parked_max = session.config.limits.parked_bytes_max;
     let mut found: Vec<(&str, Finding)> = Vec::new();
     for merchant in elements(&status["merchants"]) {
-        let (parked, slots, unlimited) = rows(merchant, session).await?;
+        let (parked, slots, listings) = rows(merchant, session).await?;
         let set_asides = all(merchant, "set-asides", session).await?;
+        let rules = all(merchant, "rules", session).await?;
         let mut exceptions = all(merchant, "exceptions", session).await?;
         exceptions.retain(|row| row["open"] == true);
         let seen = Seen {
@@ -39,8 +40,9 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
             merchant,
             parked: &parked,
             slots: &slots,
-            unlimited: &unlimited,
+            listings: &listings,
             set_asides: &set_asides,
+            rules: &rules,
             exceptions: &exceptions,
             space,
             parked_bytes_max: parked_max,
@@ -77,7 +79,7 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
     Ok(exit)
 }
 
-/// What is parked, slots that are not at rest, listings that sell without limit.
+/// What is parked, slots that are not at rest, listings of which something is to be told.
 async fn rows(
     merchant: &Value,
     session: &Session<'_, '_>,
@@ -85,7 +87,7 @@ async fn rows(
     let client = session.client();
     let id = merchant["merchant"].as_str().unwrap_or_default();
     let parked = all(merchant, "parked", session).await?;
-    let (mut slots, mut unlimited) = (Vec::new(), Vec::new());
+    let (mut slots, mut listings) = (Vec::new(), Vec::new());
     let path = |what: &str| super::client::path(&[id, what]);
     for channel in elements(&merchant["channels"]) {
         let name = channel["channel"].as_str().unwrap_or_default();
@@ -98,14 +100,17 @@ async fn rows(
             client.pages(&of_channel, take).await?;
         }
         let take = |rows: Vec<Value>| {
-            let sells = |row: &Value| row["sells_without_limit"] == true && row["gone"] != true;
-            unlimited.extend(rows.into_iter().filter(sells));
+            let told = |row: &Value| {
+                row["gone"] != true
+                    && (row["sells_without_limit"] == true || row["relabelled"] == true)
+            };
+            listings.extend(rows.into_iter().filter(told));
             Ok(())
         };
         let of_channel = query(&path("listings"), &[("channel", name)]);
         client.pages(&of_channel, take).await?;
     }
-    Ok((parked, slots, unlimited))
+    Ok((parked, slots, listings))
 }
 
 /// All rows of a list of a merchant.

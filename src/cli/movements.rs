@@ -6,11 +6,12 @@ use super::failure::Failure;
 use super::session::Session;
 use super::table::{Column, cell, elements, table};
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     Column::Number("ENTRY"),
     Column::Text("TIME"),
     Column::Text("ACTOR"),
     Column::Text("CAUSE"),
+    Column::Text("WHAT"),
     Column::Number("UNITS"),
     Column::Text("FROM"),
     Column::Text("TO"),
@@ -69,6 +70,7 @@ fn line(row: &Value) -> Vec<String> {
         cell(&row["at"]),
         cell(&row["actor"]),
         cell(&row["cause"]),
+        cell(&row["what"]),
         cell(&row["units"]),
         side(&row["from"]),
         side(&row["to"]),

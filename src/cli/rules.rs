@@ -98,6 +98,7 @@ const LIST: List = List {
         let by = match (row["entry"].as_u64(), row["overridden"] == true) {
             (Some(entry), false) => format!("command, entry {entry}"),
             (Some(entry), true) => format!("command, entry {entry}; the file goes before it"),
+            (None, _) if row["names_nothing"] == true => "file; the book knows none".to_owned(),
             (None, _) => "file".to_owned(),
         };
         let text = |key: &str| cell(&row[key]);

@@ -19,7 +19,7 @@ use super::purchase::Purchase;
 use super::push::Call;
 use super::rule::{RuleAt, Ruled};
 use super::setup::Setup;
-use crate::catalog::{SkuIx, Skus};
+use crate::catalog::{Listing, Mapping, SkuIx, Skus};
 
 /// Exceptions kept for people to look at; older ones remain in the journal.
 pub(super) const EXCEPTIONS_KEPT_MAX: usize = 1_000;
@@ -188,6 +188,15 @@ impl Ledger {
         found
             .map(|(now, _)| *now)
             .filter(|_| self.sku_ix(sku.as_str()).is_none())
+    }
+
+    /// Whether a listing stands for a SKU by a text that its channel has changed since.
+    pub fn is_relabelled(&self, listing: &Listing) -> bool {
+        let Mapping::Automatic(parts) = &listing.mapping else {
+            return false;
+        };
+        let mut names = parts.iter().flat_map(|part| self.names_of(part.sku));
+        names.all(|name| *name != listing.sku)
     }
 
     /// The name of a SKU, and then those that it had and nobody else has now.

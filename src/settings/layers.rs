@@ -135,6 +135,17 @@ fn stem(file: &Path) -> String {
         .into_owned()
 }
 
+/// The message, and of a key that stands twice its name. No more: the line may hold a secret.
+fn not_toml(error: &toml::de::Error, text: &str) -> String {
+    let said = error.message().replace('\n', ", ");
+    let twice = error.span().filter(|_| said == "duplicate key");
+    let name = twice.and_then(|span| text.get(span));
+    match name {
+        Some(name) => format!("not TOML: {said} `{name}`"),
+        None => format!("not TOML: {said}"),
+    }
+}
+
 /// The values of a file; none where it cannot be read or is not TOML.
 fn read_file(file: &Path, faults: &mut Vec<Fault>) -> Option<Map<String, Value>> {
     let text = match read_text(file) {
@@ -155,8 +166,7 @@ fn read_file(file: &Path, faults: &mut Vec<Fault>) -> Option<Map<String, Value>>
             file: file.display().to_string(),
             line: error.span().map(|span| lines.line(span.start)),
             key: String::new(),
-            // The message alone: the error's display quotes the line, which may hold a secret.
-            what: format!("not TOML: {}", error.message().replace('\n', ", ")),
+            what: not_toml(error, &text),
             help: "texts stand in double quotes, tables in [brackets], one `key = value` a line"
                 .to_owned(),
         }

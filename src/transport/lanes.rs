@@ -6,7 +6,7 @@
 //! Lower lanes do not starve: a call that has waited for `OVERTAKE_AFTER` goes before everything
 //! else, but only one in each such period. So at least one poll or backfill call leaves every ten
 //! seconds, which keeps orders coming in (and with them the proof that raises are safe), and pushes
-//! lose at most that one call. Of two that are due the higher lane goes, unless it was the one to
+//! lose at most that one call; a scan of listings comes to its end under endless order reads. Of two that are due the higher lane goes, unless it was the one to
 //! overtake last time.
 
 use std::collections::VecDeque;
@@ -23,7 +23,7 @@ const ORDER: [Lane; 3] = [Lane::Push, Lane::Poll, Lane::Backfill];
 #[derive(Debug)]
 pub(super) struct Lanes<T> {
     lanes: [VecDeque<Entry<T>>; 3],
-    /// When a call of a lower lane last went, and which lane that was.
+    /// When a call of a lower lane last overtook, and which lane that was.
     overtook: (Duration, Lane),
 }
 
@@ -79,8 +79,8 @@ impl<T> Lanes<T> {
 
     /// Takes out the call that goes next.
     pub(super) fn pop(&mut self, now: Duration) -> Option<T> {
-        let lane = self.first(now)?.0.lane;
-        if lane != Lane::Push {
+        let Rank { lane, ordinary, .. } = self.first(now)?.0;
+        if !ordinary {
             self.overtook = (now, lane);
         }
         let entry = self.lanes[place(lane)].pop_front()?;
@@ -211,6 +211,23 @@ mod tests {
                 left += u64::from(lanes.pop(secs(second)) == Some("poll"));
             }
             prop_assert_eq!(left, polls);
+        }
+
+        #[test]
+        fn under_endless_polls_every_scan_leaves(scans in 1..20_u64, pushes in any::<bool>()) {
+            let mut lanes = Lanes::new();
+            for number in 0..scans {
+                lanes.push(Lane::Backfill, number, "scan", secs(0));
+            }
+            let mut left = 0;
+            for second in 0..(scans + 1) * 20 {
+                lanes.push(Lane::Poll, 1000 + second, "poll", secs(second));
+                if pushes {
+                    lanes.push(Lane::Push, 9000 + second, "push", secs(second));
+                }
+                left += u64::from(lanes.pop(secs(second)) == Some("scan"));
+            }
+            prop_assert_eq!(left, scans);
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Audit, Available};
+use super::Audit;
+use super::for_sale::{Available, Names};
 use channelsync_sandbox::{ShopInfo, Truth};
 
 /// No more may be for sale in all shops together than is there.
 pub(super) fn sold_once(
     audit: &mut Audit,
     truths: &[(&ShopInfo, Truth)],
-    available: &Available<'_>,
+    (names, available): (&Names<'_>, &Available<'_>),
 ) {
     let mut for_sale: BTreeMap<&str, i64> = BTreeMap::new();
     for (shop, truth) in truths {
@@ -18,7 +19,7 @@ pub(super) fn sold_once(
             let own = levels.filter(|level| level.variant == variant.id && level.active);
             let units: i64 = own.map(|level| level.available).sum();
             for (sku, per) in variant.pieces() {
-                *for_sale.entry(sku).or_default() += units.max(0) * i64::from(per);
+                *for_sale.entry(names.now(sku)).or_default() += units.max(0) * i64::from(per);
             }
         }
     }

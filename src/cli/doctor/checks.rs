@@ -12,6 +12,7 @@ use super::super::status;
 use super::super::table::{cell, count, elements};
 use super::time;
 
+mod names;
 mod waiting;
 
 pub(super) use waiting::unsettled;
@@ -29,10 +30,12 @@ pub(super) struct Seen<'a> {
     pub(super) parked: &'a [Value],
     /// What `unsettled` gave.
     pub(super) slots: &'a [Value],
-    /// Listings that sell without limit.
-    pub(super) unlimited: &'a [Value],
+    /// Listings that sell without limit, or stand for what they were called before.
+    pub(super) listings: &'a [Value],
     /// SKUs of which more is set aside than is there.
     pub(super) set_asides: &'a [Value],
+    /// Rules as they were set.
+    pub(super) rules: &'a [Value],
     /// Exceptions that wait for somebody, the newest first.
     pub(super) exceptions: &'a [Value],
     pub(super) space: Option<Space>,
@@ -78,7 +81,9 @@ pub(super) const CHECKS: &[(&str, Look)] = &[
     ("exceptions", exceptions),
     ("unacknowledged", waiting::unacknowledged),
     ("unlimited", unlimited),
+    ("relabelled", names::relabelled),
     ("set-aside", set_aside),
+    ("rules", names::rules),
     ("shadow", shadow),
 ];
 
@@ -376,7 +381,9 @@ fn unlimited(seen: &Seen<'_>) -> Vec<Finding> {
         remedy: "switch off selling when out of stock on the channel, if that is not meant"
             .to_owned(),
     };
-    seen.unlimited.iter().map(finding).collect()
+    let unlimited = seen.listings.iter();
+    let unlimited = unlimited.filter(|row| row["sells_without_limit"] == true);
+    unlimited.map(finding).collect()
 }
 
 fn exceptions(seen: &Seen<'_>) -> Vec<Finding> {

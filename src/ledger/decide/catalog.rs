@@ -54,20 +54,15 @@ pub(super) fn list(
                 .retain(|listing| texts.get(listing).is_none_or(|now| now.gtin == report.gtin));
         }
         let mapped = known.listings.get(report.listing.as_str());
-        if mapped.is_none_or(|listing| listing.mapping.parts().is_none()) {
-            let found = found(
-                desk,
-                &report.sku,
-                report.gtin,
-                (same_sku.len(), same_gtin.len()),
-            );
-            set_mapping(
-                desk,
-                number,
-                &report.listing,
-                (&report.sku, report.gtin),
-                found,
-            );
+        let is_mapped = mapped.is_some_and(|listing| listing.mapping.parts().is_some());
+        let takes_another_text =
+            mapped.is_some_and(|listing| listing.sku != report.sku && !is_by_person(listing));
+        if !is_mapped || takes_another_text {
+            let texts = (&report.sku, report.gtin);
+            let found = found(desk, texts, (same_sku.len(), same_gtin.len()));
+            if !is_mapped || found == Automatic::Exact {
+                set_mapping(desk, number, &report.listing, texts, found);
+            }
         }
         unmap_rivals(desk, known, &same_sku, &report.listing, |mapping| {
             matches!(mapping, Mapping::Automatic(_))
@@ -86,6 +81,10 @@ pub(super) fn list(
         desk.facts.extend(facts);
     }
     Ok(())
+}
+
+fn is_by_person(listing: &Listing) -> bool {
+    matches!(listing.mapping, Mapping::Manual(_))
 }
 
 fn differs(channel: &Channel, before: &Listing, report: &ListingReport) -> bool {
@@ -122,7 +121,7 @@ fn unmap_rivals(
         let Some(listing) = channel.listings.get(rival.as_str()) else {
             continue;
         };
-        if is_by_text(&listing.mapping) {
+        if is_by_text(&listing.mapping) && !desk.ledger.is_relabelled(listing) {
             let text = match (&listing.mapping, listing.gtin) {
                 (Mapping::Barcode(_), Some(gtin)) => format!("barcode {gtin}"),
                 _ => format!("SKU {}", listing.sku),
@@ -139,8 +138,7 @@ fn unmap_rivals(
 /// What the texts of a listing say, with how many listings of its channel carry each.
 fn found(
     desk: &Desk<'_>,
-    sku: &Sku,
-    gtin: Option<Gtin>,
+    (sku, gtin): (&Sku, Option<Gtin>),
     (same_sku, same_gtin): (usize, usize),
 ) -> Automatic {
     let text = sku.as_str();
@@ -216,8 +214,12 @@ fn map_by_texts(desk: &mut Desk<'_>, number: u16, listing: &ListingId) {
     let same_gtin = row
         .gtin
         .map(|gtin| carriers(channel, channel.listings.with_gtin(gtin)).len());
-    let found = found(desk, &row.sku, row.gtin, (same_sku, same_gtin.unwrap_or(0)));
-    set_mapping(desk, number, listing, (&row.sku, row.gtin), found);
+    let texts = (&row.sku, row.gtin);
+    let found = found(desk, texts, (same_sku, same_gtin.unwrap_or(0)));
+    // A text that leads nowhere takes nothing away.
+    if found == Automatic::Exact || !desk.ledger.is_relabelled(row) {
+        set_mapping(desk, number, listing, texts, found);
+    }
 }
 
 /// A SKU has barcodes from now on, or no longer; listings that carry them map anew.
@@ -388,13 +390,16 @@ impl Desk<'_> {
     }
 }
 
-/// Maps what is unmapped and carries a SKU that is known from now on.
+/// Maps what carries a SKU that is known from now on, and is unmapped or stands for what it was called
+/// before.
 pub(super) fn map_unmapped(desk: &mut Desk<'_>, sku: &Sku) {
     for number in (0_u16..).take(desk.ledger.channels.len()) {
         let channel = desk.ledger.channel(number);
         for listing in carriers(channel, channel.listings.with_sku(sku.as_str())) {
             let row = channel.listings.get(listing.as_str());
-            if row.is_some_and(|row| row.mapping.parts().is_none()) {
+            let is_due =
+                |row: &Listing| row.mapping.parts().is_none() || desk.ledger.is_relabelled(row);
+            if row.is_some_and(is_due) {
                 map_by_texts(desk, number, listing);
             }
         }

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::super::command::Command;
-use super::language::{replay, run};
+use super::language::{obey, replay, run};
 use super::print;
 use crate::catalog::Mapping;
 
@@ -307,6 +307,67 @@ fn two_listings_of_one_sku_text_map_neither() {
     M4: the listing has no SKU on the channel
     M5: no stock was ever booked under SKU CUP
     ");
+}
+
+#[test]
+fn a_listing_that_takes_another_text_follows_it_where_that_is_a_sku() {
+    let mut world = run("
+        receive MUG 5
+        receive RED 5
+        list us M1 sku=MUG
+        list us M2 sku=RED
+        list us M3 sku=CUP
+        map M3 MUG=2
+        order A1 M1 2
+    ");
+    let report = |world: &super::world::World, listing, sku| {
+        let Command::Listings { listings, .. } = world.listing("us", listing, (sku, None)) else {
+            panic!("no listings");
+        };
+        listings[0].clone()
+    };
+    // Two swap their texts, one that a person mapped takes another; then one that nobody has.
+    for texts in [
+        &[("M1", "RED"), ("M2", "MUG"), ("M3", "GREEN")][..],
+        &[("M2", "BLUE")],
+    ] {
+        let listings = texts
+            .iter()
+            .map(|(listing, sku)| report(&world, listing, sku));
+        let scan = Command::Listings {
+            channel: "us".into(),
+            listings: listings.collect(),
+            complete: None,
+        };
+        world.book(&scan).unwrap();
+    }
+    assert_snapshot!(mappings(&world), @r"
+    M1: 1 × RED by SKU
+    M2: 1 × MUG by SKU
+    M3: 2 × MUG by person
+    ");
+    let relabelled = |world: &super::world::World| {
+        let listings = world.ledger.channels[0].listings.iter();
+        let found = listings.filter(|(_, _, row)| world.ledger.is_relabelled(row));
+        found.map(|(_, id, _)| id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(relabelled(&world), ["M2"]);
+    let text = print::ledger(&world.ledger).join("\n");
+    assert!(
+        text.contains("MUG  main  available 3  committed 2"),
+        "{text}"
+    );
+    obey(&mut world, 99, "receive BLUE 1");
+    assert_snapshot!(mappings(&world), @r"
+    M1: 1 × RED by SKU
+    M2: 1 × BLUE by SKU
+    M3: 2 × MUG by person
+    ");
+    assert_eq!(relabelled(&world), [""; 0]);
+    // A second listing of the text that it gave up is no rival of it.
+    let scan = world.listing("us", "M4", ("MUG", None));
+    world.book(&scan).unwrap();
+    assert!(mappings(&world).contains("M4: 1 × MUG by SKU"));
 }
 
 /// R50

@@ -29,14 +29,14 @@ async fn the_history_of_a_sku_shows_every_movement_also_under_its_former_name() 
                 format!("{} {}>{}", side["place"], side["before"], side["after"])
             };
             let (from, to) = (side(&row["from"]), side(&row["to"]));
-            let of = (&row["cause"], &row["sku"], &row["units"]);
-            format!("{} {} {}: {from}, {to}", of.0, of.1, of.2).replace('"', "")
+            let of = ["cause", "what", "sku", "units"].map(|key| row[key].to_string());
+            format!("{}: {from}, {to}", of.join(" ")).replace('"', "")
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-        c1 MUG 2: main/available 7>5, adjustment null>null
-        test MUG-RED 3: main/available 10>7, main/committed 0>3
-        r1 MUG-RED 10: supplier null>null, main/available 0>10
+        c1 count MUG 2: main/available 7>5, adjustment null>null
+        test order MUG-RED 3: main/available 10>7, main/committed 0>3
+        r1 receipt MUG-RED 10: supplier null>null, main/available 0>10
         ");
     let newest = daemon.ok("stock history MUG --limit 1").await;
     assert!(newest.contains("main/available 7 → 5"), "{newest}");

@@ -332,9 +332,13 @@ fn text_that_is_not_toml_is_refused_without_quoting_it() {
             "[channels.a.credentials]\nclient_secret = \"s3cret\n",
         )
         .file("merchants.d/binary.toml", b"\xff\xfe")
+        .file(
+            "merchants.d/twice.toml",
+            "locations = [\"main\"]\nlocations = [\"s3cret\"]\n",
+        )
         .variable("MERCHANTS__ACME__RULES__CAP_UNITS", "7");
     assert_snapshot!(setup.faults(), @r#"
-    the configuration has 4 faults
+    the configuration has 5 faults
     ETC/channelsync.toml:1: not TOML: invalid basic string, expected `"`
       help: texts stand in double quotes, tables in [brackets], one `key = value` a line
     ETC/channelsync.toml:2: not TOML: string values must be quoted, expected literal string
@@ -343,6 +347,8 @@ fn text_that_is_not_toml_is_refused_without_quoting_it() {
       help: texts stand in double quotes, tables in [brackets], one `key = value` a line
     ETC/merchants.d/binary.toml: cannot be read: stream did not contain valid UTF-8
       help: name the configuration directory with --config; the daemon's user must be able to read it
+    ETC/merchants.d/twice.toml:2: not TOML: duplicate key `locations`
+      help: texts stand in double quotes, tables in [brackets], one `key = value` a line
     "#);
 }
 

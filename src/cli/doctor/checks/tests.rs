@@ -26,8 +26,9 @@ fn found(change: impl FnOnce(&mut Value, &mut Seen<'_>)) -> String {
         merchant: &nothing,
         parked: &[],
         slots: &[],
-        unlimited: &[],
+        listings: &[],
         set_asides: &[],
+        rules: &[],
         exceptions: &[],
         space: Some(Space {
             free: 50 << 30,
@@ -142,6 +143,29 @@ fn more_set_aside_than_there_is_is_told_with_whom_it_is_for() {
         "sku": "MUG", "set_aside": 50, "available": 12, "channels": ["us", "eu"],
     })];
     assert_snapshot!(found(|_, seen| seen.set_asides = Box::leak(Box::new(rows))), @"set-aside | acme | 50 of MUG are set aside for us, eu, 12 are available: no other channel shows any | channelsync stock --merchant acme MUG; count or receive it, or lower `set_aside_units` where `channelsync rules` says it is set");
+}
+
+#[test]
+fn what_a_listing_is_called_and_may_sell_is_found() {
+    let rows = vec![
+        json!({ "channel": "shopify-us", "listing": "101", "sku_on_channel": "RED",
+            "parts": [["MUG", 1]], "sells_without_limit": false, "relabelled": true }),
+        json!({ "channel": "shopify-us", "listing": "102", "sku_on_channel": "CUP",
+            "parts": [["CUP", 1]], "sells_without_limit": true, "relabelled": false }),
+    ];
+    assert_snapshot!(found(|_, seen| seen.listings = Box::leak(Box::new(rows))), @r"
+    unlimited | acme/shopify-us | listing 102 (CUP) sells below zero: nothing keeps it from being oversold | switch off selling when out of stock on the channel, if that is not meant
+    relabelled | acme/shopify-us | listing 101 is called RED on the channel now and still sells MUG | channelsync stock --merchant acme rename MUG RED, where it is the same thing; or receive RED: the listing then sells that
+    ");
+}
+
+#[test]
+fn a_rule_of_a_sku_that_nobody_has_is_found() {
+    let rows = vec![
+        json!({ "where": "SKU MUG on shopify-us", "rule": "cap_units", "names_nothing": false }),
+        json!({ "where": "SKU mug on shopify-us", "rule": "cap_units", "names_nothing": true }),
+    ];
+    assert_snapshot!(found(|_, seen| seen.rules = Box::leak(Box::new(rows))), @"rules | acme | cap_units of SKU mug on shopify-us has no effect: the book knows no such | correct the name in the file, then `channelsync reload`; names count letter by letter, as `channelsync stock` and `channelsync listings` show them");
 }
 
 #[test]
