@@ -32,7 +32,10 @@ pub(super) fn rules(ledger: &Ledger, merchant: &str, cut: Cut) -> Page {
 fn names_nothing(ledger: &Ledger, at: &RuleAt) -> bool {
     match at {
         RuleAt::Merchant | RuleAt::Channel(_) => false,
-        RuleAt::Sku(_, sku) => ledger.sku_ix(sku.as_str()).is_none(),
+        // A rule under a former name goes on.
+        RuleAt::Sku(_, sku) => {
+            ledger.sku_ix(sku.as_str()).is_none() && ledger.renamed(sku).is_none()
+        }
         RuleAt::Listing(channel, listing) => {
             let known = ledger.channel_named(channel.as_str());
             known.is_none_or(|known| known.listings.find(listing.as_str()).is_none())
@@ -83,4 +86,54 @@ fn of_command(
         "overridden": filed.is_some_and(|rules| rules.value(key).is_some()),
         "undo": format!("channelsync rules --merchant {merchant} unset {level}{key_name}"),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use channelsync_contract::{ListingId, LocationId, Sku, Timestamp, Units};
+
+    use super::*;
+    use crate::ledger::{Bucket, Entry, Fact, Movement, Place, Setup, evolve};
+
+    #[test]
+    fn a_rule_names_nothing_where_no_sku_is_or_was_called_so() {
+        let main = LocationId::new("main");
+        let setup = Setup {
+            locations: vec![main.clone()],
+            ..Setup::default()
+        };
+        let came = Movement {
+            sku: Sku::new("MUG-RED"),
+            units: Units(1),
+            from: Place::Supplier,
+            to: Place::At(main, Bucket::Available),
+        };
+        let renamed = Fact::Renamed(Sku::new("MUG-RED"), Sku::new("MUG"));
+        let mut ledger = Ledger::default();
+        for (movements, facts) in [
+            (vec![], vec![Fact::Configured(Box::new(setup))]),
+            (vec![came], vec![]),
+            (vec![], vec![renamed]),
+        ] {
+            let entry = Entry {
+                seq: ledger.seq + 1,
+                at: Timestamp(0),
+                actor: "test".to_owned(),
+                cause: "test".to_owned(),
+                movements,
+                facts,
+            };
+            evolve(&mut ledger, &entry);
+        }
+        let of_sku = |sku| RuleAt::Sku("us".into(), Sku::new(sku));
+        for (at, expected) in [
+            (RuleAt::Merchant, false),
+            (of_sku("MUG"), false),
+            (of_sku("MUG-RED"), false),
+            (of_sku("mug"), true),
+            (RuleAt::Listing("us".into(), ListingId::new("101")), true),
+        ] {
+            assert_eq!(names_nothing(&ledger, &at), expected, "{at}");
+        }
+    }
 }

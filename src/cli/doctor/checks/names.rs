@@ -27,15 +27,23 @@ pub(super) fn relabelled(seen: &Seen<'_>) -> Vec<Finding> {
         let [channel, listing, label] =
             ["channel", "listing", "sku_on_channel"].map(|key| cell(&row[key]));
         let sold = cell(&row["parts"][0][0]);
+        let (called, remedy) = match label.as_str() {
+            "" => (
+                "has no SKU".to_owned(),
+                format!("give it one there, or `channelsync map --merchant {id} set` it to {sold}"),
+            ),
+            label => (
+                format!("is called {label}"),
+                format!(
+                    "channelsync stock --merchant {id} rename {sold} {label}, where it is the same \
+                     thing; or receive {label}: the listing then sells that"
+                ),
+            ),
+        };
         Finding {
             of: format!("{id}/{channel}"),
-            what: format!(
-                "listing {listing} is called {label} on the channel now and still sells {sold}"
-            ),
-            remedy: format!(
-                "channelsync stock --merchant {id} rename {sold} {label}, where it is the same \
-                 thing; or receive {label}: the listing then sells that"
-            ),
+            what: format!("listing {listing} {called} on the channel now and still sells {sold}"),
+            remedy,
         }
     };
     let relabelled = seen.listings.iter().filter(|row| row["relabelled"] == true);

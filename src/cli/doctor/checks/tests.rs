@@ -152,10 +152,13 @@ fn what_a_listing_is_called_and_may_sell_is_found() {
             "parts": [["MUG", 1]], "sells_without_limit": false, "relabelled": true }),
         json!({ "channel": "shopify-us", "listing": "102", "sku_on_channel": "CUP",
             "parts": [["CUP", 1]], "sells_without_limit": true, "relabelled": false }),
+        json!({ "channel": "shopify-us", "listing": "103", "sku_on_channel": "",
+            "parts": [["POT", 1]], "sells_without_limit": false, "relabelled": true }),
     ];
     assert_snapshot!(found(|_, seen| seen.listings = Box::leak(Box::new(rows))), @r"
     unlimited | acme/shopify-us | listing 102 (CUP) sells below zero: nothing keeps it from being oversold | switch off selling when out of stock on the channel, if that is not meant
     relabelled | acme/shopify-us | listing 101 is called RED on the channel now and still sells MUG | channelsync stock --merchant acme rename MUG RED, where it is the same thing; or receive RED: the listing then sells that
+    relabelled | acme/shopify-us | listing 103 has no SKU on the channel now and still sells POT | give it one there, or `channelsync map --merchant acme set` it to POT
     ");
 }
 
