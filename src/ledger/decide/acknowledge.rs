@@ -24,6 +24,12 @@ fn recorded(report: &OrderReport, line: &LineId, fulfillment: &str) -> Option<Un
     Some(total(here.map(|parcel| parcel.units)))
 }
 
+/// Whether a report holds a record; none where it does not tell of records.
+fn shows(report: &OrderReport, fulfillment: &str) -> Option<bool> {
+    let parcels = report.shipments.as_ref()?;
+    Some(parcels.iter().any(|parcel| parcel.id == fulfillment))
+}
+
 /// Shares a rise of the channel's figure of a line out to parcels of ours; gives how much was ours.
 pub(super) fn acknowledge(
     desk: &mut Desk<'_>,
@@ -36,10 +42,9 @@ pub(super) fn acknowledge(
     let shipments = &mut desk.order_mut(at.work).order.shipments;
     let mut left = rise;
     for shipment in shipments.iter_mut() {
-        if let Some(id) = shipment.fulfillment() {
-            let most = recorded(report, &line, id).unwrap_or(left);
-            let most = most.minus_or_zero(shipment.acknowledged(&line));
-            left = left.minus(take(shipment, &line, most.min(left)));
+        let id = shipment.fulfillment();
+        if id.is_some_and(|id| shows(report, id) != Some(false)) {
+            left = left.minus(take(shipment, &line, left));
         }
     }
     for (fits, is_sent) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -112,8 +117,11 @@ fn gone(shipment: &Shipment, line: &LineId, report: &OrderReport) -> Units {
     else {
         return Units::ZERO;
     };
-    let known = shipment.acknowledged(line);
-    known.minus_or_zero(recorded(report, line, id).unwrap_or(known))
+    match shows(report, id) {
+        // It holds what was sent. What was there before our report is in another record.
+        None | Some(true) => Units::ZERO,
+        Some(false) => shipment.acknowledged(line),
+    }
 }
 
 /// Takes undone units off parcels of ours: records that are gone, gives how many.
@@ -151,9 +159,7 @@ pub(super) fn settle(desk: &mut Desk<'_>, work: usize, happened: &Happened, repo
         match &mut shipment.state {
             ReportState::Told { fulfillment, since } => {
                 let id = fulfillment.as_deref().unwrap_or_default();
-                let parcels = report.shipments.as_ref();
-                let shows = parcels.map(|parcels| parcels.iter().any(|parcel| parcel.id == id));
-                match (shows, *since) {
+                match (shows(report, id), *since) {
                     (Some(true), Some(_)) => *since = None,
                     (Some(false), Some(told)) if read_after(told.plus(SETTLED_AFTER)) => {
                         shipment.state = ReportState::Refused(UNDONE.to_owned());

@@ -24,9 +24,11 @@ use super::desk::{Desk, LineAt, Spot};
 use super::report::want;
 use super::stock::is_plain;
 
-/// An answer that did not come in time may be to a request that the channel still carries out: it is
-/// not looked for before this.
-const DOUBT_LASTS: Duration = Duration::from_secs(30);
+/// A request whose answer nobody awaits any more may still be carried out, up to a minute and a half
+/// after it left (as transport has it: an answer comes in thirty seconds or never, and what was given up
+/// stands in a queue for another minute). It is not looked for before this, and was sent at most as long
+/// before as the doubt is old: the process may have ended in the middle of the call.
+const DOUBT_LASTS: Duration = Duration::from_secs(100);
 /// The longest reason that is kept of a channel's own words.
 const WHY_CHARS_MAX: usize = 300;
 /// Routing runs after the order was placed: a channel without the units is looked at again after these.

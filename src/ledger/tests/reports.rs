@@ -216,6 +216,31 @@ fn a_person_decides_about_an_undone_parcel_of_ours() {
     ");
 }
 
+/// A clerk recorded a part before our report, which records the rest: both records are the one parcel.
+#[test]
+fn a_parcel_of_which_a_part_was_recorded_before_is_whole_once_the_rest_is() {
+    let script = "receive MUG 10
+        order A1 MUG 5
+        ship A1 MUG 3
+        fulfill A1 MUG 1 as=C1
+        parcel A1 1 sending
+        fulfill A1 MUG 2 as=F1 quiet
+        parcel A1 1 done=F1
+        tell A1";
+    let expected = [
+        "MUG  main  available 5  committed 2",
+        "A1 MUG  open 2  held main 2  fulfilled 3  shipped 3  acknowledged 3",
+        "A1 MUG 3/3 from main: told as F1",
+    ];
+    for more in ["", "tell A1", "tell A1 by=webhook"] {
+        assert_eq!(end(&format!("{script}\n{more}")), expected, "{more}");
+    }
+    assert_eq!(
+        end(&format!("{script}\nundo A1 MUG 2 as=F1"))[2],
+        "A1 MUG 1/3 from main: parked: undone on the channel: it is reported again only when you say so"
+    );
+}
+
 #[test]
 fn a_report_in_doubt_is_sent_again_only_after_a_later_reading_misses_it() {
     assert_snapshot!(replay("
