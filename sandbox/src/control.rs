@@ -240,6 +240,10 @@ pub enum Action {
     Uninstall,
     /// The merchant lets the app in again.
     Install,
+    /// All tokens that expire end now; the app may ask for new ones.
+    EndTokens,
+    /// All subscriptions are deleted, with what waits for them.
+    EndSubscriptions,
     /// Whether errors of inventory writes leave out which row was wrong.
     HideRowIndex {
         /// Whether they do.
@@ -393,6 +397,11 @@ fn rule(shop: &mut Shop, action: Action) -> Result<Done, ControlError> {
         Action::Faults { faults } => shop.set_faults(Faults::parse(&faults)?),
         Action::Uninstall => shop.uninstall(),
         Action::Install => shop.tokens.is_installed = true,
+        Action::EndTokens => shop.tokens.granted.clear(),
+        Action::EndSubscriptions => {
+            let ended = shop.outbox.end_all();
+            shop.counters.subscriptions_deleted += ended;
+        }
         Action::HideRowIndex { hide } => shop.hides_row_index = hide,
         other => return Err(Refusal(format!("{other:?} is no rule")).into()),
     }

@@ -59,6 +59,8 @@ pub struct Faults {
     pub answer_5xx: Rate,
     /// The effect happens, the answer does not come: broken connection, or an error after it.
     pub applied_then_timeout: Rate,
+    /// A page of a search with three rows at most, which says that more follow.
+    pub pages_cut: Rate,
     /// A bulk operation that fails after half of what it was to write.
     pub bulk_fails: Rate,
     /// A download that breaks off.
@@ -88,13 +90,14 @@ pub enum FaultError {
 
 impl Faults {
     /// The names that [`Faults::parse`] knows.
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 10] = [
         "webhooks-lost",
         "webhooks-doubled",
         "webhooks-reordered",
         "answer-429",
         "answer-5xx",
         "applied-then-timeout",
+        "pages-cut",
         "bulk-fails",
         "downloads-cut",
         "away",
@@ -128,6 +131,7 @@ impl Faults {
             "answer-429" => &mut self.answer_429,
             "answer-5xx" => &mut self.answer_5xx,
             "applied-then-timeout" => &mut self.applied_then_timeout,
+            "pages-cut" => &mut self.pages_cut,
             "bulk-fails" => &mut self.bulk_fails,
             "downloads-cut" => &mut self.downloads_cut,
             "away" => {

@@ -214,6 +214,13 @@ impl Outbox {
             .retain(|_, delivery| is_last(delivery.subscription));
     }
 
+    /// Ends all subscriptions and forgets what waits for them; gives how many there were.
+    pub(crate) fn end_all(&mut self) -> u64 {
+        self.waiting.clear();
+        let ended = std::mem::take(&mut self.subscriptions);
+        u64::try_from(ended.len()).unwrap_or(u64::MAX)
+    }
+
     /// Queues a delivery; false when the queue is full.
     fn push(&mut self, at: Timestamp, delivery: Delivery) -> bool {
         let fits = self.waiting.len() < WAITING_MAX;

@@ -10,6 +10,8 @@ use crate::state::{Gid, Order, Shop, Term, parse_terms};
 
 /// The largest number of ids, and of any input list.
 pub(crate) const INPUT_MAX: usize = 250;
+/// The most rows of a page that is cut by a fault.
+const ROWS_CUT_MAX: u32 = 3;
 const SCOPES: [&str; 9] = [
     "read_orders",
     "read_all_orders",
@@ -131,13 +133,22 @@ fn seconds(at: Timestamp) -> i64 {
 
 /// The page of objects of a kind.
 fn page_of(
+    shop: &Shop,
     kind: &str,
     rows: Vec<Key>,
-    sort: &str,
-    args: &Map<String, Value>,
+    (sort, args): (&str, &Map<String, Value>),
 ) -> Result<Value, Fault> {
     let node = |(_, id): Key| json!(Gid::of(kind, id).to_string());
-    page::of_keys(rows, node, sort, args)
+    let dice = &shop.dice.pages;
+    let (is_cut, rows_max) = (
+        dice.chance(shop.faults.pages_cut),
+        dice.between(1, ROWS_CUT_MAX),
+    );
+    let mut args = args.clone();
+    if let (true, Some(first)) = (is_cut, args.get("first").and_then(Value::as_u64)) {
+        args.insert("first".to_owned(), json!(first.min(rows_max.into())));
+    }
+    page::of_keys(rows, node, sort, &args)
 }
 
 fn sort_key<'a>(args: &'a Map<String, Value>, default: &'a str) -> &'a str {
@@ -177,7 +188,7 @@ fn products(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
             rows.push((value, product.id));
         }
     }
-    page_of("Product", rows, sort, args)
+    page_of(shop, "Product", rows, (sort, args))
 }
 
 fn variants(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
@@ -200,7 +211,7 @@ fn variants(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
             rows.push((0, variant.id));
         }
     }
-    page_of("ProductVariant", rows, sort, args)
+    page_of(shop, "ProductVariant", rows, (sort, args))
 }
 
 fn items(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
@@ -217,7 +228,7 @@ fn items(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
             rows.push((0, variant.item));
         }
     }
-    page_of("InventoryItem", rows, "ID", args)
+    page_of(shop, "InventoryItem", rows, ("ID", args))
 }
 
 fn orders(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
@@ -238,7 +249,7 @@ fn orders(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
             rows.push((value, id));
         }
     }
-    page_of("Order", rows, sort, args)
+    page_of(shop, "Order", rows, (sort, args))
 }
 
 fn meets_order(term: &Term, order: &Order, changed_at: Timestamp) -> Option<bool> {
@@ -284,7 +295,7 @@ fn fulfillment_orders(shop: &Shop, args: &Map<String, Value>) -> Result<Value, F
             rows.push((value, id));
         }
     }
-    page_of("FulfillmentOrder", rows, sort, args)
+    page_of(shop, "FulfillmentOrder", rows, (sort, args))
 }
 
 /// Newest first.
@@ -295,7 +306,7 @@ fn bulk_operations(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Faul
     }
     let rows = shop.bulk.values();
     let rows = rows.map(|one| (one.created_at.0.saturating_neg(), one.id));
-    page_of("BulkOperation", rows.collect(), sort, args)
+    page_of(shop, "BulkOperation", rows.collect(), (sort, args))
 }
 
 fn subscriptions(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault> {
@@ -312,5 +323,5 @@ fn subscriptions(shop: &Shop, args: &Map<String, Value>) -> Result<Value, Fault>
         by_topic && uri.is_none_or(|uri| uri == one.uri) && !xml
     });
     let rows = all.map(|one| (0, one.id)).collect();
-    page_of("WebhookSubscription", rows, "CREATED_AT", args)
+    page_of(shop, "WebhookSubscription", rows, ("CREATED_AT", args))
 }

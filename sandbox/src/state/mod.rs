@@ -63,6 +63,7 @@ pub(crate) struct AllDice {
     pub(crate) answers: Dice,
     pub(crate) webhooks: Dice,
     pub(crate) bulk: Dice,
+    pub(crate) pages: Dice,
 }
 
 /// Everything one shop knows.
@@ -158,6 +159,7 @@ impl Shop {
             answers: dice("answers"),
             webhooks: dice("webhooks"),
             bulk: dice("bulk"),
+            pages: dice("pages"),
         };
         let mut ids = Ids::new(number, &dice.ids);
         let tokens = Tokens::new(&dice.ids);

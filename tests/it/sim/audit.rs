@@ -27,14 +27,17 @@ pub(super) fn audit(machine: &Machine, ledger: &Ledger) -> Vec<String> {
             continue;
         };
         orders(ledger.channel(number), &truth.orders, &mut found);
+        if machine.restores() == 0 {
+            parcels(ledger.channel(number), &truth.orders, &mut found);
+        }
         let written = |level: &LevelTruth| match machine.plan.quantity_name {
             "available" => level.available,
             _ => level.on_hand,
         };
         slots(ledger, number, &truth.levels, written, &mut found);
         let is_net = machine.plan.quantity_name == "available";
-        let rules = Rules::of(machine.plan.rules);
-        if machine.plan.rules != GUARDED {
+        let rules = Rules::of(machine.rules());
+        if machine.rules() != GUARDED {
             for_sale(ledger, number, (shop, is_net), (&truth, rules), &mut found);
         }
         let orders = truth.orders.iter().filter(|order| !order.test);
@@ -111,15 +114,6 @@ fn lines(channel: &Channel, order: &OrderTruth, row: &Order, found: &mut Vec<Str
                 found.push(format!("{name}: {what} {true_units}, booked {booked}"));
             }
         }
-        let ours = line.fulfilled_as.iter();
-        let ours = ours.filter(|(number, _)| number == NUMBER);
-        let told: i64 = ours.map(|(_, units)| units).sum();
-        if told > known.shipped.signed() {
-            found.push(format!(
-                "{name}: {told} recorded as our parcels, {} shipped",
-                known.shipped
-            ));
-        }
         let held: BTreeMap<String, i64> = line
             .open_at
             .iter()
@@ -136,6 +130,29 @@ fn lines(channel: &Channel, order: &OrderTruth, row: &Order, found: &mut Vec<Str
             found.push(format!(
                 "{name}: open at {held:?}, believed at {believed:?}"
             ));
+        }
+    }
+}
+
+/// No more is recorded as a parcel of ours than left in the books; a restored book does not know of
+/// parcels that were told before.
+fn parcels(channel: &Channel, truth: &[OrderTruth], found: &mut Vec<String>) {
+    for order in truth {
+        let row = channel.orders.get(&order.id.to_string());
+        let known = row.map(|row| row.lines.as_slice()).unwrap_or_default();
+        for line in &order.lines {
+            let id = line.id.to_string();
+            let known = known.iter().find(|known| known.id.as_str() == id);
+            let shipped = known.map_or(0, |known| known.shipped.signed());
+            let ours = line.fulfilled_as.iter();
+            let ours = ours.filter(|(number, _)| number == NUMBER);
+            let told: i64 = ours.map(|(_, units)| units).sum();
+            if told > shipped {
+                found.push(format!(
+                    "{} {} {}: {told} recorded as our parcels, {shipped} shipped",
+                    channel.id, order.name, line.sku
+                ));
+            }
         }
     }
 }

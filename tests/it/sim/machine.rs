@@ -1,31 +1,31 @@
 //! A machine on which the daemon lives, dies, and lives again.
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use channelsync::bookkeeper::{self, Handle, Origin};
 use channelsync::daemon::{self, Book, Daemon, World};
 use channelsync::inbox;
 use channelsync::ledger::Ledger;
 use channelsync::ports::SeededRng;
 use channelsync::settings::{self, Config};
+use channelsync::store::Journal;
 use channelsync::store::memory::{Fate, Fault, MemoryDisk};
 use channelsync::store::parked::ParkedFiles;
 use channelsync::store::sealed::SealKey;
-use channelsync::store::{Group, Head, Journal, JournalError};
 use channelsync_contract::{Clock, MerchantId, Rng, Spawn, Transport};
 use channelsync_sandbox::{Sandbox, ShopInfo, Truth, TruthPage};
 use tempfile::TempDir;
 
+use super::fragile::Fragile;
+use super::mishaps::Limits;
 use super::plan::{Plan, dice};
+use super::post::{Accepted, Answers, Door, Kept, Open, Postman};
 use super::setup::{MERCHANT, options, write_config};
 use super::tasks::{Queue, Tree};
 use super::trace::{Trace, digest};
-use super::wire::{Accepted, Answers, Door, Net, Open, PausedClock, Postman, Wire};
+use super::wire::{Net, PausedClock, START, Wire};
 
 /// Everything of one run.
 pub(super) struct Machine {
@@ -38,8 +38,12 @@ pub(super) struct Machine {
     /// New orders whose delivery was accepted.
     pub(super) accepted: Accepted,
     pub(super) answers: Arc<Mutex<Answers>>,
+    pub(super) kept: Arc<Kept>,
     pub(super) net: Arc<Net>,
-    config: Config,
+    /// What was answered with an entry, by the id of its command.
+    pub(super) promised: Mutex<BTreeMap<String, u64>>,
+    files: Mutex<Files>,
+    restored: Mutex<Restored>,
     door: Arc<Door>,
     rng: Arc<SeededRng>,
     doom: Arc<Doom>,
@@ -48,21 +52,37 @@ pub(super) struct Machine {
     pub(super) dir: TempDir,
 }
 
+/// The settings in the files.
+struct Files {
+    config: Config,
+    rules: &'static str,
+}
+
+/// What became of restored backups.
+#[derive(Default)]
+struct Restored {
+    times: u64,
+    /// Commands that were answered and are not in the book any more, and that nobody entered again.
+    lost: Vec<String>,
+}
+
 /// What changes with each life.
 #[derive(Default)]
 struct Now {
     daemon: Option<Arc<Daemon>>,
+    /// The settings that it has.
+    in_force: Option<Config>,
     /// The next life begins on a copy of the disk that had so many groups.
     copied: Option<usize>,
 }
 
 /// Ends lives.
-struct Doom {
-    dice: SeededRng,
-    mortal: Mutex<bool>,
+pub(super) struct Doom {
+    pub(super) dice: SeededRng,
+    pub(super) mortal: Mutex<bool>,
     /// The last entry known to be durable.
     committed: Mutex<u64>,
-    life: Mutex<Option<Arc<Queue>>>,
+    pub(super) life: Mutex<Option<Arc<Queue>>>,
     /// Tasks of the next life, and after how many of their polls it ends.
     aim: Mutex<Option<(&'static [&'static str], u64)>>,
 }
@@ -73,6 +93,7 @@ impl Machine {
         let door = Arc::new(Door::default());
         let accepted = Accepted::default();
         let answers = Arc::<Mutex<Answers>>::default();
+        let kept = Arc::new(Kept::new(&plan));
         let courier = Postman {
             door: door.clone(),
             clock: clock.clone(),
@@ -82,6 +103,7 @@ impl Machine {
             dice: dice(plan.seed, 11),
             mischief: plan.mischief,
             seen: Mutex::default(),
+            kept: kept.clone(),
         };
         let sandbox = Sandbox::new(&options(&plan), clock.clone(), Arc::new(courier));
         let net = Arc::new(Net {
@@ -90,13 +112,16 @@ impl Machine {
             outside,
             dice: dice(plan.seed, 2),
             faults: Mutex::new(plan.network),
+            limits: Limits::default(),
+            held_up: Mutex::default(),
             sent: Mutex::default(),
             arrived: Mutex::default(),
         });
         let shops = sandbox.shops();
         let dir = TempDir::new().unwrap();
-        write_config(dir.path(), &plan, &shops, &clock.now().to_string());
+        write_config(dir.path(), &plan, &shops, START);
         let config = settings::load(dir.path(), &BTreeMap::new()).unwrap();
+        let rules = plan.rules;
         let doom = Arc::new(Doom {
             dice: dice(plan.seed, 3),
             mortal: Mutex::new(true),
@@ -116,8 +141,11 @@ impl Machine {
             disk,
             accepted,
             answers,
+            kept,
             net,
-            config,
+            promised: Mutex::default(),
+            files: Mutex::new(Files { config, rules }),
+            restored: Mutex::default(),
             door,
             doom,
             now: Mutex::default(),
@@ -160,6 +188,24 @@ impl Machine {
         self.found.lock().unwrap().clone()
     }
 
+    /// Whether crashes may come.
+    pub(super) fn is_mortal(&self) -> bool {
+        *self.doom.mortal.lock().unwrap()
+    }
+
+    /// Brings the deliveries that were kept back; whether there were any.
+    pub(super) async fn bring_kept(&self) -> bool {
+        let mut kept = self.kept.take();
+        let any = !kept.is_empty();
+        while let Some(request) = kept.pop() {
+            self.trace.count("webhook when all was over");
+            while !self.door.brings(request.clone()).await {
+                self.clock.sleep(Duration::from_millis(300)).await;
+            }
+        }
+        any
+    }
+
     /// No crash comes by itself any more.
     pub(super) fn spare(&self) {
         *self.doom.mortal.lock().unwrap() = false;
@@ -175,11 +221,28 @@ impl Machine {
         }
     }
 
-    /// How many groups the disk holds now: what a copy made now would hold.
-    pub(super) fn groups(&self) -> usize {
-        let daemon = self.daemon().unwrap();
-        let merchant = daemon.merchants.values().next().unwrap();
-        merchant.journal.read(1, usize::MAX).unwrap().len()
+    /// How many groups the disk holds now: what a copy made now would hold; none while the daemon is
+    /// down.
+    pub(super) fn groups(&self) -> Option<usize> {
+        let daemon = self.daemon()?;
+        let merchant = daemon.merchants.values().next()?;
+        Some(merchant.journal.read(1, usize::MAX).unwrap().len())
+    }
+
+    /// How many backups were restored, the one that is about to be included.
+    pub(super) fn restores(&self) -> u64 {
+        let coming = self.now.lock().unwrap().copied.is_some();
+        self.restored.lock().unwrap().times + u64::from(coming)
+    }
+
+    /// Whether a backup is about to be restored.
+    pub(super) fn is_lost(&self) -> bool {
+        self.now.lock().unwrap().copied.is_some()
+    }
+
+    /// The first command that a restored book does not know and nobody took for entering it again.
+    pub(super) fn next_lost(&self) -> Option<String> {
+        self.restored.lock().unwrap().lost.pop()
     }
 
     /// The machine is lost, and a copy of its disk with so many groups takes its place.
@@ -196,15 +259,85 @@ impl Machine {
             return;
         };
         self.disk.lose_tail(groups);
-        let (journal, _) = self.disk.open().unwrap();
-        let read = |from, bytes| journal.read(from, bytes);
-        let ledger = bookkeeper::open(&read, journal.head(), Ledger::default()).unwrap();
-        let origin = Origin::new("cli", "restore");
-        let group = bookkeeper::restored(&ledger, self.clock.now(), origin);
-        journal.append(group).await.unwrap();
+        self.disk.set_full(false);
+        let seq = loop {
+            let (journal, _) = self.disk.open().unwrap();
+            let read = |from, bytes| journal.read(from, bytes);
+            let ledger = bookkeeper::open(&read, journal.head(), Ledger::default()).unwrap();
+            let origin = Origin::new("cli", "restore");
+            let group = bookkeeper::restored(&ledger, self.clock.now(), origin);
+            if journal.append(group).await.is_ok() {
+                break ledger.seq;
+            }
+            self.clock.sleep(Duration::from_millis(300)).await;
+        };
+        self.forget_promises(seq);
         let snapshots = self.dir.path().join("snapshots");
         // Where none was taken there is nothing to remove.
         let _none: std::io::Result<()> = std::fs::remove_dir_all(snapshots);
+    }
+
+    /// What was answered with a later entry is no longer in the book.
+    fn forget_promises(&self, seq: u64) {
+        let mut promised = self.promised.lock().unwrap();
+        let mut restored = self.restored.lock().unwrap();
+        restored.times += 1;
+        let mut lost: Vec<(u64, String)> = Vec::new();
+        promised.retain(|id, at| {
+            let is_kept = *at <= seq;
+            if !is_kept {
+                lost.push((*at, id.clone()));
+            }
+            is_kept
+        });
+        lost.sort();
+        // The last one is taken first.
+        let lost = lost.into_iter().rev().map(|(_, id)| id);
+        restored.lost.extend(lost);
+    }
+
+    /// The rules in the files.
+    pub(super) fn rules(&self) -> &'static str {
+        self.files.lock().unwrap().rules
+    }
+
+    /// Writes other settings, and tells a living daemon to read them.
+    pub(super) fn change_settings(self: &Arc<Self>, plan: &Plan) {
+        write_config(self.dir.path(), plan, &self.shops, START);
+        let new = settings::load(self.dir.path(), &BTreeMap::new()).unwrap();
+        *self.files.lock().unwrap() = Files {
+            config: new,
+            rules: plan.rules,
+        };
+        if let Some(life) = &*self.doom.life.lock().unwrap() {
+            self.trace.count("settings changed");
+            let reload = self.clone().reload(life.clone());
+            life.spawn("reload", Box::pin(reload));
+        }
+    }
+
+    /// What a daemon does when it is told to read its settings. Nobody may hold it meanwhile.
+    async fn reload(self: Arc<Self>, queue: Arc<Queue>) {
+        let mut daemon = loop {
+            let taken = self.now.lock().unwrap().daemon.take();
+            match taken.map(Arc::try_unwrap) {
+                Some(Ok(daemon)) => break daemon,
+                Some(Err(shared)) => self.now.lock().unwrap().daemon = Some(shared),
+                None => {}
+            }
+            self.clock.sleep(Duration::from_millis(20)).await;
+        };
+        let mut config = self.now.lock().unwrap().in_force.take().unwrap();
+        let new = self.files.lock().unwrap().config.clone();
+        match daemon.reload(&self.world(queue), &mut config, new).await {
+            Ok(told) => {
+                self.trace.count("settings reloaded");
+                assert_eq!(told.restart, [""; 0]);
+            }
+            Err(error) => self.find(format!("the settings are not taken: {error}")),
+        }
+        let mut now = self.now.lock().unwrap();
+        (now.daemon, now.in_force) = (Some(Arc::new(daemon)), Some(config));
     }
 
     /// The next life ends after so many polls of tasks with these names.
@@ -241,8 +374,7 @@ impl Machine {
 
     fn life_polls(&self) -> u64 {
         let most = self.plan.crashes.polls_max;
-        let mortal = *self.doom.mortal.lock().unwrap();
-        if most == 0 || !mortal {
+        if most == 0 || !self.is_mortal() {
             return u64::MAX;
         }
         1 + self.doom.dice.below(most)
@@ -279,10 +411,14 @@ impl Machine {
         let loaded = bookkeeper::load_newest(&snapshots).map_err(|error| error.to_string())?;
         let ledger = bookkeeper::open(&read, journal.head(), loaded.ledger);
         let ledger = ledger.map_err(|error| error.to_string())?;
-        let dir = self.config.state_dir.join("parked");
+        let (state_dir, bytes_max) = {
+            let files = self.files.lock().unwrap();
+            let config = &files.config;
+            (config.state_dir.clone(), config.limits.parked_bytes_max)
+        };
         let key = Arc::new(SealKey::from_bytes([7; 32]));
         let vault = daemon::vault("acme", key, self.rng.clone());
-        let parked = ParkedFiles::open(&dir, vault, self.config.limits.parked_bytes_max);
+        let parked = ParkedFiles::open(&state_dir.join("parked"), vault, bytes_max);
         let journal = Fragile {
             inner: journal,
             doom: self.doom.clone(),
@@ -300,12 +436,12 @@ impl Machine {
         })
     }
 
-    async fn start(self: Arc<Self>, queue: Arc<Queue>, book: Book) {
+    fn world(&self, spawn: Arc<Queue>) -> World {
         let (net, routes) = (self.net.clone(), self.sandbox.router());
-        let world = World {
+        World {
             clock: self.clock.clone(),
             rng: self.rng.clone(),
-            spawn: queue.clone(),
+            spawn,
             dial: Arc::new(move |account| {
                 Ok(Arc::new(Wire {
                     net: net.clone(),
@@ -313,15 +449,21 @@ impl Machine {
                     timeout: account.timeout,
                 }) as Arc<dyn Transport>)
             }),
-        };
+        }
+    }
+
+    async fn start(self: Arc<Self>, queue: Arc<Queue>, book: Book) {
+        let world = self.world(queue.clone());
+        let config = self.files.lock().unwrap().config.clone();
         let books = BTreeMap::from([(MerchantId::new(MERCHANT), book)]);
-        match daemon::start(&world, &self.config, books).await {
+        match daemon::start(&world, &config, books).await {
             Ok(daemon) => {
                 self.door.set(Some(Open {
                     routes: inbox::router(daemon.hooks.clone()),
                     tasks: queue,
                 }));
-                self.now.lock().unwrap().daemon = Some(Arc::new(daemon));
+                let mut now = self.now.lock().unwrap();
+                (now.daemon, now.in_force) = (Some(Arc::new(daemon)), Some(config));
             }
             Err(error) => self.find(format!("the daemon does not start: {error}")),
         }
@@ -342,7 +484,7 @@ impl Machine {
     pub(super) async fn disk_trouble(self: Arc<Self>) {
         let dice = dice(self.plan.seed, 5);
         let (fails, full_secs) = (self.plan.disk_fails, self.plan.disk_full_secs);
-        while *self.doom.mortal.lock().unwrap() {
+        while self.is_mortal() {
             self.clock.sleep(Duration::from_millis(700)).await;
             let (fate, form, fills) = (dice.below(1_000), dice.below(2), dice.below(100));
             if fate < fails {
@@ -372,63 +514,4 @@ fn watch_commits(
         trace.note(clock.now(), "commit", &line);
         *doom.committed.lock().unwrap() = head.seq;
     });
-}
-
-/// A journal during whose writes the daemon dies.
-struct Fragile {
-    inner: Arc<dyn Journal>,
-    doom: Arc<Doom>,
-    trace: Arc<Trace>,
-    /// Writes in a thousand.
-    fatal: u64,
-    clock: Arc<PausedClock>,
-    /// How long every write takes.
-    takes: Duration,
-}
-
-#[async_trait]
-impl Journal for Fragile {
-    fn head(&self) -> Head {
-        self.inner.head()
-    }
-
-    async fn append(&self, group: Group) -> Result<Head, JournalError> {
-        if !self.takes.is_zero() {
-            self.clock.sleep(self.takes).await;
-        }
-        let mut append = self.inner.append(group);
-        let (fate, mut polls) = (self.doom.dice.below(1_000), 1 + self.doom.dice.below(3));
-        if fate >= self.fatal || !*self.doom.mortal.lock().unwrap() {
-            return append.await;
-        }
-        poll_fn(|context| {
-            // The writer may look once more within the poll that ends it.
-            if polls == 0 {
-                return Poll::Pending;
-            }
-            let polled = append.as_mut().poll(context);
-            polls -= 1;
-            if polls == 0 {
-                self.trace.count("crash during a write");
-                if let Some(life) = &*self.doom.life.lock().unwrap() {
-                    life.strike();
-                }
-                return Poll::Pending;
-            }
-            polled
-        })
-        .await
-    }
-
-    fn read(&self, from_seq: u64, limit_bytes: usize) -> Result<Vec<Group>, JournalError> {
-        self.inner.read(from_seq, limit_bytes)
-    }
-
-    async fn mark(&self) -> Result<(), JournalError> {
-        self.inner.mark().await
-    }
-
-    async fn close(&self) -> Result<(), JournalError> {
-        self.inner.close().await
-    }
 }

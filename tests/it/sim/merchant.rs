@@ -28,8 +28,6 @@ pub(super) struct Merchant {
     dice: SeededRng,
     stopped: AtomicBool,
     idle: AtomicBool,
-    /// Commands that were answered with an entry.
-    promised: Mutex<BTreeMap<String, u64>>,
     /// All commands, by id.
     asked: Mutex<BTreeMap<String, Command>>,
 }
@@ -41,7 +39,6 @@ impl Merchant {
             machine,
             stopped: AtomicBool::new(false),
             idle: AtomicBool::new(false),
-            promised: Mutex::default(),
             asked: Mutex::default(),
         })
     }
@@ -59,12 +56,7 @@ impl Merchant {
 
     /// Whether the last command was answered.
     pub(super) fn is_idle(&self) -> bool {
-        self.idle.load(Ordering::Relaxed)
-    }
-
-    /// Commands that were answered, with their entries.
-    pub(super) fn promised(&self) -> BTreeMap<String, u64> {
-        self.promised.lock().unwrap().clone()
+        self.idle.load(Ordering::Relaxed) && !self.machine.is_lost()
     }
 
     /// All commands so far, by their ids.
@@ -73,7 +65,7 @@ impl Merchant {
     }
 
     pub(super) async fn run(self: Arc<Self>) {
-        let (mut number, mut kits) = (0, self.kits());
+        let (mut number, mut kits, mut restores) = (0, self.kits(), 0);
         let whims = dice(self.machine.plan.seed, 9);
         self.book("opening".to_owned(), self.opening()).await;
         while !self.stopped.load(Ordering::Relaxed) {
@@ -85,11 +77,13 @@ impl Merchant {
             if let Some(command) = self.draw(&id).await {
                 self.book(id, command).await;
             }
+            self.enter_again(&mut restores, &mut kits).await;
             self.map_kits(&mut kits).await;
             self.freeze(&whims).await;
         }
-        while !kits.is_empty() {
+        while !kits.is_empty() || self.machine.restores() != restores {
             self.machine.clock.sleep(AGAIN).await;
+            self.enter_again(&mut restores, &mut kits).await;
             self.map_kits(&mut kits).await;
         }
         self.idle.store(true, Ordering::Relaxed);
@@ -120,7 +114,8 @@ impl Merchant {
             self.machine.trace.count("command repeated after a crash");
         }
         if let Some(seq) = booked.entry {
-            self.promised.lock().unwrap().insert(id.clone(), seq);
+            let mut promised = self.machine.promised.lock().unwrap();
+            promised.insert(id.clone(), seq);
         }
         if self.dice.below(4) == 0 {
             self.repeat(id, command).await;
@@ -132,10 +127,13 @@ impl Merchant {
         let Some(book) = self.machine.book() else {
             return;
         };
-        match book
-            .book(command, Origin::new("merchant", id.clone()))
-            .await
-        {
+        let restores = self.machine.restores();
+        let origin = Origin::new("merchant", id.clone());
+        let booked = book.book(command, origin).await;
+        if self.machine.restores() != restores {
+            return;
+        }
+        match booked {
             Ok(booked) if booked.entry.is_none() => {
                 self.machine.trace.count("command repeated without effect");
             }
@@ -147,6 +145,23 @@ impl Merchant {
                     .find(format!("{id} was booked, then refused: {refusal}"));
             }
             Err(_) => {}
+        }
+    }
+
+    /// After a backup was restored, what was ordered since it was made is entered again. Not the
+    /// parcels: of which the shops know is told by them, and the others are packed anew.
+    async fn enter_again(&self, restores: &mut u64, kits: &mut Vec<MapRow>) {
+        if *restores == self.machine.restores() || self.machine.is_lost() {
+            return;
+        }
+        *restores = self.machine.restores();
+        *kits = self.kits();
+        while let Some(id) = self.machine.next_lost() {
+            let command = self.asked.lock().unwrap().get(&id).cloned().unwrap();
+            if !matches!(command, Command::Ship { .. }) {
+                self.machine.trace.count("command entered again");
+                self.book(id, command).await;
+            }
         }
     }
 

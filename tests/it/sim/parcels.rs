@@ -156,6 +156,49 @@ fn a_parcel_whose_report_was_not_answered_is_looked_for_and_recorded_once() {
     }
 }
 
+/// R28: the report is carried out when nobody waits for its answer any more, after a restart or without.
+#[test]
+fn a_parcel_whose_report_arrives_late_is_recorded_once() {
+    let mut arrived = 0;
+    for (seed, late, dies) in [
+        (1, 45, false),
+        (2, 88, false),
+        (3, 60, true),
+        (4, 88, true),
+        (5, 88, false),
+        (6, 88, true),
+    ] {
+        let mut plan = stocked();
+        plan.seed = seed;
+        plan.shops.add("webhooks-lost=1").unwrap();
+        arrived += scene(plan, async |scene| {
+            scene.begin().await;
+            let order = scene.buy("north", 0, 3);
+            scene.rest().await;
+            let held_up = (RECORD, Duration::from_secs(late));
+            scene.machine.net.held_up.lock().unwrap().extend([held_up]);
+            ship(scene, order, 1, None).await;
+            scene.sleep(ms(2_000)).await;
+            if dies {
+                scene.machine.kill();
+            }
+            scene.sleep(ms(110_000)).await;
+            let parcels = told(scene, order).await;
+            assert!(parcels.iter().all(is_told), "{parcels:?}");
+            let truth = truth(scene, order);
+            assert_eq!(truth.fulfillments.len(), 1, "late by {late} s, {dies}");
+            scene.rest().await;
+            scene.audited().await;
+            let counts = scene.trace.counts();
+            counts
+                .get("request arrived after its caller was gone")
+                .copied()
+        })
+        .unwrap_or(0);
+    }
+    assert!(arrived > 2, "only {arrived} were carried out late");
+}
+
 fn route_after(scene: &Scene, delay: Duration) {
     let timings = Timings {
         routing_delay_min: delay,

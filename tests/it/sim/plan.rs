@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use channelsync::ports::SeededRng;
 use channelsync_contract::Rng;
-use channelsync_sandbox::{Demo, Faults};
+use channelsync_sandbox::{Demo, Faults, Rate};
+
+use super::mishaps::Mishaps;
 
 /// How a run goes.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub(super) struct Plan {
     pub(super) disk_fails: u64,
     /// Seconds that the disk is full at a time; 0 for never.
     pub(super) disk_full_secs: u64,
+    /// What happens to the accounts.
+    pub(super) mishaps: Mishaps,
     /// How long shoppers, clerks and the merchant act.
     pub(super) busy: Duration,
     /// Between two buyers, on average.
@@ -101,7 +105,7 @@ pub(super) struct Crashes {
 }
 
 /// Names of catalogue rules that a file may hold.
-const RULES: [&str; 4] = [
+pub(super) const RULES: [&str; 4] = [
     "",
     "safety_stock_units = 2\n",
     "share_percent = 60\n",
@@ -116,7 +120,7 @@ pub(super) const GUARDED: &str = "policy = \"guarded\"\n";
 pub(super) const NEVER: u64 = 86_400;
 
 /// Cost buckets of shops: the largest, the smallest, and one smaller than any plan has.
-const LIMITS: [channelsync_sandbox::Plan; 3] = [
+pub(super) const LIMITS: [channelsync_sandbox::Plan; 3] = [
     channelsync_sandbox::Plan::PLUS,
     channelsync_sandbox::Plan::STANDARD,
     channelsync_sandbox::Plan {
@@ -171,6 +175,15 @@ fn shop_faults(dice: &SeededRng) -> (Faults, Faults, Faults) {
     (shops, healed, lasting)
 }
 
+/// Adds a fault that is drawn apart, so that the other draws of a seed stay what they were.
+fn cut_pages(seed: u64, faults: [&mut Faults; 2]) {
+    let choices = ["0", "0", "0.1", "1"];
+    let rate = choices[usize::try_from(dice(seed, 14).below(4)).unwrap()];
+    for faults in faults {
+        faults.add(&format!("pages-cut={rate}")).unwrap();
+    }
+}
+
 impl Plan {
     /// A plan in which nothing goes wrong, with more on the shelves than anybody buys.
     pub(super) fn calm() -> Self {
@@ -182,6 +195,7 @@ impl Plan {
             crashes: Crashes::default(),
             disk_fails: 0,
             disk_full_secs: 0,
+            mishaps: Mishaps::default(),
             busy: Duration::ZERO,
             buyer_gap: Duration::from_secs(2),
             mischief: 0,
@@ -215,6 +229,16 @@ impl Plan {
     pub(super) fn guarded(seed: u64) -> Self {
         let mut plan = Self::of(seed);
         (plan.rules, plan.only_sold, plan.size.on_hand) = (GUARDED, true, 0);
+        // What was received since the backup was made is sold and not in the book.
+        plan.mishaps.restores = 0;
+        plan
+    }
+
+    /// The plan of a seed as it was before mishaps were played: there a seed once found a bug.
+    pub(super) fn without_mishaps(seed: u64) -> Self {
+        let mut plan = Self::of(seed);
+        plan.mishaps = Mishaps::default();
+        (plan.shops.pages_cut, plan.healed.pages_cut) = (Rate::NEVER, Rate::NEVER);
         plan
     }
 
@@ -225,7 +249,8 @@ impl Plan {
             let at = usize::try_from(dice.below(4)).unwrap();
             choices[at]
         };
-        let (mut shops, healed, lasting) = shop_faults(&dice);
+        let (mut shops, healed, mut lasting) = shop_faults(&dice);
+        cut_pages(seed, [&mut shops, &mut lasting]);
         shops.away = match dice.below(4) {
             0 => Some(Duration::from_secs(5 + dice.below(20))),
             1 => Some(Duration::from_secs(60 + dice.below(120))),
@@ -252,6 +277,7 @@ impl Plan {
             },
             disk_fails: pick([0, 0, 20, 200]),
             disk_full_secs: pick([0, 0, 3, 45]),
+            mishaps: Mishaps::of(seed),
             busy: Duration::from_secs(pick([60, 240, 420, 600])),
             mischief: [0, 50][usize::from(more.below(2) == 0)],
             buyer_gap: Duration::from_millis(pick([700, 1_500, 3_000, 8_000])),

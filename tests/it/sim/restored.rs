@@ -59,7 +59,7 @@ fn after_a_restore_nothing_is_written_before_all_was_read_again() {
         scene(plan, async |scene| {
             scene.begin().await;
             trade(scene).await;
-            let groups = scene.machine.groups();
+            let groups = scene.machine.groups().unwrap();
             let then = scene.ledger().await.seq;
             trade(scene).await;
             assert!(scene.ledger().await.seq > then, "trade went on");

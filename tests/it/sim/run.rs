@@ -14,6 +14,7 @@ use super::exposure;
 use super::history::{history, places};
 use super::machine::Machine;
 use super::merchant::Merchant;
+use super::mishaps;
 use super::plan::{GUARDED, NEVER, Network, Plan, dice};
 use super::tasks::{Queue, Tree};
 use super::trace::Trace;
@@ -75,11 +76,12 @@ async fn story(machine: Arc<Machine>, outside: Arc<Queue>) {
     outside.spawn("traffic", Box::pin(async move { acting.run().await }));
     outside.spawn("merchant", Box::pin(merchant.clone().run()));
     outside.spawn("machine", Box::pin(machine.clone().lives()));
+    outside.spawn("mishaps", Box::pin(mishaps::happen(machine.clone())));
     outside.spawn("disk", Box::pin(machine.clone().disk_trouble()));
     let until = machine.clock.uptime() + machine.plan.busy;
     while machine.clock.uptime() < until && machine.found().is_empty() {
         machine.clock.sleep(LOOK_EVERY).await;
-        look(&machine, &merchant).await;
+        look(&machine).await;
     }
     traffic.stop();
     merchant.stop();
@@ -88,6 +90,10 @@ async fn story(machine: Arc<Machine>, outside: Arc<Queue>) {
     *machine.net.faults.lock().unwrap() = Network::default();
     machine.sandbox.set_faults(&machine.plan.healed);
     if !judge(&machine, &merchant).await {
+        return;
+    }
+    // What comes too late to be of use does no harm.
+    if machine.bring_kept().await && !judge(&machine, &merchant).await {
         return;
     }
     // What is settled stays settled: a restart finds nothing to do.
@@ -143,7 +149,7 @@ pub(super) async fn rest(machine: &Arc<Machine>, merchant: &Arc<Merchant>) -> bo
     let until = machine.clock.uptime() + REST_WITHIN;
     while machine.found().is_empty() {
         machine.clock.sleep(LOOK_EVERY).await;
-        look(machine, merchant).await;
+        look(machine).await;
         let why = match unrest(machine, merchant) {
             None => reporting(machine).await,
             why => why,
@@ -207,7 +213,7 @@ fn unrest(machine: &Machine, merchant: &Merchant) -> Option<String> {
 }
 
 /// What must hold at every moment.
-pub(super) async fn look(machine: &Machine, merchant: &Merchant) {
+pub(super) async fn look(machine: &Machine) {
     for shop in &machine.shops {
         let page = TruthPage {
             orders_max: 0,
@@ -215,7 +221,9 @@ pub(super) async fn look(machine: &Machine, merchant: &Merchant) {
             orders_after: u64::MAX - 1,
         };
         let counters = machine.sandbox.truth(&shop.name, page).unwrap().counters;
-        let throttled = counters.throttled_by_limit + counters.refused_too_costly;
+        let refused = counters.throttled_by_limit + counters.refused_too_costly;
+        let limits = &machine.net.limits;
+        let throttled = limits.beyond(&shop.name, refused, machine.clock.uptime());
         if throttled > 0 {
             machine.find(format!(
                 "{}: {throttled} requests beyond the limit",
@@ -242,7 +250,7 @@ pub(super) async fn look(machine: &Machine, merchant: &Merchant) {
     }
     let Some(book) = machine.book() else { return };
     let (promised, accepted) = (
-        merchant.promised(),
+        machine.promised.lock().unwrap().clone(),
         machine.accepted.lock().unwrap().clone(),
     );
     let (sandbox, shops) = (machine.sandbox.clone(), machine.shops.clone());
@@ -311,11 +319,12 @@ fn changed_rows(machine: &Machine) -> usize {
 /// What the shops counted, under the names of the batch.
 fn count_faults(machine: &Machine) {
     for shop in &machine.shops {
-        let counters = machine
-            .sandbox
-            .truth(&shop.name, TruthPage::default())
-            .unwrap()
-            .counters;
+        let truth = machine.sandbox.truth(&shop.name, TruthPage::default());
+        let truth = truth.unwrap();
+        let counters = truth.counters;
+        if counters.subscriptions_deleted > 0 && !truth.subscriptions.is_empty() {
+            machine.trace.count("subscription made again");
+        }
         for (what, count) in [
             ("order placed", counters.orders_placed),
             ("order cancelled", counters.orders_cancelled),
@@ -324,6 +333,7 @@ fn count_faults(machine: &Machine) {
             ("fulfillment order moved", counters.fulfillment_orders_moved),
             ("fulfilled by the channel", counters.fulfillments),
             ("buyer refused", counters.refused_to_buyers),
+            ("subscription deleted", counters.subscriptions_deleted),
             ("webhook lost", counters.webhooks_lost),
             ("webhook doubled", counters.webhooks_doubled),
             ("webhook failed", counters.webhooks_failed),

@@ -87,7 +87,7 @@ impl Scene {
 
     /// Holds what was accepted so far against the ledger.
     pub(super) async fn look(&self) {
-        look(&self.machine, &self.merchant).await;
+        look(&self.machine).await;
         assert_eq!(self.machine.found(), [""; 0]);
     }
 

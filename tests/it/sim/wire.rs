@@ -1,4 +1,4 @@
-//! The way between the daemon and the shops, in process: requests out, webhooks in.
+//! The way from the daemon to the shops, in process.
 //!
 //! A request lives outside the daemon's tree. When its caller is gone, by a time limit or a crash,
 //! it may still arrive and have its effect, or be lost with its caller.
@@ -15,17 +15,18 @@ use channelsync::ports::SeededRng;
 use channelsync_contract::ports::within;
 use channelsync_contract::transport::{Effect, FilePart, Lane, Report};
 use channelsync_contract::{CallError, Clock, Request, Response, Rng, Spawn, Timestamp, Transport};
-use channelsync_sandbox::{Courier, Unanswered, Undelivered};
+use channelsync_sandbox::Unanswered;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::sync::oneshot;
 use tower::ServiceExt;
 
+use super::mishaps::Limits;
 use super::plan::Network;
 use super::tasks::Queue;
 use super::trace::{Trace, digest};
 
 /// When every run begins.
-const START: &str = "2026-11-21T00:00:00Z";
+pub(super) const START: &str = "2026-11-21T00:00:00Z";
 const BODY_BYTES_MAX: usize = 16 << 20;
 const LATE_MAX_MS: u64 = 90_000;
 const SLOW_MAX_MS: u64 = 10_000;
@@ -65,6 +66,10 @@ pub(super) struct Net {
     pub(super) outside: Arc<Queue>,
     pub(super) dice: SeededRng,
     pub(super) faults: Mutex<Network>,
+    /// What may be refused for a limit.
+    pub(super) limits: Limits,
+    /// How much later the next request of an operation arrives.
+    pub(super) held_up: Mutex<BTreeMap<&'static str, Duration>>,
     /// Requests so far, by operation.
     pub(super) sent: Mutex<BTreeMap<String, u64>>,
     /// Requests as they arrived: shop, operation, body; kept while somebody wants them.
@@ -127,6 +132,16 @@ impl Net {
         answer
     }
 
+    /// Counts what answers tell of the shop.
+    fn count(&self, answer: &Response) {
+        if answer.status == StatusCode::UNAUTHORIZED {
+            self.trace.count("token refused");
+        }
+        if holds(answer, br#""hasNextPage":true"#) {
+            self.trace.count("page with more behind it");
+        }
+    }
+
     fn note(&self, task: &'static str, what: &str) {
         self.trace.note(self.clock.now(), task, what);
     }
@@ -140,6 +155,7 @@ async fn exchange(
     reply: Reply,
 ) {
     let (shop, operation, name) = name(&request);
+    let sent = net.clock.uptime();
     *net.sent
         .lock()
         .unwrap()
@@ -147,7 +163,8 @@ async fn exchange(
         .or_default() += 1;
     net.note(task, &format!("sends {name}"));
     let (way, out, back) = net.draw(&shop);
-    net.clock.sleep(out).await;
+    let held_up = net.held_up.lock().unwrap().remove(operation.as_str());
+    net.clock.sleep(out + held_up.unwrap_or_default()).await;
     match way {
         Way::Fine => {}
         Way::Broken => {
@@ -170,11 +187,14 @@ async fn exchange(
         net.trace.count("request arrived after its caller was gone");
     }
     if let Some(arrived) = &mut *net.arrived.lock().unwrap() {
-        arrived.push((shop, operation.clone(), request.body.clone()));
+        arrived.push((shop.clone(), operation.clone(), request.body.clone()));
     }
     let answer = shops.oneshot(to_http(request)).await.unwrap();
     let result = from_http(answer).await.map(|answer| net.spoil(answer));
     net.note(task, &format!("{name} -> {}", outcome(&result)));
+    if let Ok(answer) = &result {
+        net.count(answer);
+    }
     if result.is_err() {
         net.trace.count("effect without an answer");
         if operation.contains("CreateFulfillment") {
@@ -182,9 +202,18 @@ async fn exchange(
         }
     }
     net.clock.sleep(back).await;
-    if reply.send(result).is_err() {
-        net.trace.count("answer to nobody");
+    let is_told = result
+        .as_ref()
+        .is_ok_and(|answer| holds(answer, b"throttleStatus"));
+    match reply.send(result) {
+        Ok(()) if is_told => net.limits.told(&shop, sent, net.clock.uptime()),
+        Ok(()) => {}
+        Err(_) => net.trace.count("answer to nobody"),
     }
+}
+
+fn holds(answer: &Response, what: &[u8]) -> bool {
+    answer.body.windows(what.len()).any(|part| part == what)
 }
 
 fn to_http(request: Request) -> http::Request<Body> {
@@ -271,156 +300,6 @@ impl Transport for Wire {
                 self.net.trace.count("request timed out");
                 Err(CallError::Unanswered("no answer in time".to_owned()))
             }
-        }
-    }
-}
-
-/// Where deliveries arrive at the moment; none while the daemon is down.
-#[derive(Default)]
-pub(super) struct Door(Mutex<Option<Open>>);
-
-#[derive(Clone)]
-pub(super) struct Open {
-    pub(super) routes: Router,
-    /// The daemon's tasks: a delivery in hand dies with it.
-    pub(super) tasks: Arc<Queue>,
-}
-
-impl Door {
-    pub(super) fn set(&self, open: Option<Open>) {
-        *self.0.lock().unwrap() = open;
-    }
-}
-
-fn note_answer(answers: &mut Answers, answer: &axum::response::Response, took: Duration) {
-    answers.in_hand -= 1;
-    answers.slowest = answers.slowest.max(took);
-    let is_put_off = answer.status() == StatusCode::SERVICE_UNAVAILABLE
-        && answer.headers().contains_key(header::RETRY_AFTER);
-    answers.put_off += u64::from(is_put_off);
-}
-
-/// Channel and id of orders.
-pub(super) type Accepted = Arc<Mutex<Vec<(String, String)>>>;
-
-/// How deliveries were answered.
-#[derive(Debug, Default)]
-pub(super) struct Answers {
-    /// Taken in and not answered yet.
-    pub(super) in_hand: usize,
-    /// The longest wait for an answer.
-    pub(super) slowest: Duration,
-    /// Told to come again later.
-    pub(super) put_off: u64,
-    /// Forged ones that were not refused.
-    pub(super) forged_taken: u64,
-}
-
-/// Brings webhooks to the door.
-pub(super) struct Postman {
-    pub(super) door: Arc<Door>,
-    pub(super) clock: Arc<PausedClock>,
-    pub(super) trace: Arc<Trace>,
-    /// New orders whose delivery was accepted.
-    pub(super) accepted: Accepted,
-    pub(super) answers: Arc<Mutex<Answers>>,
-    pub(super) dice: SeededRng,
-    /// Deliveries in a thousand that are misused.
-    pub(super) mischief: u64,
-    /// Some that were seen.
-    pub(super) seen: Mutex<Vec<http::Request<Bytes>>>,
-}
-
-impl Postman {
-    /// Somebody who read a delivery brings an older one again, alters it, or takes it to another door.
-    fn misuse(&self, request: &http::Request<Bytes>) {
-        let open = self.door.0.lock().unwrap().clone();
-        let Some(open) = open.filter(|_| self.dice.below(1_000) < self.mischief) else {
-            return;
-        };
-        let mut seen = self.seen.lock().unwrap();
-        seen.push(request.clone());
-        let bound = u64::try_from(seen.len()).unwrap();
-        let mut older = seen[usize::try_from(self.dice.below(bound)).unwrap()].clone();
-        let (what, is_forged) = match self.dice.below(3) {
-            0 => ("webhook repeated later", false),
-            1 => {
-                *older.body_mut() = [older.body(), &b" "[..]].concat().into();
-                ("webhook altered", true)
-            }
-            _ if older.uri() == request.uri() => return,
-            _ => {
-                *older.uri_mut() = request.uri().clone();
-                ("webhook at another door", true)
-            }
-        };
-        self.trace.count(what);
-        let answers = self.answers.clone();
-        let work = async move {
-            let answered = open.routes.oneshot(older.map(Body::from)).await.unwrap();
-            if is_forged && answered.status() != StatusCode::UNAUTHORIZED {
-                answers.lock().unwrap().forged_taken += 1;
-            }
-        };
-        open.tasks.spawn("webhook", Box::pin(work));
-    }
-}
-
-#[async_trait]
-impl Courier for Postman {
-    async fn deliver(&self, request: http::Request<Bytes>) -> Result<StatusCode, Undelivered> {
-        self.misuse(&request);
-        let header = |name: &str| {
-            let value = request.headers().get(name);
-            value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
-        };
-        let (topic, domain) = (header("X-Shopify-Topic"), header("X-Shopify-Shop-Domain"));
-        let body = request.body().clone();
-        let open = self.door.0.lock().unwrap().clone();
-        let status = match open {
-            None => {
-                self.trace.count("webhook while the daemon was down");
-                None
-            }
-            Some(open) => {
-                let (reply, answer) = oneshot::channel();
-                let request = request.map(Body::from);
-                let (clock, answers) = (self.clock.clone(), self.answers.clone());
-                let work = async move {
-                    let began = clock.uptime();
-                    answers.lock().unwrap().in_hand += 1;
-                    let answered = open.routes.oneshot(request).await.unwrap();
-                    note_answer(
-                        &mut answers.lock().unwrap(),
-                        &answered,
-                        clock.uptime() - began,
-                    );
-                    // Nobody waits for it when the daemon is gone.
-                    let _gone: Result<(), http::StatusCode> = reply.send(answered.status());
-                };
-                open.tasks.spawn("webhook", Box::pin(work));
-                answer.await.ok()
-            }
-        };
-        let answered = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
-        let line = format!("{domain} {topic} {} -> {answered}", digest(&body));
-        self.trace.note(self.clock.now(), "webhook", &line);
-        match status {
-            Some(status) if status.is_success() => {
-                self.trace.count("webhook accepted");
-                if topic == "orders/create" {
-                    let order: serde_json::Value = serde_json::from_slice(&body).unwrap();
-                    let shop = domain.split('.').next().unwrap_or_default().to_owned();
-                    let order = (shop, order["id"].to_string());
-                    self.accepted.lock().unwrap().push(order);
-                }
-                Ok(status)
-            }
-            Some(status) => {
-                self.trace.count("webhook refused");
-                Ok(status)
-            }
-            None => Err(Undelivered(None)),
         }
     }
 }
