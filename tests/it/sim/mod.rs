@@ -7,6 +7,7 @@
 
 mod adopt;
 mod audit;
+mod backups;
 mod bulk;
 mod exposure;
 mod fragile;
