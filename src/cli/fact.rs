@@ -59,11 +59,11 @@ pub(super) fn fact(fact: &Fact) -> String {
             format!("order {id} on {channel} must be read, since {since}")
         }
         Fact::Absent(channel, id) => format!("order {id} is not shown by {channel}"),
-        Fact::Polled(channel, stream, to, newest) => {
-            format!("{stream} of {channel} are complete to {to}, newest seen {newest}")
+        Fact::Polled(channel, stream, to, theirs) => {
+            format!("{stream} of {channel} are complete to {to}, {theirs} by its own clock")
         }
-        Fact::Reached(channel, stream, newest) => {
-            format!("{stream} of {channel} are read to {newest}, more are to come")
+        Fact::Reached(channel, stream, to) => {
+            format!("{stream} of {channel} are read to {to}, more are to come")
         }
         Fact::Bulk(channel, what, file) => bulk(channel, what, file),
         Fact::BulkEnded(channel, what) => format!("the file of {what} of {channel} is over"),
@@ -457,7 +457,7 @@ mod tests {
         line 1 of order 450 on us: listing 101 of 2 × MUG, ordered 3, open 2, fulfilled 1, holds 4 MUG at main
         line 2 of order 450 on us: nothing of stock, ordered 1, open 1
         parcel s-1 of order 450 on us: 1=2 from main; tracking none; to be reported
-        orders of us are complete to 1970-01-01T00:01:00Z, newest seen 1970-01-01T00:00:30Z
+        orders of us are complete to 1970-01-01T00:01:00Z, 1970-01-01T00:00:30Z by its own clock
         call 00000000-0000-4000-8000-000000000001 ended: applied, refused: unknown item, stale
         call 00000000-0000-4000-8000-000000000001 may or may not have had its effect
         slot 77@101 on us moved by -2 on the channel

@@ -131,7 +131,7 @@ async fn complete(
     let polled = Polled {
         stream: stream.to_owned(),
         to: Some(to),
-        newest: began,
+        came_to: began,
         book: true,
     };
     poll::book(feed, asked, Vec::new(), Some(polled)).await?;

@@ -6,6 +6,7 @@
 mod feed;
 mod webhooks;
 mod poll;
+mod reach;
 mod backfill;
 mod bulk;
 mod fetch;

@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::backfill::Backfill;
 use super::feed::Feed;
+use super::reach::Reach;
 use crate::bookkeeper::BookError;
 use crate::ledger::{Change, Channel, Command, Happened, Polled, Source};
 use crate::normalize;
 use crate::store::parked::ParkedError;
 
-/// Pages of one window; a longer one goes on from the newest change seen.
+/// Pages of one window; a longer one goes on from where it came to.
 const WINDOW_PAGES_MAX: usize = 80;
 /// Tries of one page before its window begins anew.
 const PAGE_TRIES_MAX: u32 = 6;
@@ -160,21 +161,28 @@ async fn window(
         Some(reached) if start.is_ahead => since = since.max(reached.minus(feed.poll_overlap)),
         _ => drop(ahead.remove(stream)),
     }
-    let (mut newest, mut page, mut pages) = (None, None::<String>, 0);
+    let (mut reach, mut page, mut pages) = (Reach::default(), None::<String>, 0);
+    let mut first_read = None;
     loop {
         let read = page_of(feed, stream, since, page.as_deref(), stop).await?;
-        newest = newest.max(read.newest);
+        let now = feed.clock.uptime();
+        let took = now.saturating_sub(*first_read.get_or_insert(now));
+        reach.add(&read.times, feed.poll_overlap);
         pages += 1;
         page.clone_from(&read.next);
+        let came_to = match page {
+            Some(_) => reach.so_far(),
+            None => reach.whole(took),
+        };
         let polled = (!start.is_ahead).then(|| Polled {
             stream: stream.to_owned(),
             to: page.is_none().then(|| began.minus(SKEW)),
-            newest,
+            came_to,
             book: start.book,
         });
         book(feed, began, read.changes, polled).await?;
         if start.is_ahead {
-            ahead.extend(newest.map(|newest| (stream, newest)));
+            ahead.extend(came_to.map(|came_to| (stream, came_to)));
         }
         if page.is_none() {
             if !start.is_ahead {
@@ -182,7 +190,7 @@ async fn window(
             }
             return Ok(());
         }
-        let reached = newest.unwrap_or(since);
+        let reached = came_to.unwrap_or(since);
         let so_far = (pages, reached);
         let taken = !start.is_ahead
             && backfill

@@ -60,8 +60,7 @@ pub struct Channel {
     pub known_to: Option<Timestamp>,
     /// Up to when they will be, once these are read.
     pub reading: Option<(Timestamp, BTreeSet<OrderId>)>,
-    /// How far a stream's window was read that is not at its end: time of the newest change booked, by
-    /// the channel's clock.
+    /// How far a stream's window was read that is not at its end, by the channel's clock.
     pub reached: BTreeMap<String, Timestamp>,
     /// Files that it writes for us, by what they are about.
     pub bulks: BTreeMap<String, BulkFile>,
@@ -107,7 +106,7 @@ pub struct TooOld {
 pub struct Stream {
     /// Changes are complete up to here, by our clock.
     pub watermark: Timestamp,
-    /// Time of the newest change seen, by the channel's clock: where the next poll starts.
+    /// Where the next poll starts, less the overlap, by the channel's clock.
     pub cursor: Timestamp,
     /// Entry that booked it.
     pub seq: u64,

@@ -138,8 +138,8 @@ pub enum Fact {
     Wanted(ChannelId, OrderId, Timestamp),
     /// An order that was asked for is not shown by the channel.
     Absent(ChannelId, OrderId),
-    /// Changes of a stream are complete up to a time (ours); the newest seen bears another (the
-    /// channel's).
+    /// Changes of a stream are complete up to a time (ours); the next poll starts at another (the
+    /// channel's), less the overlap.
     Polled(ChannelId, String, Timestamp, Timestamp),
     /// A call is about to be sent.
     Intent(CallId, ChannelId, Vec<Row>),

@@ -41,8 +41,9 @@ pub struct Polled {
     pub stream: String,
     /// Up to when it is complete, by our clock; none while pages of the window are still to come.
     pub to: Option<Timestamp>,
-    /// Newest change seen, by the channel's clock; none if the window was empty.
-    pub newest: Option<Timestamp>,
+    /// By the channel's clock: what changed before this was read; at the end of a window where the next
+    /// one begins, less the overlap. None where nothing changed.
+    pub came_to: Option<Timestamp>,
     /// Whether this alone is worth an entry.
     pub book: bool,
 }

@@ -166,13 +166,14 @@ pub struct Hint {
     pub beside: Option<Timestamp>,
 }
 
-/// One page of changes, oldest first.
+/// One page of changes, oldest first as far as the channel's index knows of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedPage {
     /// What changed.
     pub changes: Vec<Changed>,
-    /// Time of the newest change on the page; none on an empty page.
-    pub newest: Option<Timestamp>,
+    /// When each row changed, by the channel's clock, in the page's order; rows that cannot be read are
+    /// left out. Such a time may be later than the one that the page is sorted by.
+    pub times: Vec<Timestamp>,
     /// Token of the next page; none on the last.
     pub next: Option<String>,
 }

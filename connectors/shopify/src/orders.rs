@@ -199,12 +199,12 @@ fn changed_page(
     what: &'static str,
     hint: fn(&str) -> Result<(Hint, Timestamp), String>,
 ) -> Result<ChangedPage, ConnectorError> {
-    let mut newest = None;
+    let mut times = Vec::with_capacity(nodes.nodes.len());
     let mut changes = Vec::with_capacity(nodes.nodes.len());
     for record in &nodes.nodes {
         changes.push(match hint(record.get()) {
             Ok((hint, at)) => {
-                newest = newest.max(Some(at));
+                times.push(at);
                 Changed::Hint(hint)
             }
             Err(why) => Changed::Unreadable {
@@ -216,7 +216,7 @@ fn changed_page(
     }
     Ok(ChangedPage {
         changes,
-        newest,
+        times,
         next: nodes.next(what)?,
     })
 }

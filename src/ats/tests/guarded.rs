@@ -53,7 +53,7 @@ impl World {
             let polled = Polled {
                 stream: "orders".to_owned(),
                 to: Some(now),
-                newest: None,
+                came_to: None,
                 book: true,
             };
             self.book(&Command::Report(Happened {

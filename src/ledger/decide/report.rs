@@ -57,8 +57,8 @@ fn note_poll(desk: &mut Desk<'_>, channel: &Channel, polled: &Polled) {
     let Some(to) = polled.to else {
         let reached = channel.reached.get(&polled.stream).copied();
         let reached = reached.max(known.map(|known| known.cursor));
-        if let Some(newest) = polled.newest.filter(|newest| Some(*newest) > reached) {
-            desk.polled = Some((Fact::Reached(id, stream, newest), polled.book));
+        if let Some(to) = polled.came_to.filter(|to| Some(*to) > reached) {
+            desk.polled = Some((Fact::Reached(id, stream, to), polled.book));
         }
         return;
     };
@@ -67,7 +67,7 @@ fn note_poll(desk: &mut Desk<'_>, channel: &Channel, polled: &Polled) {
     }
     let opened = channel.setup.as_ref().and_then(|setup| setup.book_from);
     let before = known.map_or(opened.unwrap_or(to), |known| known.cursor);
-    let cursor = polled.newest.map_or(before, |newest| newest.max(before));
+    let cursor = polled.came_to.map_or(before, |to| to.max(before));
     desk.polled = Some((Fact::Polled(id, stream, to, cursor), polled.book));
 }
 

@@ -156,7 +156,7 @@ fn counted_then(world: &mut World, words: &Words<'_>) -> Command {
             polled: Some(Polled {
                 stream: "orders".to_owned(),
                 to: Some(world.now),
-                newest: None,
+                came_to: None,
                 book: true,
             }),
         });

@@ -353,7 +353,7 @@ fn a_poll_is_written_down_beside_news_or_when_told_to() {
         order A4 MUG 1 quiet
     ");
     let mut told = Vec::new();
-    for (orders, to, newest, book) in [
+    for (orders, to, came_to, book) in [
         (["A1", "A2"].as_slice(), Some(100), Some(50), false),
         (&["A1", "A3"], Some(110), Some(60), false),
         (&[], Some(120), None, false),
@@ -378,7 +378,7 @@ fn a_poll_is_written_down_beside_news_or_when_told_to() {
             polled: Some(Polled {
                 stream: "orders".to_owned(),
                 to: to.map(Timestamp),
-                newest: newest.map(Timestamp),
+                came_to: came_to.map(Timestamp),
                 book,
             }),
         });

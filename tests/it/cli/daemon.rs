@@ -371,7 +371,7 @@ impl Daemon {
             polled: Some(Polled {
                 stream: "orders".to_owned(),
                 to: Some(self.now()),
-                newest: None,
+                came_to: None,
                 book: true,
             }),
         }))

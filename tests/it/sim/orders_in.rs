@@ -307,6 +307,53 @@ fn a_first_load_goes_on_after_a_crash_where_it_was() {
     });
 }
 
+async fn known_orders(scene: &Scene) -> usize {
+    let Some(book) = scene.machine.book() else {
+        return 0;
+    };
+    let known = book.read(|ledger| {
+        let known = ledger.channel_named("north");
+        known.map_or(0, |known| known.orders.iter().count())
+    });
+    known.await.unwrap_or(0)
+}
+
+/// R8 and R11: an index that lags tells an order of today among those of yesterday.
+#[test]
+fn orders_behind_one_that_was_touched_a_moment_ago_are_taken() {
+    for fault in ["bulk-fails=0", "bulk-fails=1"] {
+        let mut plan = Plan::calm();
+        plan.opening_units = 10_000;
+        for fault in ["webhooks-lost=1", "pages-cut=1", fault] {
+            plan.shops.add(fault).unwrap();
+        }
+        plan.search_lag = Duration::ZERO;
+        plan.overlap_secs = 150;
+        plan.crashes.down_max = ms(5_000);
+        scene(plan, async |scene| {
+            let mut orders = Vec::new();
+            for at in 0..40 {
+                orders.push(scene.buy("north", at % 12, 1));
+                scene.sleep(ms(60_000)).await;
+            }
+            let timings = Timings {
+                search_lag: ms(60_000),
+                ..Timings::default()
+            };
+            scene.act("north", Action::Timings(timings));
+            orders.iter().take(6).for_each(|order| more(scene, *order));
+            scene.open();
+            while known_orders(scene).await == 0 {
+                scene.sleep(ms(20)).await;
+            }
+            scene.machine.kill();
+            scene.rest().await;
+            let ledger = scene.audited().await;
+            assert_eq!(committed(&ledger), 46, "{fault}");
+        });
+    }
+}
+
 /// Orders evenly over time; the most deliveries that were ever in the daemon's hands.
 async fn sell(scene: &Scene, per_sec: u64, secs: u64) -> usize {
     let mut most = 0;
