@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channelsync::ledger::Ledger;
-use channelsync_contract::{ChannelId, Clock};
+use channelsync_contract::{ChannelId, Clock, Timestamp};
 use channelsync_sandbox::{Action, LineTruth, LineUnits, OrderTruth, Timings, Traffic};
 
 use super::plan::Plan;
@@ -281,19 +281,7 @@ fn a_first_load_goes_on_after_a_crash_where_it_was() {
         }
         *scene.machine.net.arrived.lock().unwrap() = Some(Vec::new());
         scene.open();
-        let reached = loop {
-            scene.sleep(ms(10)).await;
-            let Some(book) = scene.machine.book() else {
-                continue;
-            };
-            let reached = book.read(|ledger| {
-                let known = ledger.channel_named("north")?;
-                known.reached.get("orders").copied()
-            });
-            if let Some(reached) = reached.await.unwrap() {
-                break reached;
-            }
-        };
+        let reached = reached(scene, "orders").await;
         let before = asked_since(scene).len();
         scene.machine.kill();
         scene.rest().await;
@@ -307,15 +295,21 @@ fn a_first_load_goes_on_after_a_crash_where_it_was() {
     });
 }
 
-async fn known_orders(scene: &Scene) -> usize {
-    let Some(book) = scene.machine.book() else {
-        return 0;
-    };
-    let known = book.read(|ledger| {
-        let known = ledger.channel_named("north");
-        known.map_or(0, |known| known.orders.iter().count())
-    });
-    known.await.unwrap_or(0)
+/// How far a stream was read once the book says so.
+async fn reached(scene: &Scene, stream: &'static str) -> Timestamp {
+    loop {
+        scene.sleep(ms(10)).await;
+        let Some(book) = scene.machine.book() else {
+            continue;
+        };
+        let reached = book.read(|ledger| {
+            let known = ledger.channel_named("north")?;
+            known.reached.get(stream).copied()
+        });
+        if let Some(reached) = reached.await.unwrap() {
+            return reached;
+        }
+    }
 }
 
 /// R8 and R11: an index that lags tells an order of today among those of yesterday.
@@ -343,10 +337,10 @@ fn orders_behind_one_that_was_touched_a_moment_ago_are_taken() {
             scene.act("north", Action::Timings(timings));
             orders.iter().take(6).for_each(|order| more(scene, *order));
             scene.open();
-            while known_orders(scene).await == 0 {
-                scene.sleep(ms(20)).await;
+            for stream in ["orders", "fulfillment_orders"] {
+                reached(scene, stream).await;
+                scene.machine.kill();
             }
-            scene.machine.kill();
             scene.rest().await;
             let ledger = scene.audited().await;
             assert_eq!(committed(&ledger), 46, "{fault}");
