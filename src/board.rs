@@ -3,7 +3,7 @@
 //! In: short notes from inbox, outbox and reconcile. Out: one copy for status, health and metrics.
 //! Nothing here decides anything; it is gone with the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -189,9 +189,119 @@ impl Exposures {
     }
 }
 
+/// How long it took from orders to their units off the channels; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Confirmations(Arc<Mutex<Confirmed>>);
+
+/// What was told since the start.
+#[derive(Clone, Debug, Default)]
+pub struct Confirmed {
+    /// Until the last of all channels showed its number.
+    pub all: Took,
+    /// Until a channel did, by its name.
+    pub channels: BTreeMap<String, Took>,
+}
+
+/// How long something took, all in all and of late.
+#[derive(Clone, Debug, Default)]
+pub struct Took {
+    /// Since the start.
+    pub latency: Latency,
+    /// When it was over and how long it took, the newest last.
+    lately: VecDeque<(Timestamp, Duration)>,
+}
+
+/// Of the last hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastHour {
+    /// How many.
+    pub count: usize,
+    /// Half took at most this.
+    pub p50: Duration,
+    /// 99 of 100 took at most this.
+    pub p99: Duration,
+}
+
+/// Times of the last hour that are kept; with more, the oldest go.
+const LATELY_MAX: usize = 20_000;
+const HOUR: Duration = Duration::from_secs(3_600);
+
+impl Took {
+    fn add(&mut self, at: Timestamp, took: Duration) {
+        self.latency.add(took);
+        let is_past = |(over, _): &(Timestamp, Duration)| at.since(*over) > HOUR;
+        while self.lately.len() >= LATELY_MAX || self.lately.front().is_some_and(is_past) {
+            self.lately.pop_front();
+        }
+        self.lately.push_back((at, took));
+    }
+
+    /// The last hour before a time; none without any.
+    pub fn last_hour(&self, now: Timestamp) -> Option<LastHour> {
+        let here = self.lately.iter().filter(|(at, _)| now.since(*at) <= HOUR);
+        let mut took: Vec<Duration> = here.map(|(_, took)| *took).collect();
+        took.sort_unstable();
+        let of_hundred = |percent: usize| {
+            let place = (took.len() * percent).div_ceil(100).max(1) - 1;
+            took.get(place).copied()
+        };
+        Some(LastHour {
+            count: took.len(),
+            p50: of_hundred(50)?,
+            p99: of_hundred(99)?,
+        })
+    }
+}
+
+impl Confirmations {
+    fn confirmed(&self) -> MutexGuard<'_, Confirmed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of all.
+    pub fn read(&self) -> Confirmed {
+        self.confirmed().clone()
+    }
+
+    /// A channel shows its numbers again, so long after an order.
+    pub fn channel(&self, channel: &str, at: Timestamp, took: Duration) {
+        let mut confirmed = self.confirmed();
+        if let Some(known) = confirmed.channels.get_mut(channel) {
+            return known.add(at, took);
+        }
+        let own = confirmed.channels.entry(channel.to_owned());
+        own.or_default().add(at, took);
+    }
+
+    /// So do all of them.
+    pub fn all(&self, at: Timestamp, took: Duration) {
+        self.confirmed().all.add(at, took);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_the_last_hour_half_and_all_but_one_in_a_hundred_are_told() {
+        let told = Confirmations::default();
+        let at = |secs: u64| Timestamp::default().plus(Duration::from_secs(secs));
+        told.all(at(0), Duration::from_secs(900));
+        for secs in 1..=200 {
+            told.all(at(3_600), Duration::from_secs(secs));
+        }
+        let took = told.read().all;
+        let hour = took.last_hour(at(3_601)).unwrap();
+        let secs = |took: Duration| took.as_secs();
+        assert_eq!(
+            (hour.count, secs(hour.p50), secs(hour.p99)),
+            (200, 100, 198)
+        );
+        assert_eq!(took.latency.buckets.iter().sum::<u64>(), 201);
+        assert_eq!(took.last_hour(at(7_201)), None);
+        assert_eq!(Took::default().last_hour(at(0)), None);
+    }
 
     #[test]
     fn what_tasks_that_were_stopped_failed_at_is_forgotten_and_all_else_is_kept() {

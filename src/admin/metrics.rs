@@ -122,6 +122,7 @@ struct Seen<'a> {
 fn families(admin: &Admin) -> Vec<Family> {
     let mut families = merchant_families(admin);
     families.extend(exposures(admin));
+    families.extend(confirmations(admin));
     let mut seen = Vec::new();
     for (merchant, row) in &admin.merchants {
         let published = row.book.published();
@@ -259,6 +260,34 @@ fn exposures(admin: &Admin) -> [Family; 2] {
             name: "oversell_exposure_skus",
             help: "SKUs that may be oversold, of which that is not known, and that have no limit",
             rows: Rows::Gauges(skus),
+        },
+    ]
+}
+
+/// How long it took from orders to their units off the channels.
+fn confirmations(admin: &Admin) -> [Family; 2] {
+    let (mut all, mut channels) = (Vec::new(), Vec::new());
+    for (merchant, row) in &admin.merchants {
+        let labels = vec![("merchant", merchant.clone())];
+        let confirmed = row.book.confirmations();
+        channels.extend(
+            confirmed
+                .channels
+                .into_iter()
+                .map(|(channel, took)| (with(&labels, "channel", &channel), took.latency)),
+        );
+        all.push((labels, confirmed.all.latency));
+    }
+    [
+        Family {
+            name: "order_confirmed_seconds",
+            help: "from an order's booking until every channel had confirmed its numbers",
+            rows: Rows::Histograms(all),
+        },
+        Family {
+            name: "order_confirmed_on_channel_seconds",
+            help: "from an order's booking until this channel had confirmed its numbers",
+            rows: Rows::Histograms(channels),
         },
     ]
 }

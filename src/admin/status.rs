@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use channelsync_contract::Timestamp;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Json, Problem};
 use super::exposures;
 use super::state::{Admin, AdminChannel, AdminMerchant, SettingsNote};
 use super::views;
-use crate::board::{FILE, Notes};
+use crate::board::{Confirmed, FILE, Notes, Took};
 use crate::bookkeeper::ChannelCounts;
 
 pub(super) async fn status(State(admin): State<Arc<Admin>>) -> Json {
     let merchants = admin
         .merchants
         .iter()
-        .map(|(id, merchant)| merchant_status(id, merchant));
+        .map(|(id, merchant)| merchant_status(id, merchant, admin.clock.now()));
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "now": admin.clock.now().to_string(),
@@ -71,7 +72,7 @@ impl Admin {
     }
 }
 
-fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
+fn merchant_status(id: &str, merchant: &AdminMerchant, now: Timestamp) -> Value {
     let published = merchant.book.published();
     let channels = merchant
         .channels
@@ -98,6 +99,7 @@ fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
         .iter()
         .map(|(location, (path, board))| file_status(location, path, &board.read()));
     json!({
+        "confirmed": confirmed(&merchant.book.confirmations(), now),
         "stock_files": files.collect::<Vec<_>>(),
         "exposure": merchant.exposures.read().as_ref().map(exposures::summary),
         "interlocks": held.collect::<Vec<_>>(),
@@ -112,6 +114,24 @@ fn merchant_status(id: &str, merchant: &AdminMerchant) -> Value {
         "parked_bytes": merchant.parked.total_bytes(),
         "channels": channels.collect::<Vec<_>>(),
     })
+}
+
+/// How long it took in the last hour from orders to their units off every channel, and off each.
+fn confirmed(confirmed: &Confirmed, now: Timestamp) -> Value {
+    let of = |took: &Took| {
+        took.last_hour(now).map(|hour| {
+            json!({
+                "orders": hour.count,
+                "p50_ms": u64::try_from(hour.p50.as_millis()).unwrap_or(u64::MAX),
+                "p99_ms": u64::try_from(hour.p99.as_millis()).unwrap_or(u64::MAX),
+            })
+        })
+    };
+    let channels = confirmed.channels.iter();
+    let channels: Vec<Value> = channels
+        .map(|(channel, took)| json!({ "channel": channel, "last_hour": of(took) }))
+        .collect();
+    json!({ "last_hour": of(&confirmed.all), "channels": channels })
 }
 
 /// A file that is master of a location: when one was taken last, and why not since.

@@ -16,6 +16,7 @@ mod opening;
 mod own;
 mod pool;
 mod rules;
+mod shows;
 mod steps;
 
 #[cfg(test)]
@@ -34,4 +35,5 @@ pub use opening::{NoOpening, Opening, OpeningPage, openings, slots_to_open};
 pub use own::Own;
 pub use pool::{LocationPool, Pool};
 pub use rules::{Effective, Level, Won, effective};
+pub use shows::{Shows, shows};
 pub use steps::Steps;

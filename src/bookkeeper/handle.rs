@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::dirty::Dirty;
 use super::writer::{Published, Request};
+use crate::board::{Confirmations, Confirmed};
 use crate::ledger::{Command, Ledger, Refusal};
 
 /// A read of a book that cannot be written answers within this.
@@ -62,6 +63,7 @@ pub struct Handle {
     pub(super) queue: mpsc::Sender<Request>,
     pub(super) published: watch::Receiver<Arc<Published>>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) confirmations: Confirmations,
 }
 
 impl Handle {
@@ -189,6 +191,11 @@ impl Handle {
     /// What was true at the last durable group.
     pub fn published(&self) -> Arc<Published> {
         self.published.borrow().clone()
+    }
+
+    /// How long it took from orders to their units off the channels.
+    pub fn confirmations(&self) -> Confirmed {
+        self.confirmations.read()
     }
 
     /// Tells when something was published.

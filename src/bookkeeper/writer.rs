@@ -166,6 +166,7 @@ impl Writer {
             queue: sender,
             published: watching,
             clock: clock.clone(),
+            confirmations: dirty.sold.told.clone(),
         };
         let writer = Self {
             ledger,
@@ -398,6 +399,14 @@ impl Writer {
         };
         let touched = evolve(&mut self.ledger, &entry);
         self.dirty.mark_touched(&self.ledger, &touched);
+        match command {
+            Command::Report(_) => self.dirty.sold.follow(&self.ledger, &entry, &touched.items),
+            Command::Pushed { .. } | Command::Shown { .. } => {
+                let items = touched.items.iter().copied();
+                self.dirty.sold.look(&self.ledger, items, at);
+            }
+            _ => {}
+        }
         turn.facts += entry.movements.len() + entry.facts.len();
         turn.entries.push(entry);
         Ok(Booked {

@@ -6,6 +6,8 @@ use super::failure::{Exit, Failure};
 use super::session::Session;
 use super::table::{Column, cell, count, elements, printable, table};
 
+mod confirmed;
+
 pub(super) async fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let status = fetch(session).await?;
     if session.common.json {
@@ -79,6 +81,7 @@ fn text(status: &Value) -> String {
         table(&columns, rows.collect()),
         channel_table(merchants),
     ];
+    parts.extend(confirmed::table_of(merchants));
     let (needed, noted): (Vec<Remark>, Vec<Remark>) = settings(&status["settings"])
         .into_iter()
         .chain(merchants.iter().flat_map(remarks))

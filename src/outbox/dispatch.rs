@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::plan;
+use super::plan::{look, next_rows};
 use crate::board::Board;
 use crate::bookkeeper::{BookError, Handle, Origin};
 use crate::ledger::{Command, Ledger, Row, RowOutcome};
@@ -88,8 +88,7 @@ pub async fn run(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<(),
     let mut under_way: FuturesUnordered<BoxFuture<'_, Result<Ended, BookError>>> =
         FuturesUnordered::new();
     let mut published = dispatcher.book.watch();
-    let mut halves: Vec<Vec<Row>> = Vec::new();
-    let mut doubts = Doubts::default();
+    let mut pending = Pending::default();
     let mut failures = 0_u32;
     let mut resting: Option<Duration> = None;
     loop {
@@ -100,7 +99,7 @@ pub async fn run(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<(),
         if may_send {
             published.mark_unchanged();
             // Only the book is asked here: who waits for the channel must be polled beside the others.
-            if let Some(work) = dispatcher.next(&mut halves, &mut doubts).await? {
+            if let Some(work) = dispatcher.next(&mut pending).await? {
                 under_way.push(Box::pin(dispatcher.carry_out(work)));
                 continue;
             }
@@ -110,23 +109,37 @@ pub async fn run(dispatcher: &Dispatcher, stop: CancellationToken) -> Result<(),
         }
         let pause = match resting {
             Some(pause) => pause,
-            None if may_send => doubts.pause(dispatcher.clock.now()),
+            None if may_send => pending.doubts.pause(dispatcher.clock.now()),
             None => LOOK_EVERY,
         };
         tokio::select! {
             biased;
             Some(ended) = under_way.next(), if !under_way.is_empty() => {
                 let ended = ended?;
-                doubts.ended(ended.call, dispatcher.clock.now());
-                failures = dispatcher.after(ended, failures, &mut halves, &mut resting);
+                pending.doubts.ended(ended.call, dispatcher.clock.now());
+                failures = dispatcher.after(ended, failures, &mut pending.halves, &mut resting);
             }
             () = dispatcher.clock.sleep(pause) => resting = None,
             changed = published.changed(), if resting.is_none() => {
                 changed.map_err(|_| BookError::Stopped)?;
             }
+            // While calls are under way there is time to find out which comes next.
+            looked = dispatcher.plan(0), if pending.unlooked && !may_send => {
+                pending.unlooked = looked?.1;
+            }
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
     }
+}
+
+/// What is to be done before what differs, and what is not known of that.
+#[derive(Default)]
+struct Pending {
+    /// Halves of a refused call.
+    halves: Vec<Vec<Row>>,
+    doubts: Doubts,
+    /// Marked items wait to be looked at.
+    unlooked: bool,
 }
 
 /// Calls in doubt: how often each was tried, and when it may be again; none while it is.
@@ -176,14 +189,10 @@ impl Dispatcher {
     }
 
     /// The next call to make: doubt first, then halves of a refused one, then what differs.
-    async fn next(
-        &self,
-        halves: &mut Vec<Vec<Row>>,
-        doubts: &mut Doubts,
-    ) -> Result<Option<Work>, BookError> {
+    async fn next(&self, pending: &mut Pending) -> Result<Option<Work>, BookError> {
         let channel = self.channel.clone();
         let now = self.clock.now();
-        let mut known = std::mem::take(doubts);
+        let mut known = std::mem::take(&mut pending.doubts);
         let (due, known) = self
             .book
             .wait_and_read(move |ledger| {
@@ -192,11 +201,11 @@ impl Dispatcher {
                 (due, known)
             })
             .await?;
-        *doubts = known;
+        pending.doubts = known;
         if let Some((call, rows, tries)) = due {
             return self.settle(call, rows, tries).await.map(Some);
         }
-        if let Some(rows) = halves.pop() {
+        if let Some(rows) = pending.halves.pop() {
             let call = CallId(self.rng.uuid());
             let channel = self.channel.clone();
             let command = Command::Push {
@@ -210,7 +219,10 @@ impl Dispatcher {
                 Err(error) => Err(error),
             };
         }
-        self.plan().await
+        let batch_max = self.connector.capabilities.batch_max;
+        let (work, unlooked) = self.plan(batch_max).await?;
+        pending.unlooked = unlooked;
+        Ok(work)
     }
 
     /// Doubt is settled with the same key and rows, and where that does not help by reading back.
@@ -253,45 +265,44 @@ impl Dispatcher {
         Ok(Ended { call, next })
     }
 
-    async fn plan(&self) -> Result<Option<Work>, BookError> {
-        let call = CallId(self.rng.uuid());
+    /// Looks at marked items, and takes the most pressing of those that differ; the call that writes
+    /// them, and whether marked items wait to be looked at.
+    async fn plan(&self, batch_max: usize) -> Result<(Option<Work>, bool), BookError> {
+        let (call, now) = (CallId(self.rng.uuid()), self.clock.now());
         let channel = self.channel.clone();
         let is_net = self.connector.capabilities.counting == Counting::Net;
-        let (rows_max, batch_max) = (self.read_rows_max, self.connector.capabilities.batch_max);
+        let rows_max = self.read_rows_max;
         let make = move |ledger: &Ledger, dirty: &mut crate::bookkeeper::Dirty| {
+            let nothing = (None, false);
             let Some(number) = ledger.channel_ix(channel.as_str()) else {
-                return (None, None);
+                return (None, nothing);
             };
             let known = ledger.channel(number);
             if known.restored.is_some() {
                 let caught_up = known.has_caught_up();
-                return (caught_up.then_some(Command::CatchUp(channel)), None);
+                return (caught_up.then_some(Command::CatchUp(channel)), nothing);
             }
             // New settings are booked before those of old end: they write another figure.
             if known.is_net() != is_net || known.complete_to().is_none() {
-                return (None, None);
+                return (None, nothing);
             }
-            let items = dirty.take(number, rows_max);
-            let planned = plan(ledger, number, &items, batch_max);
-            for item in planned.later {
-                dirty.mark(ledger, number, item);
-            }
-            dirty.guard(number, planned.guarded);
-            let rows: Vec<Row> = planned.now.into_iter().map(|planned| planned.row).collect();
+            look(ledger, number, dirty, rows_max, now);
+            let more = dirty.is_unlooked(number);
+            let rows = next_rows(ledger, number, dirty, batch_max, now);
             if rows.is_empty() {
-                return (None, None);
+                return (None, (None, more));
             }
             let command = Command::Push {
                 call,
                 channel,
                 rows: rows.clone(),
             };
-            (Some(command), Some(Work::Send(call, rows)))
+            (Some(command), (Some(Work::Send(call, rows)), more))
         };
         match self.book.plan(self.origin(call), make).await {
             Err(BookError::Refused(refusal)) => {
                 tracing::error!(channel = %self.channel, %refusal, "a planned push was refused");
-                Ok(None)
+                Ok((None, false))
             }
             planned => planned,
         }

@@ -9,5 +9,5 @@ mod plan;
 mod report;
 
 pub use dispatch::{Dispatcher, run};
-pub use plan::{Planned, PlannedRow, plan};
+pub use plan::{look, next_rows};
 pub use report::{Reporter, run_reports};

@@ -245,10 +245,10 @@ fn next_call(
     };
     let touched = evolve(ledger, &entry);
     dirty.mark_touched(ledger, &touched);
-    let planned = outbox::plan(ledger, 0, &dirty.take(0, 10), 10);
-    let rows = planned.now.into_iter();
+    outbox::look(ledger, 0, dirty, 10, at);
+    let rows = outbox::next_rows(ledger, 0, dirty, 10, at).into_iter();
     Ok(rows
-        .map(|planned| format!("{}={}", planned.row.slot, planned.row.quantity))
+        .map(|row| format!("{}={}", row.slot, row.quantity))
         .collect())
 }
 

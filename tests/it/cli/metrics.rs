@@ -90,6 +90,8 @@ async fn a_scrape_holds_every_family_once_for_all_channels() {
     channelsync_interlocked gauge 1
     channelsync_journal_entry gauge 1
     channelsync_journal_unwritable gauge 1
+    channelsync_order_confirmed_on_channel_seconds histogram 0
+    channelsync_order_confirmed_seconds histogram 17
     channelsync_orders_behind_seconds gauge 2
     channelsync_oversell_exposure_skus gauge 0
     channelsync_oversell_exposure_units gauge 0

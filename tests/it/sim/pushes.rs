@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use channelsync::ledger::{Command, Ledger, PushState, StockLine};
-use channelsync_contract::{ChannelId, ChannelLocationId, ItemId, LocationId, Sku, SlotKey, Units};
+use channelsync_contract::{
+    ChannelId, ChannelLocationId, Clock as _, ItemId, LocationId, Sku, SlotKey, Units,
+};
 use channelsync_sandbox::{Action, Demo, FulfillmentOrderTruth};
 
 use super::plan::Plan;
@@ -259,4 +261,69 @@ fn a_slot_read_while_an_order_was_elsewhere_for_a_moment_is_read_again() {
             scene.audited().await;
         });
     }
+}
+
+/// R64
+#[test]
+fn an_order_is_confirmed_once_every_shop_shows_less() {
+    let mut plan = Plan::calm();
+    plan.size.skus = 3;
+    plan.answer_delay = ms(2_000);
+    scene(plan, async |scene| {
+        scene.begin().await;
+        count(scene, "all", 0..3, 7).await;
+        scene.rest().await;
+        for sku in [0, 1, 1] {
+            scene.buy("north", sku, 1);
+            scene.rest().await;
+        }
+        let confirmed = scene.machine.book().unwrap().confirmations();
+        let now = scene.machine.clock.now();
+        let [all, north, south] = [
+            &confirmed.all,
+            &confirmed.channels["north"],
+            &confirmed.channels["south"],
+        ]
+        .map(|took| took.last_hour(now).unwrap());
+        assert_eq!((all.count, north.count, south.count), (3, 3, 3));
+        // The shop that sold it showed less by itself; the other took a call.
+        assert!(north.p50 < ms(2_000), "{north:?}");
+        assert!(
+            south.p50 >= ms(2_000) && south.p99 < ms(10_000),
+            "{south:?}"
+        );
+        assert_eq!((all.p50, all.p99), (south.p50, south.p99));
+    });
+}
+
+/// R39
+#[test]
+fn what_may_not_be_sold_any_more_leaves_first_and_raises_are_not_forgotten() {
+    let mut plan = one_shop(500);
+    plan.answer_delay = ms(1_000);
+    scene(plan, async |scene| {
+        scene.begin().await;
+        count(scene, "first", 0..500, 7).await;
+        scene.rest().await;
+        let before = scene.truth("north").sets.len();
+        // Raised and lowered first, then none left of the last ones.
+        count(scene, "raised", 0..250, 9).await;
+        count(scene, "lowered", 250..450, 5).await;
+        count(scene, "gone", 450..500, 0).await;
+        scene.rest().await;
+        scene.audited().await;
+        let truth = scene.truth("north");
+        let sets = &truth.sets[before..];
+        let last = |quantity: i64| {
+            sets.iter()
+                .rposition(|set| set.quantity == quantity)
+                .unwrap()
+        };
+        let calls = |place: usize| place / 100;
+        // Two calls may have left before the zeros were known.
+        assert!(calls(last(0)) <= 2, "{}", last(0));
+        assert!(last(5) < last(9), "{} {}", last(5), last(9));
+        let raised = sets[300..400].iter().filter(|set| set.quantity == 9);
+        assert!(raised.count() >= 20, "a part of every call is the oldest");
+    });
 }

@@ -103,7 +103,7 @@ const ROOMS: &[Room] = &[
     room("src/normalize", &["ledger"], Contract::All),
     room(
         "src/bookkeeper",
-        &["ledger", "catalog", "ats", "store", "ports"],
+        &["ledger", "catalog", "ats", "board", "store", "ports"],
         Contract::All,
     ),
     room("src/catalog", &[], Contract::Words(&[IDS])),
