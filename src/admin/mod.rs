@@ -21,6 +21,7 @@ mod returns;
 mod commands;
 mod routes;
 mod rules;
+mod shorts;
 
 pub use routes::{health_routes, routes};
 pub use state::{Admin, AdminChannel, AdminMerchant, ReadOpenings, Reload, SettingsNote};

@@ -10,7 +10,7 @@ use channelsync_contract::Timestamp;
 use super::answer::{Answer, Json};
 use super::state::Admin;
 use crate::catalog::SkuIx;
-use crate::ledger::{Ledger, Purchase};
+use crate::ledger::{Ledger, OrderRef, Purchase};
 
 /// Orders named as waiting for one SKU; more are counted.
 const ORDERS_NAMED_MAX: usize = 20;
@@ -76,19 +76,11 @@ fn row(ledger: &Ledger, id: &str, purchase: &Purchase, now: Timestamp) -> Value 
     })
 }
 
-/// Open orders that are owed units of a SKU, in the order in which they came.
+/// Orders that are owed units of a SKU, by channel and name.
 fn waiting(ledger: &Ledger, sku: SkuIx) -> Vec<String> {
-    let orders = ledger.sku(sku).open.iter();
-    let owed = orders.filter(|at| {
-        let mut lines = ledger.order(**at).lines.iter();
-        lines.any(|line| !line.backordered(sku).is_zero())
-    });
-    let name = |at: &crate::ledger::OrderRef| {
-        format!(
-            "{} {}",
-            ledger.channel(at.channel).id,
-            ledger.order(*at).name
-        )
+    let name = |at: &OrderRef| {
+        let channel = &ledger.channel(at.channel).id;
+        format!("{channel} {}", ledger.order(*at).name)
     };
-    owed.map(name).collect()
+    ledger.waiting(sku).iter().map(name).collect()
 }

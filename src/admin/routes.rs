@@ -16,7 +16,7 @@ use super::state::{Admin, AdminMerchant};
 use super::views::{self, Cut};
 use super::{
     commands, differences, exceptions, exposures, health, mapping, metrics, movements, openings,
-    purchases, status,
+    purchases, shorts, status,
 };
 use crate::ats::explain;
 use crate::bookkeeper::Origin;
@@ -48,6 +48,7 @@ pub fn routes(admin: impl Into<Swap<Admin>>) -> Router {
         .route("/v1/{merchant}/orders", get(orders))
         .route("/v1/{merchant}/orders/{channel}/{order}", get(order))
         .route("/v1/{merchant}/to-ship", get(to_ship))
+        .route("/v1/{merchant}/shorts", get(shorts::list))
         .route("/v1/{merchant}/names", get(names))
         .route("/v1/{merchant}/returns", get(returns))
         .route("/v1/{merchant}/slots", get(slots))

@@ -26,6 +26,7 @@ mod import;
 mod orders;
 mod parcels;
 mod ship;
+mod shorts;
 mod parked;
 mod explain;
 mod account;

@@ -7,6 +7,7 @@ use super::failure::{Exit, Failure};
 use super::parcels;
 use super::session::{List, Session};
 use super::ship;
+use super::shorts;
 use super::table::{Column, cell, elements, table};
 
 #[derive(clap::Args, Debug)]
@@ -31,6 +32,8 @@ enum Command {
         /// The channel's id of the order, or its name such as `#1001`
         order: String,
     },
+    /// List lines that cannot be filled, the most pressing first, with what can be done
+    Short(shorts::Args),
     /// Record that a parcel left, or the parcels of a file; the channel is told of it
     Ship(ship::Args),
     /// Set the carrier's number of a parcel; the channel is told of it
@@ -89,6 +92,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
                 session.console.print(&text(&order))?;
             }
         }
+        Some(Command::Short(args)) => shorts::run(&args, session).await?,
         Some(Command::Ship(args)) => return ship::run(args, session).await,
         Some(Command::Tracking(args)) => ship::track(args, session).await?,
         Some(Command::Report(args)) => ship::report(args, session).await?,

@@ -210,6 +210,12 @@ impl Channel {
         self.serves.iter().copied()
     }
 
+    /// Whose orders get first what comes; higher is earlier.
+    pub(super) fn backorder_priority(&self) -> i32 {
+        let setup = self.setup.as_ref();
+        setup.map_or(0, |setup| setup.backorder_priority)
+    }
+
     /// What is known of a slot.
     pub fn slot(&self, key: &SlotKey) -> Option<&PushState> {
         let place = match &key.location {

@@ -236,4 +236,19 @@ impl Ledger {
         let lines = orders.flat_map(|order| &order.lines);
         total(lines.map(|line| line.backordered(sku)))
     }
+
+    /// Orders that wait for units of a SKU, in the order in which they get what comes.
+    pub fn waiting(&self, sku: SkuIx) -> Vec<OrderRef> {
+        let waits = |at: &OrderRef| {
+            let mut lines = self.order(*at).lines.iter();
+            lines.any(|line| !line.backordered(sku).is_zero())
+        };
+        let orders = self.sku(sku).open.iter().copied();
+        let mut waiting: Vec<OrderRef> = orders.filter(waits).collect();
+        waiting.sort_by_key(|at| {
+            let priority = self.channel(at.channel).backorder_priority();
+            self.order(*at).turn(priority, *at)
+        });
+        waiting
+    }
 }

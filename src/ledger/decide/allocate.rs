@@ -276,8 +276,7 @@ impl Desk<'_> {
     }
 
     fn turn(&self, at: OrderRef) -> (Reverse<i32>, Timestamp, OrderRef) {
-        let setup = self.ledger.channel(at.channel).setup.as_ref();
-        let priority = setup.map_or(0, |setup| setup.backorder_priority);
+        let priority = self.ledger.channel(at.channel).backorder_priority();
         self.standing(at).turn(priority, at)
     }
 

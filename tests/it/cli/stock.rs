@@ -104,6 +104,56 @@ async fn a_late_purchase_order_names_the_orders_that_wait_for_it() {
 }
 
 #[tokio::test]
+async fn lines_that_are_short_tell_what_fills_them_in_their_turn() {
+    let daemon = Daemon::start().await;
+    assert_eq!(
+        daemon.ok("orders short").await,
+        "no line is short: every open unit is committed\n"
+    );
+    daemon.ok("stock count MUG-RED 1 --at main").await;
+    daemon.ok("stock count MUG-RED 4 --at annex").await;
+    daemon.list_mugs().await;
+    daemon.buy("shopify-us", "450", "#1001", 3).await;
+    daemon.buy("shopify-us", "451", "#1002", 2).await;
+    daemon
+        .ok("stock po add P1 --supplier Mill --expected 2999-01-05 --line MUG-RED=3")
+        .await;
+    let shorts = async || -> Vec<serde_json::Value> {
+        let shorts = daemon.ok("orders short --channel shopify-us --json").await;
+        serde_json::from_str(&shorts).unwrap()
+    };
+    let told = |row: &serde_json::Value| {
+        let wait: Vec<_> = row["wait"].as_array().unwrap().iter().collect();
+        let wait = wait.iter().map(|row| row["units"].as_u64().unwrap());
+        (
+            row["name"].as_str().unwrap().to_owned(),
+            row["short"].as_u64().unwrap(),
+            wait.collect::<Vec<_>>(),
+            row["cancel"].as_u64().unwrap(),
+        )
+    };
+    let rows = shorts().await;
+    let expected = [
+        ("#1001".to_owned(), 2, vec![2], 2),
+        ("#1002".to_owned(), 2, vec![1], 2),
+    ];
+    assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), expected);
+    let annex = serde_json::json!([{ "location": "annex", "units": 4 }]);
+    assert_eq!(rows[1]["transfer"], annex);
+    daemon.ok("stock po receive P1").await;
+    let rows = shorts().await;
+    let expected = [("#1002".to_owned(), 1, vec![], 1)];
+    assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), expected);
+    let text = daemon.ok("orders short").await;
+    assert!(
+        text.contains("transfer: 4 at annex; cancel 1 on shopify-us"),
+        "{text}"
+    );
+    let (exit, _, err) = daemon.run("orders short --channel moon").await;
+    assert_eq!((exit, head(&err)), (Exit::Usage, "error: no channel moon"));
+}
+
+#[tokio::test]
 async fn a_count_of_an_earlier_time_is_tried_again_until_the_channels_are_known_so_far() {
     let daemon = Daemon::start().await;
     daemon.ok("stock receive MUG-RED 9 --at main").await;
