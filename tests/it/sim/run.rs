@@ -212,8 +212,8 @@ fn unrest(machine: &Machine, merchant: &Merchant) -> Option<String> {
     None
 }
 
-/// What must hold at every moment.
-pub(super) async fn look(machine: &Machine) {
+/// No more is asked of a shop than it allows.
+fn keep_limits(machine: &Machine) {
     for shop in &machine.shops {
         let page = TruthPage {
             orders_max: 0,
@@ -231,6 +231,11 @@ pub(super) async fn look(machine: &Machine) {
             ));
         }
     }
+}
+
+/// What must hold at every moment.
+pub(super) async fn look(machine: &Machine) {
+    keep_limits(machine);
     let forged = machine.answers.lock().unwrap().forged_taken;
     if forged > 0 {
         machine.find(format!("{forged} forged deliveries were taken"));
