@@ -60,6 +60,7 @@ mod tests {
     }
 
     proptest! {
+        /// R11: however the index lags.
         #[test]
         fn nothing_that_was_not_read_changed_before_it(
             rows in rows(10_000), per_page in 1..9_usize, pages in 1..9_usize,

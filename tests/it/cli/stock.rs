@@ -150,7 +150,10 @@ async fn lines_that_are_short_tell_what_fills_them_in_their_turn() {
         "{text}"
     );
     let (exit, _, err) = daemon.run("orders short --channel moon").await;
-    assert_eq!((exit, head(&err)), (Exit::Usage, "error: no channel moon"));
+    assert_eq!(
+        (exit, head(&err)),
+        (Exit::Usage, "error: merchant acme has no channel moon")
+    );
 }
 
 #[tokio::test]
