@@ -43,7 +43,7 @@ pub fn open(read: ReadGroups<'_>, head: Head, ledger: Ledger) -> Result<Ledger, 
             journal: head.seq,
         });
     }
-    Ok(replay(read, ledger, |_| true)?.0)
+    Ok(replay(read, ledger, |_, _| true)?.0)
 }
 
 /// Replays entries as long as `take` wants them. Gives the head of the last whole group taken, if any.
@@ -53,7 +53,7 @@ pub fn open(read: ReadGroups<'_>, head: Head, ledger: Ledger) -> Result<Ledger, 
 pub fn replay(
     read: ReadGroups<'_>,
     mut ledger: Ledger,
-    mut take: impl FnMut(&Entry) -> bool,
+    mut take: impl FnMut(&Ledger, &Entry) -> bool,
 ) -> Result<(Ledger, Option<Head>), OpenError> {
     let mut head = None;
     loop {
@@ -66,7 +66,7 @@ pub fn replay(
                 if entry.seq <= ledger.seq {
                     continue;
                 }
-                if !take(&entry) {
+                if !take(&ledger, &entry) {
                     return Ok((ledger, head));
                 }
                 evolve(&mut ledger, &entry);

@@ -85,7 +85,7 @@ fn load(dir: &Path, loaded: &mut Loaded) -> Result<(), SnapshotError> {
 /// [`TakeError`]; the snapshots that are there stand.
 pub fn take_snapshot(dir: &Path, read: ReadGroups<'_>) -> Result<Option<u64>, TakeError> {
     let loaded = load_newest(dir)?;
-    let (ledger, head) = replay(read, loaded.ledger, |_| true)?;
+    let (ledger, head) = replay(read, loaded.ledger, |_, _| true)?;
     let Some(head) = head else { return Ok(None) };
     write(dir, &head, ledger)?;
     Ok(Some(head.seq))
@@ -131,7 +131,7 @@ pub fn prepare_cut(
         return Ok(None);
     };
     let base = load_base(dir, begins)?;
-    let (ledger, _) = replay(&read, base.ledger, |entry| entry.seq <= bound.seq)?;
+    let (ledger, _) = replay(&read, base.ledger, |_, entry| entry.seq <= bound.seq)?;
     if ledger.seq != bound.seq {
         // A base beyond it is there, from a cut that did not come to its end: that one must stay.
         return Ok(None);

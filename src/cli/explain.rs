@@ -1,12 +1,14 @@
-//! `explain`: why a listing shows what it shows, now or at an earlier time.
+//! `explain`: why a listing shows what it shows, now or at an earlier time; `explain order` is in `race`.
 
 use channelsync_contract::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::account::account;
 use super::client::query;
 use super::failure::{Exit, Failure};
 use super::journal::open_reader;
+use super::race;
 use super::session::Session;
 use super::table::{cell, elements};
 use crate::ats;
@@ -17,31 +19,45 @@ use crate::ledger::Ledger;
 const SOLD_TOLD_MAX: usize = 5;
 
 #[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Args {
     /// The channel's own id of the listing, as `channelsync listings` shows it
-    listing: String,
+    #[arg(required = true)]
+    listing: Option<String>,
     /// Where it is, if several channels have a listing of that id
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
     /// As it was then (RFC 3339, such as 2026-11-20T09:00:00Z), replayed from the journal's files
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<Timestamp>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Show why lines of an order could not be filled: who sold what when, and what would have prevented it
+    Order(race::Args),
 }
 
 pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    if let Some(Command::Order(args)) = &args.command {
+        return race::run(args, session);
+    }
+    let listing = args.listing.as_deref().unwrap_or_default();
     let channels = session.channels(args.channel.as_deref())?;
     let mut found = match args.at {
-        None => of_now(&args.listing, &channels, session).await?,
-        Some(at) => of_then(&args.listing, &channels, at, session)?,
+        None => of_now(listing, &channels, session).await?,
+        Some(at) => of_then(listing, &channels, at, session)?,
     };
     let many = found.len() > 1;
     let Some(explained) = found.pop().filter(|_| !many) else {
         let sold = if many || args.at.is_some() {
             Vec::new()
         } else {
-            of_sku(&args.listing, &channels, session).await?
+            of_sku(listing, &channels, session).await?
         };
-        return Err(not_one(&args.listing, many, &sold));
+        return Err(not_one(listing, many, &sold));
     };
     if session.common.json {
         session.console.json(&explained)?;
@@ -116,13 +132,20 @@ fn of_then(
     let explained = channels
         .iter()
         .filter_map(|channel| ats::explain(&ledger, channel, listing));
-    let values = explained.map(|explained| {
-        serde_json::to_value(explained).map_err(|error| {
-            let error = format!("the account cannot be written: {error}");
-            Failure::new(Exit::Unavailable, error, "this is a bug in channelsync")
-        })
-    });
-    values.collect()
+    explained.map(value).collect()
+}
+
+/// An account as `--json` gives it.
+pub(super) fn value(account: impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(account).map_err(|error| {
+        let error = format!("the account cannot be written: {error}");
+        Failure::new(Exit::Unavailable, error, "this is a bug in channelsync")
+    })
+}
+
+/// The book as it is now, by its files.
+pub(super) fn newest(session: &Session<'_, '_>) -> Result<Ledger, Failure> {
+    ledger_at(Timestamp(i64::MAX), session)
 }
 
 /// The book as of a time: from a snapshot that is not later, else from the first entry.
@@ -138,7 +161,7 @@ fn ledger_at(at: Timestamp, session: &Session<'_, '_>) -> Result<Ledger, Failure
     let reader = open_reader(&dir, start.seq + 1)?;
     let bar = session.console.bar("entries", reader.head().seq);
     let read = |from, bytes| reader.read(from, bytes);
-    let replayed = replay(&read, start, |entry| {
+    let replayed = replay(&read, start, |_, entry| {
         bar.set_position(entry.seq);
         entry.at <= at
     });

@@ -31,6 +31,7 @@ mod parked;
 mod explain;
 mod account;
 mod purchases;
+mod race;
 mod reconcile;
 mod reload;
 mod exposure;

@@ -156,7 +156,7 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
     let begins = bounds.rfind(|bound| bound.seq == ledger.seq);
     if let Some(snapshot) = snapshot {
         let seq = snapshot.head.seq;
-        let (then, head) = replay(&read, ledger, |entry| {
+        let (then, head) = replay(&read, ledger, |_, entry| {
             let is_before = entry.seq <= seq;
             if is_before {
                 look(entry);
@@ -174,7 +174,7 @@ fn verify(dir: &Path, report: &mut Report, console: &Console<'_>) -> Result<(), 
         }
         ledger = then;
     }
-    let (ledger, _) = replay(&read, ledger, |entry| {
+    let (ledger, _) = replay(&read, ledger, |_, entry| {
         look(entry);
         true
     })?;
