@@ -40,6 +40,22 @@ pub fn connect(channel: &Channel, transport: Arc<dyn Transport>) -> Connector {
     }
 }
 
+/// What a channel can do, by its settings.
+pub fn capabilities(channel: &Channel) -> Capabilities {
+    match &channel.connector {
+        ConnectorSettings::Shopify { quantity_name, .. } => {
+            channelsync_shopify::capabilities(figure(*quantity_name))
+        }
+    }
+}
+
+fn figure(quantity_name: QuantityName) -> Figure {
+    match quantity_name {
+        QuantityName::OnHand => Figure::OnHand,
+        QuantityName::Available => Figure::Available,
+    }
+}
+
 /// How a merchant lets an app of another organization into a channel.
 pub fn authorization(channel: &Channel, id: &str, secret: &str) -> Authorization {
     let ConnectorSettings::Shopify { shop, base_url, .. } = &channel.connector;
@@ -57,10 +73,7 @@ fn shopify(channel: &Channel) -> channelsync_shopify::Settings {
     channelsync_shopify::Settings {
         shop: shop.clone(),
         base_url: Some(base_url.clone()),
-        figure: match quantity_name {
-            QuantityName::OnHand => Figure::OnHand,
-            QuantityName::Available => Figure::Available,
-        },
+        figure: figure(*quantity_name),
         credentials: match credentials.clone() {
             Credentials::Sealed => unreachable!("credentials are opened before they are used"),
             Credentials::AccessToken(token) => channelsync_shopify::Credentials::AccessToken(token),

@@ -31,6 +31,7 @@ mod parked;
 mod explain;
 mod account;
 mod purchases;
+mod plan;
 mod race;
 mod reconcile;
 mod reload;
@@ -143,6 +144,8 @@ enum Command {
     Reconcile(reconcile::Args),
     /// What would be written to a channel, against what it shows; 1 where they differ
     Shadow(shadow::Args),
+    /// Which published numbers and open orders a file would change; 1 where any would
+    Plan(plan::Args),
     /// What may be oversold, and by which channels
     Exposure(exposure::Args),
     /// Set rules of what may be shown; alone it lists them
@@ -284,6 +287,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Explain(args) => explain::run(&args, session).await,
         Command::Reconcile(args) => reconcile::run(&args, session).await,
         Command::Shadow(args) => shadow::run(&args, session).await,
+        Command::Plan(args) => plan::run(&args, &dir, session),
         Command::Exposure(args) => exposure::run(&args, session).await,
         Command::Rules(args) => rules::run(args, session).await,
         Command::Freeze(args) => freeze::run(args, session).await,

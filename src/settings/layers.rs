@@ -40,8 +40,13 @@ impl Source for Layer {
     }
 }
 
-/// Reads all files and variables.
-pub(super) fn read(dir: &Path, env: &BTreeMap<String, String>, faults: &mut Vec<Fault>) -> Layers {
+/// Reads all files and variables; `instead` names a merchant and the file that stands for its own.
+pub(super) fn read(
+    dir: &Path,
+    env: &BTreeMap<String, String>,
+    instead: Option<(&str, &Path)>,
+    faults: &mut Vec<Fault>,
+) -> Layers {
     let mut layers = vec![Layer(Value::new(None, Map::<String, Value>::new()))];
     let mut daemon_unread = false;
     let own = std::iter::once(dir.join("channelsync.toml"));
@@ -59,7 +64,9 @@ pub(super) fn read(dir: &Path, env: &BTreeMap<String, String>, faults: &mut Vec<
     let mut merchant_files = Vec::new();
     for file in toml_files(&dir.join("merchants.d"), faults) {
         let name = stem(&file);
-        if let Some(table) = read_file(&file, faults) {
+        let other = instead.filter(|(merchant, _)| *merchant == name);
+        let file = other.map_or(file.as_path(), |(_, other)| other);
+        if let Some(table) = read_file(file, faults) {
             let below =
                 |key: &str, value| Value::new(None, Map::from_iter([(key.to_owned(), value)]));
             layers.push(Layer(below(

@@ -46,8 +46,29 @@ const HANDED: &str = "CREDENTIALS_DIRECTORY";
 /// # Errors
 /// All [`Faults`] that can be told apart, ordered by file and line.
 pub fn load(dir: &Path, env: &BTreeMap<String, String>) -> Result<Config, Faults> {
+    read(dir, env, None)
+}
+
+/// As [`load`], with another file in the place of a merchant's.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_instead(
+    dir: &Path,
+    env: &BTreeMap<String, String>,
+    merchant: &str,
+    file: &Path,
+) -> Result<Config, Faults> {
+    read(dir, env, Some((merchant, file)))
+}
+
+fn read(
+    dir: &Path,
+    env: &BTreeMap<String, String>,
+    instead: Option<(&str, &Path)>,
+) -> Result<Config, Faults> {
     let mut faults = Vec::new();
-    let layers = layers::read(dir, env, &mut faults);
+    let layers = layers::read(dir, env, instead, &mut faults);
     let raw = walk::walk(dir, &layers.tree, &mut faults);
     let handed = env
         .get(HANDED)
@@ -64,7 +85,7 @@ pub fn load(dir: &Path, env: &BTreeMap<String, String>) -> Result<Config, Faults
 /// None where a fault may be about just that.
 pub fn least(dir: &Path, env: &BTreeMap<String, String>) -> Option<Config> {
     let mut faults = Vec::new();
-    let layers = layers::read(dir, env, &mut faults);
+    let layers = layers::read(dir, env, None, &mut faults);
     let mut raw = walk::walk(dir, &layers.tree, &mut faults);
     let merchants = dir.join("merchants.d");
     let is_elsewhere = |fault: &Fault| {

@@ -13,6 +13,7 @@ mod interlock;
 mod metrics;
 mod parcels;
 mod permissions;
+mod plan;
 mod shadow;
 mod privacy;
 mod stock;

@@ -176,16 +176,10 @@ pub fn account(settings: &Settings) -> Account {
 
 /// The shop as a connector; every request goes through `transport`.
 pub fn connect(settings: Settings, transport: Arc<dyn Transport>) -> Connector {
-    let counting = match settings.figure {
-        Figure::OnHand => Counting::Gross,
-        Figure::Available => Counting::Net,
-    };
+    let capabilities = capabilities(settings.figure);
     let shop = Shop::new(settings, transport);
     Connector {
-        capabilities: Capabilities {
-            counting,
-            ..CAPABILITIES
-        },
+        capabilities,
         orders: Box::new(shop.clone()),
         quantities: Box::new(shop.clone()),
         listings: Box::new(shop.clone()),
@@ -193,6 +187,18 @@ pub fn connect(settings: Settings, transport: Arc<dyn Transport>) -> Connector {
         shipments: Some(Box::new(shop.clone())),
         webhooks: Some(Box::new(shop.clone())),
         probe: Box::new(shop),
+    }
+}
+
+/// Of a shop of which this figure is set.
+pub fn capabilities(figure: Figure) -> Capabilities {
+    let counting = match figure {
+        Figure::OnHand => Counting::Gross,
+        Figure::Available => Counting::Net,
+    };
+    Capabilities {
+        counting,
+        ..CAPABILITIES
     }
 }
 
