@@ -14,7 +14,7 @@ use super::session::Session;
 use super::table::{Column, cell, count, table};
 use crate::ats::{SlotNumber, number};
 use crate::channels;
-use crate::ledger::{Channel, Command, Entry, Ledger, Line, MapRow, Order, decide, evolve};
+use crate::ledger::{Channel, Command, Entry, Ledger, Line, MapRow, decide, evolve};
 use crate::settings::load_instead;
 use crate::sheet::mapping;
 

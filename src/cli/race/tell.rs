@@ -121,7 +121,7 @@ fn told(
         since: short.by.clone(),
         still,
         why,
-        prevented_by: prevented_by(short, elsewhere),
+        prevented_by: prevented_by((subject, short), at_booking, elsewhere),
         shown: shown.into_iter().map(|(_, shown)| shown).collect(),
         taken_meanwhile,
     }
@@ -221,20 +221,49 @@ fn late(here: &Shown) -> String {
 }
 
 /// Rules under which these units had not been for sale when they were sold.
-fn prevented_by(short: &Short, elsewhere: bool) -> Vec<String> {
+///
+/// Of units that were lost as many had to be kept back. Against a race each channel had to show so much
+/// less that all together showed no more than there was.
+fn prevented_by(
+    (subject, short): (&Subject, &Short),
+    at_booking: bool,
+    elsewhere: bool,
+) -> Vec<String> {
     let Some(rules) = &short.rules else {
         return Vec::new();
     };
-    let held_back = match rules.policy.value {
-        Policy::Pooled => 0,
-        Policy::Buffered | Policy::Guarded => rules.safety_stock_units.value,
+    let more = match (at_booking, subject.exposure) {
+        (false, _) => Some(short.owed.signed()),
+        (true, Some(exposed)) if exposed > 0 => Some(each_less(exposed, subject.sellers.len())),
+        (true, Some(_) | None) => None,
     };
-    let more = held_back.saturating_add(short.units.0);
-    let mut rules_told = vec![format!("safety_stock_units = {more} (it was {held_back})")];
-    if elsewhere && rules.policy.value != Policy::Guarded {
-        rules_told.push("policy = \"guarded\": no two channels offer the same unit".to_owned());
+    let policy = rules.policy.value;
+    let (held_back, also) = match policy {
+        Policy::Pooled => (0, " with policy = \"buffered\""),
+        Policy::Buffered | Policy::Guarded => (rules.safety_stock_units.value, ""),
+    };
+    let mut told = Vec::new();
+    if let Some(more) = more {
+        let units = more.saturating_add(held_back.into());
+        told.push(format!(
+            "safety_stock_units = {units}{also} (it was {held_back})"
+        ));
     }
-    rules_told
+    if elsewhere && policy != Policy::Guarded {
+        told.push("policy = \"guarded\": no two channels offer the same unit".to_owned());
+    }
+    told
+}
+
+/// How much less each of some sellers must show, so that together they show so much less.
+fn each_less(units: i64, sellers: usize) -> i64 {
+    let sellers = i64::try_from(sellers).unwrap_or(i64::MAX).max(1);
+    let whole = units.div_euclid(sellers);
+    if units.rem_euclid(sellers) == 0 {
+        whole
+    } else {
+        whole.saturating_add(1)
+    }
 }
 
 impl Story {
@@ -334,5 +363,17 @@ impl ShortStory {
             vec![booked, taken.units.to_string(), taken.orders.join(", ")]
         });
         table(&columns, rows.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::each_less;
+
+    #[test]
+    fn what_is_shown_too_much_is_shared_by_all_who_show_it() {
+        for (units, sellers, each) in [(18, 2, 9), (7, 2, 4), (1, 3, 1), (5, 1, 5), (6, 3, 2)] {
+            assert_eq!(each_less(units, sellers), each, "{units} of {sellers}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use channelsync_contract::{Timestamp, Units};
 use serde::Serialize;
 
-use crate::ats::{Effective, number};
+use crate::ats::{Effective, exposure, number};
 use crate::catalog::SkuIx;
 use crate::ledger::{Bucket, Entry, Fact, Ledger, Order, Place, SlotState};
 
@@ -69,6 +69,8 @@ pub(super) struct Taking {
 pub(super) struct Short {
     pub(super) by: By,
     pub(super) units: Units,
+    /// What was owed of the SKU then to all orders together.
+    pub(super) owed: Units,
     /// The rules that held for what the order's channel sells of it.
     pub(super) rules: Option<Effective>,
 }
@@ -79,6 +81,8 @@ pub(super) struct Subject {
     pub(super) line: usize,
     pub(super) sku: SkuIx,
     pub(super) sellers: Vec<Seller>,
+    /// How many could be oversold when the order was placed; none where nothing bounded it.
+    pub(super) exposure: Option<i64>,
     pub(super) short: Option<Short>,
     pub(super) takings: Vec<Taking>,
 }
@@ -108,6 +112,7 @@ impl Watch {
                     line,
                     sku: part.sku,
                     sellers: sellers(now, part.sku),
+                    exposure: None,
                     short: None,
                     takings: Vec::new(),
                 });
@@ -180,11 +185,19 @@ impl Subject {
             seller.number.add(by, number, placed_at);
             seller.shown.add(by, shown, placed_at);
         }
+        let is_known = ledger.skus.len() > self.sku.0;
+        if is_known && by.at <= placed_at {
+            self.exposure = exposure(ledger, self.sku).units();
+        }
         let line = order.and_then(|order| order.lines.get(self.line));
         let short = line.map(|line| line.backordered(self.sku));
         if let Some(units) = short.filter(|units| self.short.is_none() && !units.is_zero()) {
-            let (by, rules) = (by.clone(), self.rules(ledger, channel));
-            self.short = Some(Short { by, units, rules });
+            self.short = Some(Short {
+                by: by.clone(),
+                units,
+                owed: ledger.backordered(self.sku),
+                rules: self.rules(ledger, channel),
+            });
         }
     }
 
