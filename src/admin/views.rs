@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::ats::{number, would_change};
 use crate::catalog::{Mapping, Parts, SkuIx};
 use crate::ledger::{
-    Channel, Frozen, Ledger, Line, LocIx, ParkedRow, ReportState, Scope, SetAsideBeyond, SlotState,
+    Channel, Frozen, Ledger, Line, LocIx, ParkedRow, PlaceIx, ReportState, Scope, SetAsideBeyond,
+    SlotState,
 };
 
 /// A page of rows and where the next begins.
@@ -245,6 +246,9 @@ pub(super) fn slots(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
             let wanted = numbers.iter().find(|number| number.place == place);
             let changed = state.map(|state| state.changed_at);
             let changed = changed.filter(|at| *at != Timestamp::default());
+            let sent = state.and_then(|state| sent(ledger, channel, (item, place), &state.state));
+            let confirmed = state.and_then(|state| state.confirmed);
+            let shown = state.and_then(|state| state.shown);
             json!({
                 "location": ledger.location_id(location),
                 "channel_location": place.map(|place| channel.place_id(place)),
@@ -253,8 +257,12 @@ pub(super) fn slots(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
                 "sellable": wanted.map(|number| number.part),
                 "own": wanted.map_or(Units::ZERO, |number| number.own),
                 "expected": state.and_then(|state| state.expected),
-                "shown": state.and_then(|state| state.shown).map(|shown| shown.written),
-                "confirmed": state.and_then(|state| state.confirmed).map(|c| c.quantity),
+                "sent": sent.map(|(units, _)| units),
+                "sent_at": sent.map(|(_, at)| at.to_string()),
+                "confirmed": confirmed.map(|confirmed| confirmed.quantity),
+                "confirmed_at": confirmed.map(|confirmed| confirmed.at.to_string()),
+                "shown": shown.map(|shown| shown.written),
+                "shown_at": shown.map(|shown| shown.began.to_string()),
                 "state": state.map(|state| slot_state(&state.state)),
                 "changed_at": changed.map(|at| at.to_string()),
                 "to_read": state.is_some_and(crate::ledger::PushState::to_be_read),
@@ -268,6 +276,22 @@ pub(super) fn slots(ledger: &Ledger, number_of_channel: u16, cut: Cut) -> Page {
             "slots": slots.collect::<Vec<_>>(),
         }))
     })
+}
+
+/// What a call under way, or in doubt, writes to a slot, and when it was sent.
+fn sent(
+    ledger: &Ledger,
+    channel: &Channel,
+    (item, place): (u32, Option<PlaceIx>),
+    state: &SlotState,
+) -> Option<(Units, Timestamp)> {
+    let (SlotState::InFlight(call) | SlotState::InDoubt(call)) = state else {
+        return None;
+    };
+    let call = ledger.calls.get(call)?;
+    let key = channel.slot_key(item, place);
+    let row = call.rows.iter().find(|row| row.slot == key)?;
+    Some((row.quantity, call.at))
 }
 
 fn slot_state(state: &SlotState) -> String {

@@ -10,6 +10,7 @@ mod console;
 mod table;
 mod client;
 mod session;
+mod slots;
 mod anyway;
 mod check;
 mod credentials;
@@ -144,6 +145,8 @@ enum Command {
     Reconcile(reconcile::Args),
     /// What would be written to a channel, against what it shows; 1 where they differ
     Shadow(shadow::Args),
+    /// Of each number a channel shows: what it should be, what was sent, confirmed and read back, and when
+    Slots(slots::Args),
     /// Which published numbers and open orders a file would change; 1 where any would
     Plan(plan::Args),
     /// What may be oversold, and by which channels
@@ -287,6 +290,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Explain(args) => explain::run(&args, session).await,
         Command::Reconcile(args) => reconcile::run(&args, session).await,
         Command::Shadow(args) => shadow::run(&args, session).await,
+        Command::Slots(args) => slots::run(&args, session).await,
         Command::Plan(args) => plan::run(&args, &dir, session),
         Command::Exposure(args) => exposure::run(&args, session).await,
         Command::Rules(args) => rules::run(args, session).await,

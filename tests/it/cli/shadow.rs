@@ -1,8 +1,8 @@
 //! What would be written to a channel in shadow mode.
 
 use channelsync::cli::Exit;
-use channelsync::ledger::{Command, ShownReport};
-use channelsync_contract::{SlotKey, Units};
+use channelsync::ledger::{Command, Row, RowOutcome, ShownReport};
+use channelsync_contract::{CallId, SlotKey, Units};
 
 use super::Daemon;
 
@@ -65,4 +65,60 @@ async fn what_would_be_written_is_told_until_all_agrees() {
     let (exit, out, _) = daemon.run("doctor").await;
     assert_eq!(exit, Exit::Found);
     assert!(out.contains("acme/shopify-eu: shadow mode"), "{out}");
+}
+
+#[tokio::test]
+async fn slots_tell_what_is_wanted_sent_confirmed_and_read_back() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock count MUG-RED 10 --at main").await;
+    daemon.list_mugs().await;
+    read(&daemon, "shopify-us", ("77", "101"), 4).await;
+    let slots = async |line: &str| -> Vec<serde_json::Value> {
+        let slots = daemon.ok(&format!("slots {line} --json")).await;
+        serde_json::from_str(&slots).unwrap()
+    };
+    let rows = slots("--channel shopify-us --differ").await;
+    let slot = &rows[0]["slots"][0];
+    assert_eq!((&slot["number"], &slot["shown"]), (&10.into(), &4.into()));
+    assert!(slot["shown_at"].is_string(), "{slot}");
+    let slot = SlotKey {
+        item: "77".into(),
+        location: Some("101".into()),
+    };
+    let row = Row {
+        slot,
+        quantity: Units(10),
+        expected: Some(4),
+    };
+    let call = CallId(uuid::Uuid::from_u128(7));
+    let channel = "shopify-us".into();
+    let rows = vec![row];
+    daemon
+        .book(Command::Push {
+            call,
+            channel,
+            rows,
+        })
+        .await;
+    let rows = slots("--listing 101 --channel shopify-us").await;
+    let slot = &rows[0]["slots"][0];
+    assert_eq!(slot["sent"], 10);
+    let text = daemon.ok("slots --channel shopify-us").await;
+    assert!(
+        text.contains(" ago") && text.contains("in flight, call"),
+        "{text}"
+    );
+    daemon
+        .book(Command::Pushed {
+            call,
+            outcomes: vec![RowOutcome::Applied],
+        })
+        .await;
+    assert_eq!(slots("--channel shopify-us --differ").await.len(), 0);
+    let rows = slots("--listing 101 --channel shopify-us").await;
+    let slot = &rows[0]["slots"][0];
+    assert_eq!(
+        (&slot["sent"], &slot["confirmed"]),
+        (&().into(), &10.into())
+    );
 }
