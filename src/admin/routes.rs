@@ -184,10 +184,7 @@ async fn order(
     let name = order.clone();
     let read = admin.merchant(&id)?.book.read(move |ledger| {
         let known = ledger.channel_named(&channel)?;
-        let number = known.orders.find(&order).or_else(|| {
-            let named = |(_, _, row): &(u32, _, &crate::ledger::Order)| row.name == order.as_str();
-            known.orders.iter().find(named).map(|(number, _, _)| number)
-        })?;
+        let number = known.order_called(&order)?;
         Some(super::order::order(ledger, known, number))
     });
     let found = read.await?;

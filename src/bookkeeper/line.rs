@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn an_item_stands_in_line_once_with_its_last_rank() {
         let mut line = Line::default();
-        line.put(1, rank(Urgency::Raise, 9), at(3));
+        line.put(1, rank(Urgency::Raise, 9), at(2));
         line.put(2, rank(Urgency::Fall, 1), at(3));
         line.put(1, rank(Urgency::ZeroOut, 0), at(3));
         assert_eq!(line.len(), 2);

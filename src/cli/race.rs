@@ -15,7 +15,7 @@ use super::failure::{Exit, Failure};
 use super::journal::open_reader;
 use super::session::Session;
 use crate::bookkeeper::replay;
-use crate::ledger::{Ledger, Order};
+use crate::ledger::Ledger;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -48,10 +48,7 @@ pub(super) fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Fa
 /// An order by its id or its name: numbers of its channel and of itself.
 fn find(ledger: &Ledger, channel: &str, order: &str) -> Option<(u16, u32)> {
     let channel = ledger.channel_ix(channel)?;
-    let orders = &ledger.channel(channel).orders;
-    let named = |(_, _, row): &(u32, _, &Order)| row.name == order;
-    let by_name = || orders.iter().find(named).map(|(number, _, _)| number);
-    Some((channel, orders.find(order).or_else(by_name)?))
+    Some((channel, ledger.channel(channel).order_called(order)?))
 }
 
 fn not_one(order: &str, now: &Ledger, channels: &[String]) -> Failure {

@@ -210,6 +210,13 @@ impl Channel {
         self.serves.iter().copied()
     }
 
+    /// An order by the channel's id of it, else by its name.
+    pub fn order_called(&self, order: &str) -> Option<u32> {
+        let named = |(_, _, row): &(u32, _, &Order)| row.name == order;
+        let by_name = || self.orders.iter().find(named).map(|(number, _, _)| number);
+        self.orders.find(order).or_else(by_name)
+    }
+
     /// Whose orders get first what comes; higher is earlier.
     pub(super) fn backorder_priority(&self) -> i32 {
         let setup = self.setup.as_ref();
