@@ -31,6 +31,11 @@ const LIST: List = List {
               `channelsync status` tells what hinders it",
 };
 
+const UNMAPPED: List = List {
+    nothing: "every listing that was read stands for something",
+    ..LIST
+};
+
 pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let list = session.path(&["listings"])?;
     let channels = session.channels(args.channel.as_deref())?;
@@ -38,7 +43,11 @@ pub(super) async fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Ex
     let paths = channels
         .iter()
         .map(|channel| query(&list, &[("channel", channel), ("unmapped", unmapped)]));
-    session.list(&paths.collect::<Vec<_>>(), &LIST).await?;
+    let list = match args.unmapped {
+        true => &UNMAPPED,
+        false => &LIST,
+    };
+    session.list(&paths.collect::<Vec<_>>(), list).await?;
     Ok(Exit::Ok)
 }
 

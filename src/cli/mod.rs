@@ -178,7 +178,8 @@ impl Command {
     fn asks_alone(&self) -> bool {
         matches!(
             self,
-            Self::Status
+            Self::Reload
+                | Self::Status
                 | Self::Doctor(_)
                 | Self::Stock(_)
                 | Self::Orders(_)

@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    fn row(expected: Value, state: &str) -> Value {
+    fn row(expected: &Value, state: &str) -> Value {
         json!({
             "channel": "shopify-us", "listings": ["101"], "no_number": null,
             "slots": [{
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn figures_have_their_age() {
         let now = Timestamp::parse("2026-11-20T10:00:30Z").unwrap();
-        let lines = lines(&row(json!(5), "free"), now);
+        let lines = lines(&row(&json!(5), "free"), now);
         insta::assert_snapshot!(table(&COLUMNS, lines), @r"
         CHANNEL     LISTING  LOCATION  TARGET  SENT  CONFIRMED      READ BACK     STATE
         shopify-us  101      main      4       -     4, 60 min ago  5, 2 min ago  free
@@ -172,13 +172,13 @@ mod tests {
             (json!(null), "free", true),
             (json!(5), "in doubt, call 7", true),
         ] {
-            let found = wanted(&args, row(expected.clone(), state));
+            let found = wanted(&args, row(&expected, state));
             assert_eq!(found.is_some(), differs, "{expected} {state}");
         }
         let other = Args {
             listing: Some("102".to_owned()),
             ..args
         };
-        assert_eq!(wanted(&other, row(json!(7), "free")), None);
+        assert_eq!(wanted(&other, row(&json!(7), "free")), None);
     }
 }

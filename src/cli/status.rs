@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::failure::{Exit, Failure};
 use super::session::Session;
-use super::table::{Column, cell, count, elements, printable, table};
+use super::table::{Column, cell, count, elements, faults, printable, table};
 
 mod confirmed;
 
@@ -159,11 +159,8 @@ fn settings(settings: &Value) -> Vec<Remark> {
     };
     let mut remarks = Vec::new();
     if let Some(at) = settings["refused_at"].as_str() {
-        let faults = elements(&settings["faults"]).iter();
-        let faults: Vec<String> = faults
-            .map(|fault| cell(fault).replace("\n  help: ", "; help: "))
-            .collect();
-        let what = format!("refused at {at}, those before stay: {}", faults.join(" | "));
+        let faults = faults(&settings["faults"]);
+        let what = format!("refused at {at}, those before stay: {faults}");
         let help = "mend them, `channelsync check`, then reload";
         remarks.push(remark(true, what, help));
     }

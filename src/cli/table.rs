@@ -46,6 +46,13 @@ pub(super) fn cell(value: &Value) -> String {
     }
 }
 
+/// Faults of the files, each with its help, in one line.
+pub(super) fn faults(told: &Value) -> String {
+    let faults = elements(told).iter().filter_map(Value::as_str);
+    let faults = faults.map(|fault| printable(&fault.replace("\n  help: ", "; help: ")));
+    faults.collect::<Vec<_>>().join(" | ")
+}
+
 /// The elements of an array; none of anything else.
 pub(super) fn elements(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::super::parked::exceptional;
 use super::super::status;
-use super::super::table::{cell, count, elements};
+use super::super::table::{cell, count, elements, faults};
 use super::time;
 
 mod names;
@@ -172,9 +172,8 @@ fn settings(seen: &Seen<'_>) -> Vec<Finding> {
     };
     let mut found = Vec::new();
     if let Some(at) = seen.settings["refused_at"].as_str() {
-        let faults = elements(&seen.settings["faults"]).iter();
-        let faults: Vec<String> = faults.map(cell).collect();
-        let what = format!("refused at {at}, those before stay: {}", faults.join(" | "));
+        let faults = faults(&seen.settings["faults"]);
+        let what = format!("refused at {at}, those before stay: {faults}");
         found.push(finding(what, "mend them, channelsync check, then reload"));
     }
     let waiting: Vec<String> = elements(&seen.settings["restart"])

@@ -101,19 +101,30 @@ fn told(
         .collect();
     let own = now.channel(watch.channel);
     let me = (own.id.to_string(), own.orders.key(watch.order).to_string());
-    let takings = subject.takings.iter();
+    let at_booking = watch.booked.as_ref().map(|by| by.entry) == Some(short.by.entry);
+    // What moves later is no race.
+    let takings = subject.takings.iter().filter(|_| at_booking);
     let taken_meanwhile: Vec<Taken> = takings
         .filter_map(|taking| taken(now, taking, &me))
         .collect();
-    let at_booking = watch.booked.as_ref().map(|by| by.entry) == Some(short.by.entry);
     let elsewhere = taken_meanwhile.iter().any(|taken| taken.elsewhere);
     let here = shown.iter().find(|(channel, _)| *channel == watch.channel);
     let why = if at_booking {
         why(here.map(|(_, shown)| shown), &taken_meanwhile, placed_at)
     } else {
+        let what = if short.counted {
+            "a count that found fewer, entry"
+        } else {
+            "entry"
+        };
+        let By {
+            entry,
+            actor,
+            cause,
+            ..
+        } = &short.by;
         vec![format!(
-            "it had its units, and lost them to entry {} by {} ({})",
-            short.by.entry, short.by.actor, short.by.cause
+            "it had its units, and lost them to {what} {entry} by {actor} ({cause})"
         )]
     };
     ShortStory {
@@ -121,7 +132,7 @@ fn told(
         since: short.by.clone(),
         still,
         why,
-        prevented_by: prevented_by((subject, short), at_booking, elsewhere),
+        prevented_by: prevented_by((subject, short), at_booking, at_booking && elsewhere),
         shown: shown.into_iter().map(|(_, shown)| shown).collect(),
         taken_meanwhile,
     }

@@ -69,6 +69,8 @@ pub(super) struct Taking {
 pub(super) struct Short {
     pub(super) by: By,
     pub(super) units: Units,
+    /// Whether that entry counted the SKU.
+    pub(super) counted: bool,
     /// What was owed of the SKU then to all orders together.
     pub(super) owed: Units,
     /// The rules that held for what the order's channel sells of it.
@@ -84,6 +86,8 @@ pub(super) struct Subject {
     /// How many could be oversold when the order was placed; none where nothing bounded it.
     pub(super) exposure: Option<i64>,
     pub(super) short: Option<Short>,
+    /// The last entry that counted it.
+    counted: Option<u64>,
     pub(super) takings: Vec<Taking>,
 }
 
@@ -114,6 +118,7 @@ impl Watch {
                     sellers: sellers(now, part.sku),
                     exposure: None,
                     short: None,
+                    counted: None,
                     takings: Vec::new(),
                 });
             }
@@ -195,6 +200,7 @@ impl Subject {
             self.short = Some(Short {
                 by: by.clone(),
                 units,
+                counted: self.counted == Some(by.entry),
                 owed: ledger.backordered(self.sku),
                 rules: self.rules(ledger, channel),
             });
@@ -217,6 +223,13 @@ impl Subject {
         let Some(sku) = sku.then(|| ledger.sku_id(self.sku)) else {
             return;
         };
+        let is_count = |fact: &Fact| match fact {
+            Fact::Counted(counted, _) | Fact::CountedAsOf(counted, ..) => counted == sku,
+            _ => false,
+        };
+        if entry.facts.iter().any(is_count) {
+            self.counted = Some(entry.seq);
+        }
         let is_taken = |place: &Place| matches!(place, Place::At(_, Bucket::Committed));
         let taken = entry.movements.iter().filter(|moved| moved.sku == *sku);
         let taken = taken.filter(|moved| is_taken(&moved.to) && !is_taken(&moved.from));

@@ -83,7 +83,7 @@ async fn units_that_an_order_lost_later_are_told_with_the_entry_that_took_them()
     daemon.ok("stock count MUG-RED 1 --at main").await;
     let short = daemon.ok("explain order #1002").await;
     assert!(
-        short.contains("why: it had its units, and lost them to entry"),
+        short.contains("why: it had its units, and lost them to a count that found fewer, entry"),
         "{short}"
     );
     assert!(short.contains("safety_stock_units = 2"), "{short}");
