@@ -20,8 +20,14 @@ pub(super) struct Wanted {
     from: usize,
 }
 
-/// When a line must have left, and when it was ordered: none last.
-type Pressing = (bool, Option<Timestamp>, Timestamp, OrderRef);
+/// What presses most comes first: the earliest deadline, then the oldest order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Pressing {
+    has_no_deadline: bool,
+    ship_by: Option<Timestamp>,
+    placed_at: Timestamp,
+    order: OrderRef,
+}
 
 /// Units that are to come with a purchase order and are nobody's yet.
 struct Arrival<'a> {
@@ -40,7 +46,7 @@ pub(super) async fn list(
     let read = admin.merchant(&id)?.book.read(move |ledger| {
         let mut rows = shorts(ledger);
         rows.retain(|(at, _)| {
-            let channel = ledger.channel(at.3.channel);
+            let channel = ledger.channel(at.order.channel);
             let is_it = |wanted: &String| channel.id.as_str() == wanted;
             wanted.channel.as_ref().is_none_or(is_it)
         });
@@ -72,7 +78,12 @@ fn of_sku(ledger: &Ledger, sku: SkuIx) -> Vec<(Pressing, Value)> {
         let order = ledger.order(at);
         for line in &order.lines {
             if !line.backordered(sku).is_zero() {
-                let pressing = (order.ship_by.is_none(), order.ship_by, order.placed_at, at);
+                let pressing = Pressing {
+                    has_no_deadline: order.ship_by.is_none(),
+                    ship_by: order.ship_by,
+                    placed_at: order.placed_at,
+                    order: at,
+                };
                 rows.push((pressing, row(ledger, (sku, at), line, &mut arrivals)));
             }
         }

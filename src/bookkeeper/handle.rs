@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use channelsync_contract::Timestamp;
 use channelsync_contract::ports::{Clock, within};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::dirty::Dirty;
 use super::writer::{Published, Request};
 use crate::board::{Confirmations, Confirmed};
-use crate::ledger::{Command, Ledger, Refusal};
+use crate::ledger::{Command, Draft, Entry, Ledger, Refusal};
 
 /// A read of a book that cannot be written answers within this.
 const READ_PATIENCE: Duration = Duration::from_secs(1);
@@ -29,6 +30,18 @@ impl Origin {
         Self {
             actor: actor.into(),
             cause: cause.into(),
+        }
+    }
+
+    /// The next entry of a ledger, from what was decided at a time.
+    pub fn entry(self, ledger: &Ledger, draft: Draft, at: Timestamp) -> Entry {
+        Entry {
+            seq: ledger.seq.saturating_add(1),
+            at,
+            actor: self.actor,
+            cause: self.cause,
+            movements: draft.movements,
+            facts: draft.facts,
         }
     }
 }

@@ -84,18 +84,10 @@ pub fn replay(
 pub fn restored(ledger: &Ledger, now: Timestamp, origin: Origin) -> Group {
     let at = now.max(ledger.at);
     let draft = decide(ledger, &Command::Restore, at).expect("a ledger can always be restored");
-    let seq = ledger.seq.saturating_add(1);
-    let entry = Entry {
-        seq,
-        at,
-        actor: origin.actor,
-        cause: origin.cause,
-        movements: draft.movements,
-        facts: draft.facts,
-    };
+    let entry = origin.entry(ledger, draft, at);
     Group {
-        first: seq,
-        last: seq,
+        first: entry.seq,
+        last: entry.seq,
         payload: encode(&[entry]),
     }
 }

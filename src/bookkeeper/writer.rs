@@ -389,14 +389,7 @@ impl Writer {
         if draft.is_empty() {
             return Ok(Booked { entry: None });
         }
-        let entry = Entry {
-            seq: self.ledger.seq + 1,
-            at,
-            actor: origin.actor,
-            cause: origin.cause,
-            movements: draft.movements,
-            facts: draft.facts,
-        };
+        let entry = origin.entry(&self.ledger, draft, at);
         let touched = evolve(&mut self.ledger, &entry);
         self.dirty.mark_touched(&self.ledger, &touched);
         match command {

@@ -60,7 +60,9 @@ pub(super) fn fact(fact: &Fact) -> String {
         }
         Fact::Absent(channel, id) => format!("order {id} is not shown by {channel}"),
         Fact::Polled(channel, stream, to, theirs) => {
-            format!("{stream} of {channel} are complete to {to}, {theirs} by its own clock")
+            format!(
+                "{stream} of {channel} are complete to {to}, polls go on from {theirs} of its clock"
+            )
         }
         Fact::Reached(channel, stream, to) => {
             format!("{stream} of {channel} are read to {to}, more are to come")
@@ -457,7 +459,7 @@ mod tests {
         line 1 of order 450 on us: listing 101 of 2 × MUG, ordered 3, open 2, fulfilled 1, holds 4 MUG at main
         line 2 of order 450 on us: nothing of stock, ordered 1, open 1
         parcel s-1 of order 450 on us: 1=2 from main; tracking none; to be reported
-        orders of us are complete to 1970-01-01T00:01:00Z, 1970-01-01T00:00:30Z by its own clock
+        orders of us are complete to 1970-01-01T00:01:00Z, polls go on from 1970-01-01T00:00:30Z of its clock
         call 00000000-0000-4000-8000-000000000001 ended: applied, refused: unknown item, stale
         call 00000000-0000-4000-8000-000000000001 may or may not have had its effect
         slot 77@101 on us moved by -2 on the channel

@@ -13,8 +13,9 @@ use super::import::{FILE_BYTES_MAX, read, told};
 use super::session::Session;
 use super::table::{Column, cell, count, table};
 use crate::ats::{SlotNumber, number};
+use crate::bookkeeper::Origin;
 use crate::channels;
-use crate::ledger::{Channel, Command, Entry, Ledger, Line, MapRow, decide, evolve};
+use crate::ledger::{Channel, Command, Ledger, Line, MapRow, decide, evolve};
 use crate::settings::load_instead;
 use crate::sheet::mapping;
 
@@ -92,24 +93,20 @@ fn booked(ledger: &Ledger, command: &Command) -> Result<Ledger, Failure> {
         let help = "correct the file; nothing was booked";
         Failure::usage(refusal.to_string(), help)
     })?;
-    let entry = Entry {
-        seq: ledger.seq.saturating_add(1),
-        at: ledger.at,
-        actor: "plan".to_owned(),
-        cause: "plan".to_owned(),
-        movements: draft.movements,
-        facts: draft.facts,
-    };
+    let entry = Origin::new("plan", "plan").entry(ledger, draft, ledger.at);
     let mut after = ledger.clone();
     evolve(&mut after, &entry);
     Ok(after)
 }
 
-/// What slots of an item would be written, by the channel's name of the place; or why nothing.
+/// What is written to the slots of an item, by the channel's name of the place; or why nothing.
 type Slots = Result<BTreeMap<String, u32>, String>;
 
 fn slots(ledger: &Ledger, channel: u16, item: u32) -> Slots {
     let known = ledger.channel(channel);
+    if !known.setup.as_ref().is_some_and(|setup| setup.live) {
+        return Err("its channel is not live".to_owned());
+    }
     let found = number(ledger, channel, item).map_err(|why| why.to_string())?;
     let place = |slot: &SlotNumber| {
         let place = slot.place.map(|place| known.place_id(place).to_string());

@@ -22,6 +22,7 @@ mod retire;
 mod retention;
 mod rules;
 mod subscriptions;
+mod told;
 
 pub(crate) use daemon::{Daemon, configure};
 

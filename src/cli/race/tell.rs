@@ -101,17 +101,14 @@ fn told(
         .collect();
     let own = now.channel(watch.channel);
     let me = (own.id.to_string(), own.orders.key(watch.order).to_string());
-    let at_booking = watch.booked.as_ref().map(|by| by.entry) == Some(short.by.entry);
-    // What moves later is no race.
-    let takings = subject.takings.iter().filter(|_| at_booking);
+    // What moves after it had its units is no race.
+    let takings = subject.takings.iter().filter(|_| !short.lost);
     let taken_meanwhile: Vec<Taken> = takings
         .filter_map(|taking| taken(now, taking, &me))
         .collect();
     let elsewhere = taken_meanwhile.iter().any(|taken| taken.elsewhere);
     let here = shown.iter().find(|(channel, _)| *channel == watch.channel);
-    let why = if at_booking {
-        why(here.map(|(_, shown)| shown), &taken_meanwhile, placed_at)
-    } else {
+    let why = if short.lost {
         let what = if short.counted {
             "a count that found fewer, entry"
         } else {
@@ -126,13 +123,15 @@ fn told(
         vec![format!(
             "it had its units, and lost them to {what} {entry} by {actor} ({cause})"
         )]
+    } else {
+        why(here.map(|(_, shown)| shown), &taken_meanwhile, placed_at)
     };
     ShortStory {
         units: short.units.0,
         since: short.by.clone(),
         still,
         why,
-        prevented_by: prevented_by((subject, short), at_booking, at_booking && elsewhere),
+        prevented_by: prevented_by((subject, short), elsewhere),
         shown: shown.into_iter().map(|(_, shown)| shown).collect(),
         taken_meanwhile,
     }
@@ -235,18 +234,14 @@ fn late(here: &Shown) -> String {
 ///
 /// Of units that were lost as many had to be kept back. Against a race each channel had to show so much
 /// less that all together showed no more than there was.
-fn prevented_by(
-    (subject, short): (&Subject, &Short),
-    at_booking: bool,
-    elsewhere: bool,
-) -> Vec<String> {
+fn prevented_by((subject, short): (&Subject, &Short), elsewhere: bool) -> Vec<String> {
     let Some(rules) = &short.rules else {
         return Vec::new();
     };
-    let more = match (at_booking, subject.exposure) {
-        (false, _) => Some(short.owed.signed()),
-        (true, Some(exposed)) if exposed > 0 => Some(each_less(exposed, subject.sellers.len())),
-        (true, Some(_) | None) => None,
+    let more = match (short.lost, subject.exposure) {
+        (true, _) => Some(short.owed.signed()),
+        (false, Some(exposed)) if exposed > 0 => Some(each_less(exposed, subject.sellers.len())),
+        (false, Some(_) | None) => None,
     };
     let policy = rules.policy.value;
     let (held_back, also) = match policy {

@@ -69,6 +69,8 @@ pub(super) struct Taking {
 pub(super) struct Short {
     pub(super) by: By,
     pub(super) units: Units,
+    /// Whether the line had more of it before; else it was ordered, or more of it.
+    pub(super) lost: bool,
     /// Whether that entry counted the SKU.
     pub(super) counted: bool,
     /// What was owed of the SKU then to all orders together.
@@ -88,6 +90,8 @@ pub(super) struct Subject {
     pub(super) short: Option<Short>,
     /// The last entry that counted it.
     counted: Option<u64>,
+    /// What the line had of it at the last look.
+    held: Units,
     pub(super) takings: Vec<Taking>,
 }
 
@@ -119,6 +123,7 @@ impl Watch {
                     exposure: None,
                     short: None,
                     counted: None,
+                    held: Units::ZERO,
                     takings: Vec::new(),
                 });
             }
@@ -196,15 +201,18 @@ impl Subject {
         }
         let line = order.and_then(|order| order.lines.get(self.line));
         let short = line.map(|line| line.backordered(self.sku));
+        let held = line.map_or(Units::ZERO, |line| line.held_of(self.sku));
         if let Some(units) = short.filter(|units| self.short.is_none() && !units.is_zero()) {
             self.short = Some(Short {
                 by: by.clone(),
                 units,
+                lost: held < self.held,
                 counted: self.counted == Some(by.entry),
                 owed: ledger.backordered(self.sku),
                 rules: self.rules(ledger, channel),
             });
         }
+        self.held = held;
     }
 
     /// The rules of the first listing by which a channel sells the SKU.

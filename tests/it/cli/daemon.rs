@@ -20,10 +20,7 @@ use channelsync::cli::{self, Cli, Console, Exit};
 use channelsync::daemon::{open_key, vault};
 use channelsync::edge::{Edge, serve};
 use channelsync::inbox::{Feed, Park};
-use channelsync::ledger::{
-    Change, Command, Happened, Ledger, ListingReport, OrderReport, ParkedBytes, Polled, ReportLine,
-    Source,
-};
+use channelsync::ledger::{Command, Ledger, ListingReport, ParkedBytes};
 use channelsync::ports::{SeededRng, SystemClock, TokioSpawn};
 use channelsync::reconcile;
 use channelsync::settings::{self, Config};
@@ -325,57 +322,6 @@ impl Daemon {
             let board = &self.admin.merchants["acme"].channels[channel].board;
             board.scanned(self.now());
         }
-    }
-
-    /// A buyer orders red mugs.
-    pub(crate) async fn buy(&self, channel: &str, order: &str, name: &str, units: u32) {
-        let now = self.now();
-        let line = ReportLine {
-            line: "1".into(),
-            listing: Some("101".into()),
-            ordered: Units(units),
-            open: Units(units),
-            fulfilled: Units::ZERO,
-            price: None,
-        };
-        let report = OrderReport {
-            order: order.into(),
-            name: name.to_owned(),
-            placed_at: Timestamp::parse("2026-11-20T09:00:00Z").unwrap(),
-            version: Timestamp::parse("2026-11-20T09:00:01Z"),
-            test: false,
-            cancelled: false,
-            acknowledge_by: None,
-            lines: Some(vec![line]),
-            routes: None,
-            shipments: None,
-            restocks: Some(Vec::new()),
-        };
-        self.book(Command::Report(Happened {
-            channel: channel.into(),
-            source: Source::Webhook,
-            began: now,
-            changes: vec![Change::Order(Box::new(report))],
-            polled: None,
-        }))
-        .await;
-    }
-
-    /// All orders of a channel are known up to now.
-    pub(crate) async fn polled(&self, channel: &str) {
-        self.book(Command::Report(Happened {
-            channel: channel.into(),
-            source: Source::Fetch,
-            began: self.now(),
-            changes: Vec::new(),
-            polled: Some(Polled {
-                stream: "orders".to_owned(),
-                to: Some(self.now()),
-                came_to: None,
-                book: true,
-            }),
-        }))
-        .await;
     }
 
     pub(crate) async fn park(&self, id: &str, bytes: &[u8]) {

@@ -88,3 +88,18 @@ async fn units_that_an_order_lost_later_are_told_with_the_entry_that_took_them()
     );
     assert!(short.contains("safety_stock_units = 2"), "{short}");
 }
+
+#[tokio::test]
+async fn units_that_an_edit_adds_are_no_loss() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock count MUG-RED 3 --at main").await;
+    daemon.list_mugs().await;
+    let order = ("shopify-us", "451", "#1002");
+    daemon.buy("shopify-us", "451", "#1002", 2).await;
+    daemon.buy("shopify-eu", "450", "#1001", 1).await;
+    daemon.buy_or_edit(order, 4, "2026-11-20T09:00:05Z").await;
+    let short = daemon.ok("explain order #1002").await;
+    assert!(short.contains("was short of 2 since"), "{short}");
+    assert!(!short.contains("lost them"), "{short}");
+    assert!(short.contains("#1001 on shopify-eu"), "{short}");
+}

@@ -39,6 +39,19 @@ async fn a_file_of_rules_tells_each_number_it_would_change_and_changes_none() {
     CHANNEL     LISTING  SKU      LOCATION  NOW  THEN  WHY NONE
     shopify-us  101      MUG-RED  101        10     6  -
     ");
+    let live = changed(
+        &daemon,
+        "[channels.shopify-eu]",
+        "[channels.shopify-eu]\nmode = \"live\"",
+    );
+    let (exit, out, _) = daemon.run(&format!("plan {live}")).await;
+    assert_eq!(exit, Exit::Found);
+    insta::assert_snapshot!(out, @r"
+    as of entry 5: 1 published number and 0 order lines would change
+
+    CHANNEL     LISTING  SKU      LOCATION  NOW  THEN  WHY NONE
+    shopify-eu  101      MUG-RED  202         -     7  -
+    ");
     assert_eq!(daemon.head(), before, "nothing was booked");
     let broken = changed(&daemon, "locations = [\"main\"", "locations = [7, \"main\"");
     let (exit, _, err) = daemon.run(&format!("plan {broken}")).await;
