@@ -82,14 +82,19 @@ impl Ledger {
         is_master.then_some(ours)
     }
 
-    /// What a slot tells of, where its channel is master of the location; none where it stands for
-    /// several SKUs, or for one that was never counted there.
-    pub fn shelf(&self, channel: &Channel, slot: &SlotKey) -> Option<Shelf> {
+    /// Our location behind a slot, where its channel is master there.
+    pub fn mastered_at(&self, channel: &Channel, slot: &SlotKey) -> Option<LocIx> {
         let place = match &slot.location {
             Some(location) => Some(channel.place(location)?),
             None => None,
         };
-        let location = self.mastered(channel, place)?;
+        self.mastered(channel, place)
+    }
+
+    /// What a slot tells of, where its channel is master of the location; none where it stands for
+    /// several SKUs, or for one that was never counted there.
+    pub fn shelf(&self, channel: &Channel, slot: &SlotKey) -> Option<Shelf> {
+        let location = self.mastered_at(channel, slot)?;
         let listings = channel.items.get(slot.item.as_str())?.listings.iter();
         let listings = listings.map(|number| channel.listings.at(*number));
         let mut live = listings.filter(|listing| !listing.flags.gone);

@@ -327,9 +327,16 @@ fn learn(
             push::shown(ledger, channel, (*began, at), readings, touched);
         }
         Fact::Moved(channel, key, by) => {
+            let known = ledger.channel(channel_number(ledger, channel));
+            let mastered = ledger.mastered_at(known, key).is_some();
             push::change_named(ledger, channel, key, touched, |slot| {
                 slot.moved(*by);
                 slot.changed_at = at;
+                // What was missing may be just this, and nothing is written until it is read again.
+                // A master's word is booked: there all that may explain it must be told first.
+                if !mastered && slot.recheck.is_some_and(|recheck| recheck.difference != 0) {
+                    slot.reread = true;
+                }
             });
         }
         Fact::Reread(channel, key) => {

@@ -65,6 +65,26 @@ fn a_fall_that_an_order_explains_is_no_drift() {
 }
 
 #[test]
+fn a_slot_is_read_at_once_when_an_order_may_explain_its_fall() {
+    assert_snapshot!(replay("
+        receive MUG 5
+        order A1 MUG 2
+        shown MUG 5
+        shown MUG 3
+        slots
+        fulfill A1 MUG 2 place=L1
+        slots
+        shown MUG 3
+    "), @r"
+        slot MUG@L1  free  expected 5  recheck -2
+        slot MUG@L1  free  expected 3  to be read  recheck -2
+    MUG  main  available 3
+    A1 MUG  fulfilled 2
+    slot MUG@L1  free  expected 3
+    ");
+}
+
+#[test]
 fn a_reading_begun_before_the_last_change_says_nothing() {
     assert_snapshot!(replay("
         shown MUG 5
