@@ -184,6 +184,7 @@ fn feed(
         poll_now: Arc::default(),
         scan_now: Arc::default(),
         probe_now: Arc::default(),
+        told: inbox::Told::default(),
         poll_interval: Duration::from_secs(60),
         poll_overlap: Duration::from_secs(600),
         scan_interval: Duration::from_secs(3_600),

@@ -1,4 +1,4 @@
-//! Slots that do not show their number.
+//! Slots that do not show their number, and items that have none because nobody counted them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::answer::{Answer, Json, Problem};
 use super::routes::HELP_CHANNEL;
 use super::state::Admin;
 use super::views::{Cut, stands_for};
-use crate::ats::differences;
+use crate::ats::{NoNumber, differences, number};
 use crate::ledger::Ledger;
 
 /// Which part of whose.
@@ -21,7 +21,7 @@ pub(super) struct Wanted {
     from: u32,
 }
 
-/// Pages of items; an item with its slots that differ is one row.
+/// Pages of items; one with its slots that differ is a row, and one that was never counted.
 pub(super) async fn page(
     State(admin): State<Arc<Admin>>,
     Path(id): Path<String>,
@@ -55,14 +55,19 @@ fn row(ledger: &Ledger, channel: u16, item: u32) -> Option<Value> {
         })
     });
     let listings = known.items.at(item).listings.iter();
+    let uncounted = matches!(
+        number(ledger, channel, item),
+        Err(NoNumber::NeverCounted(_))
+    );
     let first = known.items.at(item).listings.first();
     let sku = first.and_then(|listing| stands_for(ledger, known, *listing));
-    (!found.is_empty()).then(|| {
+    (uncounted || !found.is_empty()).then(|| {
         json!({
             "channel": known.id,
             "item": known.items.key(item),
             "listings": listings.map(|at| known.listings.key(*at)).collect::<Vec<_>>(),
             "sku": sku,
+            "never_counted": uncounted,
             "slots": slots.collect::<Vec<_>>(),
         })
     })

@@ -48,17 +48,18 @@ pub(super) async fn list(
 fn row(ledger: &Ledger, id: &str, purchase: &Purchase, now: Timestamp) -> Value {
     let lines = purchase.lines.iter().map(|line| {
         let outstanding = purchase.outstanding(line);
-        let waiting = if outstanding.is_zero() {
-            Vec::new()
+        // What is received helps nobody any more.
+        let (waiting, backordered) = if outstanding.is_zero() {
+            Default::default()
         } else {
-            waiting(ledger, line.sku)
+            (waiting(ledger, line.sku), ledger.backordered(line.sku))
         };
         json!({
             "sku": ledger.sku_id(line.sku),
             "ordered": line.ordered,
             "received": line.received,
             "outstanding": outstanding,
-            "backordered": ledger.backordered(line.sku),
+            "backordered": backordered,
             "orders_waiting": waiting.len(),
             "orders": waiting.iter().take(ORDERS_NAMED_MAX).collect::<Vec<_>>(),
         })

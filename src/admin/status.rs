@@ -174,6 +174,7 @@ pub(super) fn channel_status(name: &str, channel: &AdminChannel, counts: Channel
         "fetch_wanted": counts.wanted,
         "reports": counts.reports,
         "refused_reports": counts.refused_reports,
+        "hid_orders_secs": counts.slow.map(|lag| lag.as_secs()),
         "restored_at": counts.restored_at.map(|at| at.to_string()),
         "orders_complete_to": complete_to.map(|at| at.to_string()),
         "orders_complete_to_us": complete_to.map(|at| at.0),

@@ -35,5 +35,5 @@ pub use opening::{NoOpening, Opening, OpeningPage, openings, slots_to_open};
 pub use own::Own;
 pub use pool::{LocationPool, Pool};
 pub use rules::{Effective, Level, Won, effective};
-pub use shows::{Shows, shows};
+pub use shows::{Shows, differs, for_sale, shows};
 pub use steps::Steps;

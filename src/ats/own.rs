@@ -66,14 +66,21 @@ pub(super) fn own(ledger: &Ledger, number: u16, listing: &ListingId, parts: &Par
     })
 }
 
-/// All open units of an item as its channel counts them, wherever they are.
-pub(super) fn open_on(ledger: &Ledger, channel: u16, item: u32) -> Units {
+/// Open units of each listing of an item as its channel counts them.
+pub(super) fn open_of(ledger: &Ledger, channel: u16, item: u32) -> Vec<Own> {
     let known = ledger.channel(channel);
     let listings = known.items.at(item).listings.iter();
-    let open = listings.flat_map(|listing| {
+    let open = listings.map(|listing| {
         let parts = known.listings.at(*listing).mapping.parts();
         let skus = parts.into_iter().flatten().map(|part| part.sku);
-        let own = open_there(ledger, channel, known.listings.key(*listing), skus);
+        open_there(ledger, channel, known.listings.key(*listing), skus)
+    });
+    open.collect()
+}
+
+/// All of them, wherever they are.
+pub(super) fn open_on(ledger: &Ledger, channel: u16, item: u32) -> Units {
+    let open = open_of(ledger, channel, item).into_iter().flat_map(|own| {
         let placed = own.placed.into_iter().map(|(_, units)| units);
         placed.chain([own.unplaced])
     });

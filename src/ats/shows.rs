@@ -1,7 +1,11 @@
 //! Whether a channel shows of an item what it should.
 
+use channelsync_contract::ids::SlotKey;
+use channelsync_contract::units::Units;
+
 use super::held::to_write;
 use super::number::number;
+use super::own::{Own, open_of};
 use crate::ledger::{Ledger, SlotState};
 
 /// What a channel shows of an item.
@@ -43,4 +47,64 @@ pub fn shows(ledger: &Ledger, channel: u16, item: u32) -> Shows {
         }
     }
     shows
+}
+
+/// How many of an item our number lets buyers buy, and how many they can by what is known of the channel;
+/// each none where that is not known.
+pub fn for_sale(ledger: &Ledger, channel: u16, item: u32) -> (Option<i64>, Option<i64>) {
+    let known = ledger.channels.get(usize::from(channel));
+    let Some(known) = known.filter(|known| known.items.len() > item) else {
+        return (None, None);
+    };
+    let Ok(found) = number(ledger, channel, item) else {
+        return (None, None);
+    };
+    let mut beyond = Some(0_i64);
+    for slot in &found.slots {
+        let held = match known.items.at(item).slot(slot.place) {
+            Some(state) if state.state == SlotState::Absent => Some(0),
+            Some(state) => state.expected,
+            None => None,
+        };
+        let beyond_here =
+            held.map(|held| held.saturating_sub(held.clamp(slot.low.signed(), slot.high.signed())));
+        beyond = beyond.and_then(|sum| Some(sum.saturating_add(beyond_here?)));
+    }
+    let shown = beyond.map(|beyond| found.target.saturating_add(beyond).max(0));
+    (Some(found.target), shown)
+}
+
+/// Whether a channel holds at a slot something else than it should, by what it says is left to sell
+/// there; none where it says that it counts nothing.
+///
+/// Never for a slot that is not ours, or that will be read anyway.
+pub fn differs(ledger: &Ledger, channel: u16, slot: &SlotKey, available: Option<i64>) -> bool {
+    let known = ledger.channel(channel);
+    let Some(state) = known.slot(slot).filter(|state| !state.to_be_read()) else {
+        return false;
+    };
+    let Some(expected) = state.expected else {
+        return false;
+    };
+    let Some(available) = available else {
+        return true;
+    };
+    if known.is_net() {
+        return available != expected;
+    }
+    // It takes its own open units off, those among them whose place it has not told us.
+    let place = slot
+        .location
+        .as_ref()
+        .and_then(|location| known.place(location));
+    let item = known.items.find(slot.item.as_str());
+    let own = item.map(|item| open_of(ledger, channel, item));
+    let own = own.unwrap_or_default();
+    let most = expected
+        .saturating_sub(state.unsellable.signed())
+        .saturating_sub(Own::all_at(&own, place).signed());
+    let unplaced = own
+        .iter()
+        .fold(Units::ZERO, |sum, own| sum.plus_or_max(own.unplaced));
+    !(most.saturating_sub(unplaced.signed())..=most).contains(&available)
 }

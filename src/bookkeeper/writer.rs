@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use channelsync_contract::Timestamp;
 use channelsync_contract::ports::Clock;
@@ -99,6 +100,8 @@ pub struct ChannelCounts {
     pub refused_reports: usize,
     /// Since when the channel is held because the book was restored.
     pub restored_at: Option<Timestamp>,
+    /// How long it hid an order lately, where that is longer than it was believed to.
+    pub slow: Option<Duration>,
     /// Since when it is retired.
     pub retired_at: Option<Timestamp>,
     /// Since when what it shipped counts.
@@ -418,6 +421,7 @@ impl Writer {
                 reports: channel.reports.len(),
                 refused_reports: channel.refused_reports.len(),
                 restored_at: channel.restored.as_ref().map(|restored| restored.at),
+                slow: channel.slow.map(|slow| slow.lag),
                 retired_at: channel.retired.map(|retired| retired.at),
                 book_from: channel.setup.as_ref().and_then(|setup| setup.book_from),
                 ..ChannelCounts::default()

@@ -3,17 +3,19 @@
 //! In: `/control` of the doubles and the daemon's admin socket, both from outside. Out: one summary.
 //! Shares no code with the connector and takes nothing on the daemon's word about a shop.
 
+mod conserved;
 mod for_sale;
 mod once;
 mod timing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::probe::{Probe, ProbeError};
 use channelsync_sandbox::{LevelTruth, LineTruth, OrderTruth, ShopInfo};
+use conserved::Outside;
 use for_sale::{Names, Withheld, available, compare_available};
 use once::sold_once;
 use timing::{acks, order_to_push};
@@ -29,7 +31,8 @@ pub(super) struct Summary {
     pub(super) orders_missing: u64,
     /// Orders in the ledger twice, or that no shop has.
     pub(super) orders_doubled: u64,
-    /// Every SKU: received and found = on hand + on its way + shipped by the shops' own record.
+    /// Every SKU: received and found = on hand + on its way + come back and not yet received + shipped by
+    /// the shops' own record.
     pub(super) units_conserved: bool,
     /// The journal replays to the ledger and all invariants hold.
     pub(super) journal_verified: bool,
@@ -119,7 +122,7 @@ pub(super) async fn audit(
     let shops = probe.shops().await?;
     let figures = figures(probe, &shops).await?;
     let (names, withheld) = (Names::of(&figures.stock), Withheld::ask(probe).await?);
-    let mut shipped: BTreeMap<String, i64> = BTreeMap::new();
+    let mut outside = Outside::default();
     let mut truths = Vec::new();
     for shop in &shops {
         let truth = probe.truth(&shop.name).await?;
@@ -129,7 +132,9 @@ pub(super) async fn audit(
         compare_slots(&mut audit, shop, &truth.levels, &figures.numbers);
         compare_routes(&mut audit, shop, &truth.orders, &orders);
         if !is_guarded && !withheld.by_rules {
-            let book = (figures.stock.as_slice(), orders.as_slice());
+            let sold_from = |place: &str| figures.sells_from(&shop.name, place);
+            let available = available(&figures.stock, sold_from);
+            let book = (&available, orders.as_slice());
             compare_available(&mut audit, (shop, &truth), book, (&names, &withheld));
         }
         let listings = probe.ledger(&format!("listings?{channel}")).await?;
@@ -138,14 +143,7 @@ pub(super) async fn audit(
             .filter(|row| !row["parts"].is_null())
             .count();
         audit.summary.listings += u64::try_from(mapped).unwrap_or(u64::MAX);
-        let pieces = pieces(shop);
-        let orders = truth.orders.iter().filter(|order| !order.test);
-        for line in orders.flat_map(|order| &order.lines) {
-            for (sku, units) in sold(&pieces, line) {
-                let left = line.fulfilled - line.came_back();
-                *shipped.entry(names.now(sku).to_owned()).or_default() += left * i64::from(*units);
-            }
-        }
+        outside.add((shop, &truth), &orders, &names);
         let counters = &truth.counters;
         audit.summary.oversold_units += truth.oversold_units;
         audit.summary.throttled_by_limit +=
@@ -153,9 +151,10 @@ pub(super) async fn audit(
         audit.summary.throttled_injected += counters.throttled_injected;
         truths.push((shop, truth));
     }
-    conserve(&mut audit, &figures.stock, &shipped);
+    outside.conserve(&mut audit, &figures.stock);
     if is_guarded {
-        sold_once(&mut audit, &truths, (&names, &available(&figures.stock)));
+        let everywhere = available(&figures.stock, |_| true);
+        sold_once(&mut audit, &truths, (&names, &everywhere));
     }
     audit.moved = figures != self::figures(probe, &shops).await?;
     audit.summary.order_to_push_ms = order_to_push(&truths);
@@ -168,13 +167,22 @@ pub(super) async fn audit(
 struct Figures {
     stock: Vec<Value>,
     numbers: BTreeMap<SlotKey, (Value, Value)>,
+    /// Shops, each with a location of ours that it sells from.
+    sold_from: BTreeSet<(String, String)>,
+}
+
+impl Figures {
+    fn sells_from(&self, shop: &str, location: &str) -> bool {
+        let pair = (shop.to_owned(), location.to_owned());
+        self.sold_from.contains(&pair)
+    }
 }
 
 /// A shop, and an item and a place of it.
 type SlotKey = (String, String, String);
 
 async fn figures(probe: &Probe, shops: &[ShopInfo]) -> Result<Figures, ProbeError> {
-    let mut numbers = BTreeMap::new();
+    let (mut numbers, mut sold_from) = (BTreeMap::new(), BTreeSet::new());
     for shop in shops {
         let items = probe
             .ledger(&format!("slots?channel={}&", shop.name))
@@ -183,6 +191,7 @@ async fn figures(probe: &Probe, shops: &[ShopInfo]) -> Result<Figures, ProbeErro
             for slot in item["slots"].as_array().into_iter().flatten() {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let (item, place) = (text(&item["item"]), text(&slot["channel_location"]));
+                sold_from.insert((shop.name.clone(), text(&slot["location"])));
                 let bounds = (&slot["number"], &slot["number_if_unrouted_here"]);
                 let bounds = (bounds.0.clone(), bounds.1.clone());
                 numbers.insert((shop.name.clone(), item, place), bounds);
@@ -190,7 +199,11 @@ async fn figures(probe: &Probe, shops: &[ShopInfo]) -> Result<Figures, ProbeErro
         }
     }
     let stock = probe.ledger("stock?").await?;
-    Ok(Figures { stock, numbers })
+    Ok(Figures {
+        stock,
+        numbers,
+        sold_from,
+    })
 }
 
 fn units(value: &Value) -> i64 {
@@ -355,23 +368,6 @@ fn compare_routes(audit: &mut Audit, shop: &ShopInfo, truth: &[OrderTruth], ledg
                     shop.name, order.name, line.sku
                 ));
             }
-        }
-    }
-}
-
-fn conserve(audit: &mut Audit, stock: &[Value], shipped: &BTreeMap<String, i64>) {
-    for row in stock {
-        let sku = row["sku"].as_str().unwrap_or_default();
-        let places = row["locations"].as_array().into_iter().flatten();
-        let here = |place: &Value| units(&place["on_hand"]) + units(&place["in_transit"]);
-        let on_hand: i64 = places.map(here).sum();
-        let came = units(&row["received"]) + units(&row["adjusted"]);
-        let left = shipped.get(sku).copied().unwrap_or(0);
-        if came != on_hand + left {
-            audit.summary.units_conserved = false;
-            audit.find(format!(
-                "{sku}: {came} came, {on_hand} are there, {left} left"
-            ));
         }
     }
 }

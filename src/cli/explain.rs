@@ -13,7 +13,7 @@ use super::session::Session;
 use super::table::{cell, elements};
 use crate::ats;
 use crate::bookkeeper::{OpenError, load_newest, replay};
-use crate::ledger::Ledger;
+use crate::ledger::{Entry, Ledger};
 
 /// Listings that are named where a SKU was given.
 const SOLD_TOLD_MAX: usize = 5;
@@ -146,6 +146,25 @@ pub(super) fn value(account: impl Serialize) -> Result<Value, Failure> {
 /// The book as it is now, by its files.
 pub(super) fn newest(session: &Session<'_, '_>) -> Result<Ledger, Failure> {
     ledger_at(Timestamp(i64::MAX), session)
+}
+
+/// Replays the whole journal. Each entry is seen with the book before it; gives the book after all.
+pub(super) fn replayed(
+    session: &Session<'_, '_>,
+    mut see: impl FnMut(&Ledger, &Entry),
+) -> Result<Ledger, Failure> {
+    let reader = open_reader(&session.merchant_dir()?, 1)?;
+    let bar = session.console.bar("entries", reader.head().seq);
+    let read = |from, bytes| reader.read(from, bytes);
+    let replayed = replay(&read, Ledger::default(), |ledger, entry| {
+        bar.set_position(entry.seq);
+        see(ledger, entry);
+        true
+    });
+    bar.finish_and_clear();
+    replayed
+        .map(|(ledger, _)| ledger)
+        .map_err(|error| damaged(&error))
 }
 
 /// The book as of a time: from a snapshot that is not later, else from the first entry.

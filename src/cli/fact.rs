@@ -67,6 +67,12 @@ pub(super) fn fact(fact: &Fact) -> String {
         Fact::Reached(channel, stream, to) => {
             format!("{stream} of {channel} are read to {to}, more are to come")
         }
+        Fact::Slow(channel, lag) => {
+            let hidden = lag.as_secs();
+            format!(
+                "{channel} may hide orders for {hidden} s: until it hid none for a week, so long is waited for them"
+            )
+        }
         Fact::Bulk(channel, what, file) => bulk(channel, what, file),
         Fact::BulkEnded(channel, what) => format!("the file of {what} of {channel} is over"),
         Fact::Shown(channel, began, readings) => {
@@ -406,7 +412,10 @@ pub(super) fn exception(exception: &Exception) -> String {
         Exception::Recount { sku } => {
             format!("recount: SKU {sku} is two SKUs in one and is not pushed until it is counted")
         }
-        Exception::LateDiscovery { order } => format!("order {order} was found late"),
+        Exception::LateDiscovery { order, by } => {
+            let hidden = by.as_secs();
+            format!("order {order} was found late: its channel hid it for {hidden} s or more")
+        }
         Exception::TrackingRefused {
             order,
             shipment,

@@ -129,6 +129,7 @@ mod tests {
                 Fact::Counted("MUG-RED".into(), "main".into()),
                 Fact::Exception(Exception::LateDiscovery {
                     order: "450".into(),
+                    by: std::time::Duration::from_secs(240),
                 }),
                 Fact::Unparked("a\nb".to_owned()),
             ],
@@ -137,7 +138,7 @@ mod tests {
         42  2026-11-20T09:00:00Z  webhook shopify-us  delivery-1
             3 MUG-RED: main/available -> main/committed
             MUG-RED was counted at main
-            order 450 was found late
+            order 450 was found late: its channel hid it for 240 s or more
             a�b is no longer parked
         ");
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::failure::{Exit, Failure};
 use super::map_file;
+use super::output::Output;
 use super::session::Session;
 use super::table::count;
 
@@ -42,11 +43,7 @@ enum Command {
         listing: String,
     },
     /// Write what all listings stand for as CSV: `channel,listing,sku,units`, a row for each SKU
-    Export {
-        /// The file [default: the terminal]
-        #[arg(long, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
+    Export(Output),
     /// Book a CSV file like the exported one; a row without sku and units maps by itself again
     Import {
         /// The file
@@ -71,9 +68,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
         (None, Some(Command::Auto { channel, listing })) => {
             set(&channel, &listing, &[], session).await?;
         }
-        (None, Some(Command::Export { output })) => {
-            map_file::export(output.as_deref(), session).await?;
-        }
+        (None, Some(Command::Export(output))) => map_file::export(&output, session).await?,
         (None, Some(Command::Import { file, dry_run })) => {
             map_file::import(&file, dry_run, session).await?;
         }

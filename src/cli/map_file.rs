@@ -11,16 +11,15 @@ use super::client::query;
 use super::failure::Failure;
 use super::import::{CHUNK_ROWS_MAX, FILE_BYTES_MAX, read, to_u64, told};
 use super::listings::stands_for_all;
+use super::output::Output;
 use super::session::Session;
 use super::table::{Column, cell, count, elements, table};
 use crate::sheet::fault;
 use crate::sheet::mapping::{self, HEADER, Mapped};
 
 /// Writes all listings that the channels have, to a file or to the terminal.
-pub(super) async fn export(
-    output: Option<&Path>,
-    session: &mut Session<'_, '_>,
-) -> Result<(), Failure> {
+pub(super) async fn export(output: &Output, session: &mut Session<'_, '_>) -> Result<(), Failure> {
+    output.check()?;
     let list = session.path(&["listings"])?;
     let client = session.client();
     let mut file = csv::Writer::from_writer(Vec::new());
@@ -48,14 +47,10 @@ pub(super) async fn export(
         client.pages(&path, each).await?;
     }
     let bytes = file.into_inner().unwrap_or_default();
-    let Some(output) = output else {
-        return session.console.bytes(&bytes);
+    let Some(file) = output.write(&bytes, session.console)? else {
+        return Ok(());
     };
-    std::fs::write(output, bytes).map_err(|error| {
-        let error = format!("cannot write {}: {error}", output.display());
-        Failure::usage(error, "name a file that this user may write")
-    })?;
-    let (listings, file) = (count(listings, "listing", "listings"), output.display());
+    let (listings, file) = (count(listings, "listing", "listings"), file.display());
     session
         .console
         .print(&format!("{listings} written to {file}"))

@@ -25,6 +25,7 @@ mod movements;
 mod stock;
 mod import;
 mod orders;
+mod output;
 mod parcels;
 mod ship;
 mod shorts;

@@ -6,8 +6,7 @@
 //! that broke off halfway is simply given again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use channelsync_contract::LocationId;
 use serde_json::{Value, json};
@@ -16,6 +15,7 @@ use sha2::Digest as _;
 use super::client::query;
 use super::failure::{Exit, Failure};
 use super::import::read;
+use super::output::Output;
 use super::session::Session;
 use super::ship::tracking;
 use super::table::{cell, count, printable};
@@ -38,12 +38,8 @@ pub(super) struct Export {
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     format: Format,
-    /// Into this file, whole or not at all [default: standard output]
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Write over a file that is there: what was filled in there is lost
-    #[arg(long, requires = "output")]
-    force: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -55,11 +51,7 @@ enum Format {
 }
 
 pub(super) async fn export(args: Export, session: &mut Session<'_, '_>) -> Result<(), Failure> {
-    if let Some(file) = args.output.iter().find(|file| !args.force && file.exists()) {
-        let error = format!("{} is there already", file.display());
-        let help = "name another file; --force writes over it, with what was filled in there";
-        return Err(Failure::usage(error, help));
-    }
+    args.output.check()?;
     if let Some(location) = &args.location {
         let known = session.merchant()?.locations.iter();
         let known: Vec<&str> = known.map(LocationId::as_str).collect();
@@ -94,13 +86,8 @@ pub(super) async fn export(args: Export, session: &mut Session<'_, '_>) -> Resul
             format!("{text}\n").into_bytes()
         }
     };
-    match &args.output {
-        None => session.console.bytes(&text),
-        Some(file) => write_whole(file, &text).map_err(|error| {
-            let error = format!("cannot write {}: {error}", file.display());
-            Failure::usage(error, "name a file in a directory that this user may write")
-        }),
-    }
+    args.output.write(&text, session.console)?;
+    Ok(())
 }
 
 /// By when it must leave, then by when the channel must hear of it, then who ordered first. Rows
@@ -141,15 +128,6 @@ fn unwritable(error: impl std::fmt::Display) -> Failure {
     )
 }
 
-/// A reader of the file sees all of it or what was there before.
-fn write_whole(file: &Path, text: &[u8]) -> std::io::Result<()> {
-    let unfinished = file.with_added_extension("new");
-    let mut out = std::fs::File::create(&unfinished)?;
-    out.write_all(text)?;
-    out.sync_all()?;
-    std::fs::rename(&unfinished, file)
-}
-
 /// Books the parcels of a file.
 pub(super) async fn ship_file(
     file: &Path,
@@ -159,13 +137,13 @@ pub(super) async fn ship_file(
     let bytes = read(file, FILE_BYTES_MAX)?;
     let Parcels { parcels, left_out } = parcels::read(&bytes, untracked)
         .map_err(|faults| told(file, &faults, "nothing was booked"))?;
-    let (mut booked, mut known, mut faults) = (0_u64, 0_u64, Vec::new());
+    let (mut booked, mut known, mut faults) = (0_u64, 0_u64, Vec::<(Vec<u64>, String)>::new());
     for (label, rows) in &parcels {
         match ship(label, rows, session).await {
             Ok(Some(_)) => booked += 1,
             Ok(None) => known += 1,
             Err(failure) => match refusal(failure) {
-                Ok(why) => faults.extend(rows.iter().map(|row| (row.at, why.clone()))),
+                Ok(why) => faults.push((rows.iter().map(|row| row.at).collect(), why)),
                 Err(failure) => return Err(halfway(failure, booked, parcels.len())),
             },
         }
@@ -173,7 +151,7 @@ pub(super) async fn ship_file(
     if session.common.json {
         let faults = faults
             .iter()
-            .map(|(line, why)| json!({ "line": line, "why": why }));
+            .map(|(lines, why)| json!({ "lines": lines, "why": why }));
         let told = json!({
             "booked": booked, "known": known, "left_out": left_out,
             "refused": faults.collect::<Vec<_>>(),
@@ -187,9 +165,20 @@ pub(super) async fn ship_file(
     }
     let faults: Vec<String> = faults
         .into_iter()
-        .map(|(line, why)| format!("line {line}: {why}"))
+        .map(|(lines, why)| format!("{}: {why}", name(&lines)))
         .collect();
     Err(told(file, &faults, "all other parcels were booked"))
+}
+
+/// The rows of a parcel. It is booked whole or not, whichever of them is wrong.
+fn name(lines: &[u64]) -> String {
+    match lines {
+        [line] => format!("line {line}"),
+        lines => {
+            let lines: Vec<String> = lines.iter().map(u64::to_string).collect();
+            format!("lines {}, one parcel", lines.join(", "))
+        }
+    }
 }
 
 fn summary(booked: u64, known: u64, left_out: u64) -> String {

@@ -87,7 +87,13 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
         Command::Seen { entry, and_before } => {
             let from = if and_before { 0 } else { entry };
             let order = json!({ "kind": "seen", "from": from, "to": entry });
-            session.order_and_tell(&order).await?;
+            let answer = session.order(&order).await?;
+            if answer["entry"].is_null() && !session.common.json {
+                let none = "nothing is noted there, or it was looked at before: `channelsync parked exceptions` lists what is";
+                session.console.print(none)?;
+            } else {
+                session.tell_booked(&answer)?;
+            }
         }
         Command::Show { id } => show(&id, session)?,
         Command::Release { what } => {

@@ -10,11 +10,9 @@ use channelsync_contract::Timestamp;
 
 use self::tell::story;
 use self::watch::Watch;
-use super::explain::{damaged, newest, value};
+use super::explain::{newest, replayed, value};
 use super::failure::{Exit, Failure};
-use super::journal::open_reader;
 use super::session::Session;
-use crate::bookkeeper::replay;
 use crate::ledger::Ledger;
 
 #[derive(clap::Args, Debug)]
@@ -64,17 +62,10 @@ fn not_one(order: &str, now: &Ledger, channels: &[String]) -> Failure {
 
 /// Replays the whole journal under the eyes of a watch.
 fn watched(mut watch: Watch, session: &Session<'_, '_>) -> Result<Watch, Failure> {
-    let reader = open_reader(&session.merchant_dir()?, 1)?;
-    let bar = session.console.bar("entries", reader.head().seq);
-    let read = |from, bytes| reader.read(from, bytes);
-    let replayed = replay(&read, Ledger::default(), |ledger, entry| {
-        bar.set_position(entry.seq);
+    let ledger = replayed(session, |ledger, entry| {
         watch.look(ledger);
         watch.enter(ledger, entry);
-        true
-    });
-    bar.finish_and_clear();
-    let (ledger, _) = replayed.map_err(|error| damaged(&error))?;
+    })?;
     watch.look(&ledger);
     Ok(watch)
 }

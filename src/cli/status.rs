@@ -285,6 +285,14 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
         let help = format!("channelsync parked --merchant {merchant}");
         add(true, what, Some(help));
     }
+    if let Some(secs) = channel["hid_orders_secs"].as_u64() {
+        let what = format!(
+            "it hid an order for {secs} s: readings and exposure wait as long for orders, until it hid none \
+             for a week"
+        );
+        let help = format!("channelsync parked --merchant {merchant} exceptions");
+        add(false, what, Some(help));
+    }
     if let Some(at) = channel["restored_at"].as_str() {
         let what = format!(
             "restored at {at}: nothing is written before orders are known past then and all slots \

@@ -187,6 +187,12 @@ pub(super) async fn run(args: Args, session: &mut Session<'_, '_>) -> Result<Exi
         Some(Command::Rename { old, new, merge }) => {
             let order = json!({ "kind": "rename", "old": old, "new": new, "merge": merge });
             session.order_and_tell(&order).await?;
+            if merge && !session.common.json {
+                session.console.print(&format!(
+                    "  do: where {new} was a SKU before, channelsync stock count {new} UNITS --at LOCATION; it is \
+                     written nowhere until then"
+                ))?;
+            }
         }
         Some(Command::Po { command }) => purchases::run(command, session).await?,
         Some(Command::Returns(args)) => returns::run(args, session).await?,

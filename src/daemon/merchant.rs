@@ -290,6 +290,7 @@ fn start_channel(
         poll_now: connected.poll_now.clone(),
         scan_now: connected.scan_now.clone(),
         probe_now: Arc::default(),
+        told: inbox::Told::default(),
         poll_interval: settings.poll_interval,
         poll_overlap: settings.poll_overlap,
         scan_interval: settings.scan_interval,
@@ -310,6 +311,11 @@ fn start_channel(
     tasks.start("scans", move || {
         let (feed, stop) = task.clone();
         async move { inbox::run_scans(&feed, stop).await }
+    });
+    let task = (feed.clone(), stop.clone());
+    tasks.start("quantities", move || {
+        let (feed, stop) = task.clone();
+        async move { inbox::run_quantities(&feed, stop).await }
     });
     let task = (feed.clone(), stop.clone());
     tasks.start("probes", move || {

@@ -9,6 +9,7 @@ use channelsync_contract::ports::{Clock, Rng};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::quantities::Told;
 use crate::board::Board;
 use crate::bookkeeper::{Handle, Origin};
 use crate::ledger::ParkedBytes;
@@ -43,6 +44,8 @@ pub struct Feed {
     pub scan_now: Arc<Notify>,
     /// Has the permissions looked at.
     pub probe_now: Arc<Notify>,
+    /// Quantities it told of that are to be compared.
+    pub told: Told,
     /// Pause between polls.
     pub poll_interval: Duration,
     /// How far before the newest change known a poll begins.

@@ -109,6 +109,8 @@ pub(super) fn note(what: &'static str, feed: &Feed, broken: Broken) -> Duration 
 struct Start {
     /// Where its window begins.
     since: Timestamp,
+    /// How far before what is known it reaches back.
+    overlap: Duration,
     /// A file is under way that the window runs ahead of: it proves nothing complete.
     is_ahead: bool,
     book: bool,
@@ -119,10 +121,14 @@ async fn start(feed: &Feed, stream: &'static str) -> Result<Start, BookError> {
     let bulk = feed.connector.bulk.as_deref().map(Bulk::stream);
     let read = feed.book.wait_and_read(move |ledger| {
         let known = ledger.channel_named(channel.as_str());
+        // An order that hides for longer than windows reach back would be missed.
+        let slow = known.and_then(|known| known.slow);
+        let overlap = slow.map_or(overlap, |slow| overlap.max(slow.lag));
         if let Some(file) = known.and_then(|known| known.bulks.get(bulk?)) {
             let began = file.started.as_ref().map_or(file.asked, |(_, at)| *at);
             return Start {
                 since: began.minus(overlap),
+                overlap,
                 is_ahead: true,
                 book: false,
             };
@@ -141,6 +147,7 @@ async fn start(feed: &Feed, stream: &'static str) -> Result<Start, BookError> {
         let reached = reached.copied().or(at.map(|at| at.cursor));
         Start {
             since: reached.map_or(first, |reached| reached.minus(overlap)),
+            overlap,
             is_ahead: false,
             book: waits || !fresh,
         }
@@ -158,7 +165,7 @@ async fn window(
     let start = start(feed, stream).await.map_err(Broken::Book)?;
     let mut since = start.since;
     match ahead.get(stream) {
-        Some(reached) if start.is_ahead => since = since.max(reached.minus(feed.poll_overlap)),
+        Some(reached) if start.is_ahead => since = since.max(reached.minus(start.overlap)),
         _ => drop(ahead.remove(stream)),
     }
     let (mut reach, mut page, mut pages) = (Reach::default(), None::<String>, 0);
@@ -167,7 +174,7 @@ async fn window(
         let read = page_of(feed, stream, since, page.as_deref(), stop).await?;
         let now = feed.clock.uptime();
         let took = now.saturating_sub(*first_read.get_or_insert(now));
-        reach.add(&read.times, feed.poll_overlap);
+        reach.add(&read.times, start.overlap);
         pages += 1;
         page.clone_from(&read.next);
         let came_to = match page {

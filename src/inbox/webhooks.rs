@@ -226,7 +226,13 @@ async fn take(feed: &Feed, headers: &HeaderMap, body: &Bytes) -> Reply {
         Content::Erase(of) => return erase(feed, Some(&of), id).await,
         Content::EraseAll => return erase(feed, None, id).await,
         Content::Disclose(of) => return disclose(feed, &of).await,
-        Content::Quantity(_) | Content::Nothing => return Reply::Taken,
+        Content::Quantity(told) => {
+            if !feed.told.put(told, feed.clock.uptime()) {
+                feed.board.count("quantities_passed_over", 1);
+            }
+            return Reply::Taken;
+        }
+        Content::Nothing => return Reply::Taken,
     };
     let (channel, source) = (feed.channel.clone(), Source::Webhook);
     let changes = vec![change];

@@ -72,7 +72,21 @@ pub struct Channel {
     pub restored: Option<Restored>,
     /// It ended: nothing of it is for sale.
     pub retired: Option<Retired>,
+    /// Its orders were hidden for longer than it is believed to hide them.
+    pub slow: Option<Slow>,
 }
+
+/// How long a channel hid an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slow {
+    /// At least so long.
+    pub lag: Duration,
+    /// When the last such order was found.
+    pub at: Timestamp,
+}
+
+/// A channel that hid no order for so long is believed again.
+const SLOW_FOR: Duration = Duration::from_secs(7 * 86_400);
 
 /// What a channel is held for after its book was restored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +180,7 @@ impl Channel {
             set_aside: BTreeMap::new(),
             restored: None,
             retired: None,
+            slow: None,
         }
     }
 
@@ -288,10 +303,18 @@ impl Channel {
     /// How far its orders are known.
     pub fn sight(&self) -> Sight {
         let setup = self.setup.as_ref();
+        let believed = setup.map_or(Duration::MAX, |setup| setup.visibility_lag);
         Sight {
             known_to: self.known_to,
-            lag: setup.map_or(Duration::MAX, |setup| setup.visibility_lag),
+            lag: self.slow.map_or(believed, |slow| slow.lag.max(believed)),
         }
+    }
+
+    /// It hid an order for so long.
+    pub(super) fn was_slow(&mut self, lag: Duration, at: Timestamp) {
+        let known = self.slow.map_or(Duration::ZERO, |slow| slow.lag);
+        let lag = lag.max(known);
+        self.slow = Some(Slow { lag, at });
     }
 
     /// Whether it may have sold unseen of what slots held before: a poll later than that tells.
@@ -302,7 +325,8 @@ impl Channel {
     }
 
     /// Its streams were read further: orders are known so far once all that they told of are read.
-    pub(super) fn polled(&mut self) {
+    pub(super) fn polled(&mut self, at: Timestamp) {
+        self.slow = self.slow.filter(|slow| at < slow.at.plus(SLOW_FOR));
         if self.reading.is_none()
             && let Some(to) = self.complete_to().filter(|to| Some(*to) > self.known_to)
         {

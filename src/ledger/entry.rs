@@ -4,6 +4,7 @@
 //! states, so that replay needs no rule of today.
 
 use std::fmt;
+use std::time::Duration;
 
 use channelsync_contract::ids::{
     CallId, ChannelId, ChannelLocationId, Gtin, LineId, ListingId, LocationId, OrderId, Sku,
@@ -138,6 +139,8 @@ pub enum Fact {
     Wanted(ChannelId, OrderId, Timestamp),
     /// An order that was asked for is not shown by the channel.
     Absent(ChannelId, OrderId),
+    /// An order of a channel was hidden for so long: so long orders may be hidden from now on.
+    Slow(ChannelId, Duration),
     /// Changes of a stream are complete up to a time (ours); the next poll starts at another (the
     /// channel's), less the overlap.
     Polled(ChannelId, String, Timestamp, Timestamp),
@@ -450,6 +453,8 @@ pub enum Exception {
     LateDiscovery {
         /// Which order.
         order: OrderId,
+        /// How long it was hidden at least: orders were believed known so far past it.
+        by: Duration,
     },
     /// Goods came that no purchase order, or a cancelled one, expected.
     Unordered {

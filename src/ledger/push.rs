@@ -199,7 +199,7 @@ pub struct Fall {
 
 impl Sight {
     /// Whether every order of a time is known.
-    fn is_past(self, at: Timestamp) -> bool {
+    pub(super) fn is_past(self, at: Timestamp) -> bool {
         self.known_to.is_some_and(|to| at.plus(self.lag) <= to)
     }
 }

@@ -202,6 +202,12 @@ async fn a_file_of_mappings_is_tried_booked_and_the_same_again() {
     let file = file.to_str().unwrap();
     let written = daemon.ok(&format!("map export --output {file}")).await;
     assert_eq!(written, format!("3 listings written to {file}\n"));
+    let (exit, _, err) = daemon.run(&format!("map export --output {file}")).await;
+    assert_eq!(exit, Exit::Usage);
+    assert!(
+        err.starts_with(&format!("error: {file} is there already")),
+        "{err}"
+    );
     let import = format!("map import {file}");
     let unchanged = "0 listings mapped, 3 were so before\n";
     assert_eq!(

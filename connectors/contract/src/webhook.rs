@@ -1,6 +1,6 @@
 //! What a channel sends us by itself.
 
-use crate::ids::ItemId;
+use crate::ids::SlotKey;
 use crate::order::Changed;
 use crate::time::Timestamp;
 use crate::transport::Secret;
@@ -52,8 +52,8 @@ pub enum Content {
     Order(Changed),
     /// Something changed that names no order, only this stream of changes tells which: worth polling.
     Poll(&'static str),
-    /// The quantity of an item changed: worth reading back.
-    Quantity(ItemId),
+    /// What is left to sell in a slot changed: worth reading back where nothing explains it.
+    Quantity(Quantity),
     /// Listings or locations changed: worth scanning.
     Listings,
     /// What our credentials may do changed: worth probing.
@@ -68,6 +68,16 @@ pub enum Content {
     Disclose(Vec<String>),
     /// Nothing for us: answered and forgotten.
     Nothing,
+}
+
+/// What a channel says is left to sell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quantity {
+    /// Where.
+    pub slot: SlotKey,
+    /// In listing units, below zero where more was sold than was there; none where the channel does
+    /// not count.
+    pub available: Option<i64>,
 }
 
 /// A delivery that cannot be read; it is parked and answered as taken.

@@ -5,8 +5,8 @@
 //! unknown, and an order whose lines cannot be told completely becomes a hint to fetch it.
 
 use channelsync_contract::order::{Changed, Hint, Restock, Route, SnapshotLine, SnapshotShipment};
-use channelsync_contract::webhook::{Content, Delivery, Undecodable};
-use channelsync_contract::{Facet, ItemId, Money, OrderId, OrderSnapshot, Timestamp, Units};
+use channelsync_contract::webhook::{Content, Delivery, Quantity, Undecodable};
+use channelsync_contract::{Facet, Money, OrderId, OrderSnapshot, SlotKey, Timestamp, Units};
 use http::HeaderMap;
 use serde_json::Value;
 
@@ -65,10 +65,7 @@ fn content(topic: &str, body: &Value, test: bool) -> Option<Content> {
         "refunds/create" | "fulfillments/create" | "fulfillments/update" => {
             hint(ids::of_value(body.get("order_id")?, "Order")?)
         }
-        "inventory_levels/update" => {
-            let item = ids::of_value(body.get("inventory_item_id")?, "InventoryItem")?;
-            Content::Quantity(ItemId::new(item))
-        }
+        "inventory_levels/update" => Content::Quantity(quantity(body)?),
         "products/create" | "products/update" | "products/delete" => Content::Listings,
         "app/scopes_update" => Content::Permissions,
         "app/uninstalled" => Content::Uninstalled,
@@ -89,6 +86,18 @@ fn content(topic: &str, body: &Value, test: bool) -> Option<Content> {
             order.map_or(Content::Poll(ORDERS), hint)
         }
         _ => Content::Nothing,
+    })
+}
+
+fn quantity(body: &Value) -> Option<Quantity> {
+    let item = ids::of_value(body.get("inventory_item_id")?, "InventoryItem")?;
+    let location = ids::of_value(body.get("location_id")?, "Location")?;
+    Some(Quantity {
+        slot: SlotKey {
+            item: item.as_str().into(),
+            location: Some(location.as_str().into()),
+        },
+        available: body.get("available").and_then(Value::as_i64),
     })
 }
 

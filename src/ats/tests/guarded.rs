@@ -124,6 +124,7 @@ fn the_exposure_is_what_channels_may_sell_and_what_is_owed_beyond_what_is_there(
     world.on("shop").poll();
     world.on("b2b").poll();
     assert_eq!(world.exposure().units(), Some(10));
+    world.placed_at = world.ledger.at;
     world.on("shop").order("L", 4, Some("main"));
     assert_eq!(
         world.exposure().units(),
@@ -209,6 +210,7 @@ fn what_is_guarded_is_raised_when_others_can_have_sold_no_more_of_it() {
     assert_eq!(unseen(&world), Unseen::Listings(0));
     world.write("shop", 5, RowOutcome::Applied);
     assert_eq!(world.exposure().units(), Some(0));
+    world.placed_at = world.ledger.at;
     world.on("b2b").order("L", 2, Some("main"));
     assert_eq!(world.exposure().units(), Some(0));
     assert_eq!(world.next("shop"), Some(4), "half of eight");

@@ -58,12 +58,12 @@ impl Withheld {
     }
 }
 
-/// What buyers may still buy of a variant in all places is what the ledger has left to make it of,
+/// What buyers may still buy of a variant in all places of a shop is what the ledger has left to make it of,
 /// less what this shop sold beyond; of what is frozen nothing is. So without rules that withhold more.
 pub(super) fn compare_available(
     audit: &mut Audit,
     (shop, truth): (&ShopInfo, &Truth),
-    (stock, orders): (&[Value], &[Value]),
+    (available, orders): (&Available<'_>, &[Value]),
     (names, withheld): (&Names<'_>, &Withheld),
 ) {
     let mut owed: BTreeMap<&str, i64> = BTreeMap::new();
@@ -87,7 +87,6 @@ pub(super) fn compare_available(
             *shown += line.open;
         }
     }
-    let available = available(stock);
     for variant in &shop.variants {
         let Some(shown) = shown.get(&variant.id) else {
             continue;
@@ -97,7 +96,7 @@ pub(super) fn compare_available(
             .into_iter()
             .map(|(sku, units)| (names.now(sku), units))
             .collect();
-        let Some(mut left) = makeable(&available, &pieces) else {
+        let Some(mut left) = makeable(available, &pieces) else {
             continue;
         };
         if withheld.is_frozen(&shop.name, &pieces) {
@@ -118,7 +117,8 @@ pub(super) fn compare_available(
 /// Available units by SKU and location.
 pub(super) type Available<'a> = BTreeMap<&'a str, BTreeMap<&'a str, i64>>;
 
-pub(super) fn available(stock: &[Value]) -> Available<'_> {
+/// Those of the locations asked for.
+pub(super) fn available(stock: &[Value], of: impl Fn(&str) -> bool) -> Available<'_> {
     let mut available = Available::new();
     for row in stock {
         let places = row["locations"].as_array().into_iter().flatten();
@@ -126,6 +126,7 @@ pub(super) fn available(stock: &[Value]) -> Available<'_> {
             let name = place["location"].as_str().unwrap_or_default();
             (name, units(&place["available"]))
         });
+        let places = places.filter(|(place, _)| of(place));
         let sku = row["sku"].as_str().unwrap_or_default();
         available.insert(sku, places.collect());
     }

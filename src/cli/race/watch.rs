@@ -3,9 +3,9 @@
 use channelsync_contract::{Timestamp, Units};
 use serde::Serialize;
 
-use crate::ats::{Effective, exposure, number};
+use crate::ats::{Effective, exposure, for_sale, number};
 use crate::catalog::SkuIx;
-use crate::ledger::{Bucket, Entry, Fact, Ledger, Order, Place, SlotState};
+use crate::ledger::{Bucket, Entry, Fact, Ledger, Order, Place};
 
 /// Takings that are told of one SKU; the last ones before it was short.
 const TAKINGS_MAX: usize = 20;
@@ -191,7 +191,7 @@ impl Subject {
         (channel, order, placed_at): (u16, Option<&Order>, Timestamp),
     ) {
         for seller in &mut self.sellers {
-            let (number, shown) = seller.seen(ledger);
+            let (number, shown) = for_sale(ledger, seller.channel, seller.item);
             seller.number.add(by, number, placed_at);
             seller.shown.add(by, shown, placed_at);
         }
@@ -262,31 +262,5 @@ impl Subject {
             orders,
             units,
         });
-    }
-}
-
-impl Seller {
-    /// How many our number lets buyers buy, and how many they could: none where that is not known.
-    fn seen(&self, ledger: &Ledger) -> (Option<i64>, Option<i64>) {
-        let known = ledger.channels.get(usize::from(self.channel));
-        let Some(known) = known.filter(|known| known.items.len() > self.item) else {
-            return (None, None);
-        };
-        let Ok(found) = number(ledger, self.channel, self.item) else {
-            return (None, None);
-        };
-        let mut beyond = Some(0_i64);
-        for slot in &found.slots {
-            let held = match known.items.at(self.item).slot(slot.place) {
-                Some(state) if state.state == SlotState::Absent => Some(0),
-                Some(state) => state.expected,
-                None => None,
-            };
-            let beyond_here = held
-                .map(|held| held.saturating_sub(held.clamp(slot.low.signed(), slot.high.signed())));
-            beyond = beyond.and_then(|sum| Some(sum.saturating_add(beyond_here?)));
-        }
-        let shown = beyond.map(|beyond| found.target.saturating_add(beyond).max(0));
-        (Some(found.target), shown)
     }
 }

@@ -10,7 +10,7 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::channel::Channel;
-use super::super::entry::Fact;
+use super::super::entry::{Exception, Fact};
 use super::super::order::{Line, Order, PlaceIx, SETTLED_AFTER, Spread, total};
 use super::super::refusal::Refusal;
 use super::super::reported::{Change, Happened, Hint, OrderReport, Polled, ReportLine, Source};
@@ -22,6 +22,8 @@ use super::retention;
 use super::shipments;
 use super::withheld;
 
+/// Nobody waits longer for an order that hides: what is found later was passed over, not slow.
+const HIDDEN_MAX: Duration = Duration::from_secs(3_600);
 /// Word of one order that comes in a burst causes one read after this.
 const COALESCE: Duration = Duration::from_secs(2);
 
@@ -114,6 +116,21 @@ pub(super) fn want(desk: &mut Desk<'_>, channel: &Channel, order: &OrderId, sinc
     }
 }
 
+/// R11: a new order that was placed before orders were believed known was hidden for longer than its
+/// channel is believed to hide any.
+fn note_late(desk: &mut Desk<'_>, channel: &Channel, report: &OrderReport) {
+    let sight = channel.sight();
+    let Some(to) = sight.known_to.filter(|_| sight.is_past(report.placed_at)) else {
+        return;
+    };
+    let by = to.since(report.placed_at);
+    let order = report.order.clone();
+    desk.note(Exception::LateDiscovery { order, by });
+    if by <= HIDDEN_MAX {
+        desk.facts.push(Fact::Slow(channel.id.clone(), by));
+    }
+}
+
 fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderReport) {
     let channel = desk.ledger.channel(number);
     if let Some(known) = desk.known_order(number, &report.order)
@@ -138,6 +155,9 @@ fn order(desk: &mut Desk<'_>, number: u16, happened: &Happened, report: &OrderRe
         want_rest(desk, channel, happened, report);
         return;
     };
+    if desk.known_order(number, &report.order).is_none() {
+        note_late(desk, channel, report);
+    }
     if shipments::is_history_unknown(desk, number, lines, report) {
         want_rest(desk, channel, happened, report);
         return;

@@ -305,8 +305,9 @@ fn learn(
             let known = of(ledger, channel);
             known.streams.insert(stream.clone(), stream_now);
             known.reached.remove(stream);
-            known.polled();
+            known.polled(at);
         }
+        Fact::Slow(channel, lag) => of(ledger, channel).was_slow(*lag, at),
         Fact::Reached(channel, stream, newest) => {
             let reached = &mut of(ledger, channel).reached;
             reached.insert(stream.clone(), *newest);

@@ -407,3 +407,29 @@ fn a_poll_is_written_down_beside_news_or_when_told_to() {
     let complete = world.ledger.channels[0].complete_to();
     assert_eq!(complete, Some(Timestamp(150)));
 }
+
+/// R11: orders are believed to hide for a minute; one that hid for longer is told of, and so long is
+/// waited for others until none hid for a week.
+#[test]
+fn an_order_that_polls_had_passed_is_told_of_and_waited_for_from_then_on() {
+    assert_snapshot!(replay("
+        receive MUG 10
+        polled us
+        order A1 MUG 1 placed=-30
+        order A2 MUG 1 placed=-170
+        order A3 MUG 1 placed=-400
+        order A4 MUG 1 placed=-440
+        wait 604800
+        polled us
+        order A5 MUG 1 placed=-260
+    "), @r"
+    line 5 notes: order A3 found late by 220s
+    line 9 notes: order A5 found late by 200s
+    MUG  main  available 5  committed 5
+    A1 MUG  open 1  held main 1
+    A2 MUG  open 1  held main 1
+    A3 MUG  open 1  held main 1
+    A4 MUG  open 1  held main 1
+    A5 MUG  open 1  held main 1
+    ");
+}

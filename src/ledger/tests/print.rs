@@ -192,7 +192,7 @@ pub(super) fn exception(exception: &Exception) -> String {
             units,
         } => format!("{units} {sku} beyond purchase order {purchase}"),
         Exception::Recount { sku } => format!("{sku} is to be counted again"),
-        Exception::LateDiscovery { order } => format!("order {order} found late"),
+        Exception::LateDiscovery { order, by } => format!("order {order} found late by {by:?}"),
         Exception::TrackingRefused {
             order,
             shipment,

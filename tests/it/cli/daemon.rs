@@ -19,7 +19,7 @@ use channelsync::channels;
 use channelsync::cli::{self, Cli, Console, Exit};
 use channelsync::daemon::{open_key, vault};
 use channelsync::edge::{Edge, serve};
-use channelsync::inbox::{Feed, Park};
+use channelsync::inbox::{Feed, Park, Told};
 use channelsync::ledger::{Command, Ledger, ListingReport, ParkedBytes};
 use channelsync::ports::{SeededRng, SystemClock, TokioSpawn};
 use channelsync::reconcile;
@@ -263,6 +263,7 @@ impl Daemon {
             poll_now: Arc::default(),
             scan_now: Arc::default(),
             probe_now: Arc::default(),
+            told: Told::default(),
             poll_interval: Duration::from_secs(60),
             poll_overlap: Duration::from_secs(600),
             scan_interval: Duration::from_secs(3_600),

@@ -34,8 +34,14 @@ async fn what_would_be_written_is_told_until_all_agrees() {
     let daemon = Daemon::start().await;
     let (exit, out, err) = daemon.run("shadow --json").await;
     assert_eq!((exit, out.as_str()), (Exit::TryAgain, ""), "{err}");
-    daemon.ok("stock count MUG-RED 10 --at main").await;
     daemon.list_mugs().await;
+    let out = daemon.ok("shadow").await;
+    assert!(out.contains("1 listing stands for nothing"), "{out}");
+    let expects = "stock po add P1 --supplier Mill --expected 2026-12-05 --line MUG-RED=24";
+    daemon.ok(expects).await;
+    let out = daemon.ok("shadow").await;
+    assert!(out.contains("1 item was never counted"), "{out}");
+    daemon.ok("stock count MUG-RED 10 --at main").await;
     let (exit, out, _) = daemon.run("shadow").await;
     assert_eq!(exit, Exit::Found);
     assert!(out.contains("not read yet"), "{out}");
@@ -121,4 +127,42 @@ async fn slots_tell_what_is_wanted_sent_confirmed_and_read_back() {
         (&slot["sent"], &slot["confirmed"]),
         (&().into(), &10.into())
     );
+}
+
+#[tokio::test]
+async fn what_our_numbers_would_have_changed_since_the_beginning_is_reported() {
+    let daemon = Daemon::start().await;
+    daemon.ok("stock count MUG-RED 5 --at main").await;
+    daemon.list_mugs().await;
+    read(&daemon, "shopify-eu", ("88", "202"), 9).await;
+    daemon.buy_now(("shopify-eu", "700", "#2001"), 1).await;
+    daemon.buy_now(("shopify-us", "450", "#1001"), 3).await;
+    daemon.buy_now(("shopify-eu", "701", "#2002"), 3).await;
+    let report = daemon.ok("shadow report").await;
+    let (first, rest) = report.split_once('\n').unwrap();
+    assert!(
+        first.starts_with("shopify-eu is in shadow mode since "),
+        "{first}"
+    );
+    assert!(
+        first.ends_with("since then 2 lines were ordered, 4 units"),
+        "{first}"
+    );
+    // Without the times of the orders.
+    let rest: Vec<&str> = rest
+        .lines()
+        .map(|line| line.split_once("Z  ").map_or(line, |(_, rest)| rest))
+        .collect();
+    insta::assert_snapshot!(rest.join("\n"), @"
+      oversold: 2 on 1 line, which could not be filled when they came
+        avoided with our number: 2, it was lower
+        caused by our number: 0, the channel showed less than was bought
+      turned away with our number: 0 on 0 lines that could be filled
+      What buyers would have bought beyond what the channel showed leaves no trace: `channelsync exposure` bounds what of that may be oversold
+    PLACED                       ORDER  LISTING  UNITS  SHORT  OUR NUMBER  SHOWN  AVOIDED  REFUSED
+    #2002  101          3      2           1      8        2        0
+    ");
+    let (exit, _, err) = daemon.run("shadow report shopify-us").await;
+    assert_eq!(exit, Exit::Usage);
+    assert!(err.starts_with("error: shopify-us is live"), "{err}");
 }

@@ -281,7 +281,7 @@ async fn what_came_back_is_listed_until_a_person_receives_it_once() {
     assert_eq!(daemon.ok("parked exceptions --json").await, "[]\n");
     assert!(!daemon.ok("status").await.contains("out of the ordinary"));
     let again = daemon.ok(&seen).await;
-    assert_eq!(again, "nothing changed: it is so already\n");
+    assert!(again.starts_with("nothing is noted there"), "{again}");
     insta::assert_snapshot!(daemon.ok("stock MUG-RED").await, @r"
         SKU      LOCATION  ON HAND  AVAILABLE  COMMITTED  UNAVAILABLE  IN TRANSIT  COUNTED  BACKORDERED  INCOMING  MASTER
         MUG-RED  main            3          3          0            0           0  yes                0         0  ledger

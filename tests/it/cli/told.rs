@@ -14,11 +14,22 @@ impl Daemon {
     }
 
     /// As `buy`, or at a later version an edit of the order to so many.
-    pub(crate) async fn buy_or_edit(
+    pub(crate) async fn buy_or_edit(&self, order: (&str, &str, &str), units: u32, version: &str) {
+        let placed_at = Timestamp::parse("2026-11-20T09:00:00Z").unwrap();
+        self.told(order, units, (placed_at, version)).await;
+    }
+
+    /// A buyer orders red mugs just now.
+    pub(crate) async fn buy_now(&self, order: (&str, &str, &str), units: u32) {
+        let now = self.now();
+        self.told(order, units, (now, &now.to_string())).await;
+    }
+
+    async fn told(
         &self,
         (channel, order, name): (&str, &str, &str),
         units: u32,
-        version: &str,
+        (placed_at, version): (Timestamp, &str),
     ) {
         let now = self.now();
         let line = ReportLine {
@@ -32,7 +43,7 @@ impl Daemon {
         let report = OrderReport {
             order: order.into(),
             name: name.to_owned(),
-            placed_at: Timestamp::parse("2026-11-20T09:00:00Z").unwrap(),
+            placed_at,
             version: Timestamp::parse(version),
             test: false,
             cancelled: false,

@@ -9,6 +9,7 @@ mod adopt;
 mod audit;
 mod backups;
 mod bulk;
+mod by_hand;
 mod exposure;
 mod fragile;
 mod history;

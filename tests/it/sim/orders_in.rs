@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channelsync::ledger::Ledger;
+use channelsync::ledger::{Fact, Ledger};
 use channelsync_contract::{ChannelId, Clock, Timestamp};
 use channelsync_sandbox::{Action, LineTruth, LineUnits, OrderTruth, Timings, Traffic};
 
@@ -181,6 +181,33 @@ fn orders_of_one_second_across_a_page_break_are_all_taken_once() {
         assert_eq!(taken, expected);
         assert_eq!(committed(&ledger), expected.values().sum::<u32>());
     });
+}
+
+/// R11: a search hides an order for longer than it was believed to, and shows the ones before and after it.
+#[test]
+fn an_order_that_was_hidden_for_long_is_told_of_and_no_other() {
+    for (lag, late) in [(ms(6_000), false), (ms(40_000), true)] {
+        let mut plan = Plan::calm();
+        plan.opening_units = 10_000;
+        plan.overlap_secs = 15;
+        plan.shops.add("webhooks-lost=1").unwrap();
+        plan.search_lag = lag;
+        scene(plan, async |scene| {
+            scene.begin().await;
+            for sku in 0..30 {
+                scene.buy("north", sku % 12, 1);
+                scene.sleep(ms(900)).await;
+            }
+            scene.sleep(ms(300_000)).await;
+            scene.rest().await;
+            let found = scene.facts(|fact| matches!(fact, Fact::Slow(..))) > 0;
+            assert_eq!(found, late, "{lag:?}");
+            let ledger = scene.ledger().await;
+            if !late {
+                assert_eq!(committed(&ledger), 30);
+            }
+        });
+    }
 }
 
 /// R11: searches hide an order for longer than polls are apart, and show later ones meanwhile.

@@ -90,7 +90,10 @@ fn meaning(topic: &str, body: &Value) -> String {
             Content::Order(Changed::Hint(hint)) => format!("hint {} with version", hint.order),
             Content::Order(Changed::Unreadable { .. }) => "unreadable".to_owned(),
             Content::Poll(stream) => format!("poll {stream}"),
-            Content::Quantity(item) => format!("quantity {item}"),
+            Content::Quantity(told) => match told.available {
+                Some(units) => format!("quantity {} {units}", told.slot),
+                None => format!("quantity {} not counted", told.slot),
+            },
             Content::Listings => "listings".to_owned(),
             Content::Permissions => "permissions".to_owned(),
             Content::Uninstalled => "uninstalled".to_owned(),
@@ -172,7 +175,6 @@ fn every_topic_says_where_to_look() {
     let moved = json!({"original_fulfillment_order": {"id": "gid://shopify/FulfillmentOrder/1"}});
     let split = json!({"remaining_fulfillment_order": {"id": 2, "order_id": 12}});
     let edited = json!({"order_edit": {"id": 1, "order_id": 12, "line_items": {"additions": []}}});
-    let level = json!({"inventory_item_id": 4501, "location_id": 101, "available": null});
     for (topic, body, expected) in [
         ("orders/create", json!({"id": 12}), "hint 12"),
         ("orders/create", json!({"id": "12"}), "hint 12"),
@@ -205,12 +207,6 @@ fn every_topic_says_where_to_look() {
         ),
         ("fulfillment_orders/moved", moved, "poll fulfillment_orders"),
         ("fulfillment_orders/split", split, "hint 12"),
-        ("inventory_levels/update", level, "quantity 4501"),
-        (
-            "inventory_levels/update",
-            json!({"location_id": 101}),
-            "no id in the body",
-        ),
         ("products/delete", json!({"id": 1}), "listings"),
         ("app/uninstalled", json!({"id": 1}), "uninstalled"),
         ("app/scopes_update", json!({"current": []}), "permissions"),
@@ -232,6 +228,25 @@ fn every_topic_says_where_to_look() {
         ),
     ] {
         assert_eq!(meaning(topic, &body), expected, "{topic} {body}");
+    }
+}
+
+#[test]
+fn a_quantity_is_told_of_an_item_at_a_location() {
+    for (body, expected) in [
+        (
+            json!({"inventory_item_id": 4501, "location_id": 101, "available": -2}),
+            "quantity 4501@101 -2",
+        ),
+        (
+            json!({"inventory_item_id": 4501, "location_id": 101, "available": null}),
+            "quantity 4501@101 not counted",
+        ),
+        (json!({"inventory_item_id": 4501}), "no id in the body"),
+        (json!({"location_id": 101}), "no id in the body"),
+    ] {
+        let told = meaning("inventory_levels/update", &body);
+        assert_eq!(told, expected, "{body}");
     }
 }
 

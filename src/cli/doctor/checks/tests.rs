@@ -1,6 +1,8 @@
 //! What each check finds, in words.
 
 use super::*;
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -122,7 +124,7 @@ fn what_is_parked_is_told_with_what_releases_it() {
 fn exceptions_are_told_with_what_mends_them_and_no_more_than_can_be_read() {
     let row = |entry: u64| {
         json!({
-            "entry": entry, "what": { "late_discovery": { "order": entry.to_string() } },
+            "entry": entry, "what": { "late_discovery": { "order": entry.to_string(), "by": Duration::from_secs(240) } },
             "do": (entry == 22).then_some("channelsync mend"), "seen": format!("channelsync .. seen {entry}"),
         })
     };
@@ -131,8 +133,8 @@ fn exceptions_are_told_with_what_mends_them_and_no_more_than_can_be_read() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 21, "{text}");
     assert_snapshot!([lines[0], lines[1], lines[20]].join("\n"), @"
-    exceptions | acme | entry 22: order 22 was found late | channelsync mend; looked at: channelsync .. seen 22
-    exceptions | acme | entry 21: order 21 was found late | looked at: channelsync .. seen 21
+    exceptions | acme | entry 22: order 22 was found late: its channel hid it for 240 s or more | channelsync mend; looked at: channelsync .. seen 22
+    exceptions | acme | entry 21: order 21 was found late: its channel hid it for 240 s or more | looked at: channelsync .. seen 21
     exceptions | acme | 2 more happened that somebody should look at | channelsync parked --merchant acme exceptions
     ");
 }
