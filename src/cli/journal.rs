@@ -61,6 +61,34 @@ pub(super) fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Fa
     Ok(Exit::Ok)
 }
 
+/// Every entry of the session's merchant that the files hold, oldest first.
+pub(super) fn entries(
+    session: &Session<'_, '_>,
+    mut see: impl FnMut(&Entry),
+) -> Result<(), Failure> {
+    let reader = open_reader(&session.merchant_dir()?, u64::MAX)?;
+    let bar = session.console.bar("entries", reader.head().seq);
+    let kept = reader.bounds().first().map_or(0, |before| before.seq);
+    let mut next = kept.saturating_add(1);
+    loop {
+        let groups = reader.read(next, READ_BYTES_MAX).map_err(OpenError::from);
+        let groups = groups.map_err(|error| damaged(&error))?;
+        if groups.is_empty() {
+            bar.finish_and_clear();
+            return Ok(());
+        }
+        for group in groups {
+            let entries = decode(&group.payload, group.first).map_err(OpenError::from);
+            entries
+                .map_err(|error| damaged(&error))?
+                .iter()
+                .for_each(&mut see);
+            next = group.last.saturating_add(1);
+        }
+        bar.set_position(next);
+    }
+}
+
 /// A merchant's journal, checked from an entry on.
 pub(super) fn open_reader(dir: &Path, check_from: u64) -> Result<JournalReader, Failure> {
     let mut options = JournalOptions::new(dir.join("journal"));

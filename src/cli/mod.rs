@@ -37,6 +37,7 @@ mod plan;
 mod race;
 mod reconcile;
 mod reload;
+mod coverage;
 mod exposure;
 mod shadow;
 mod freeze;
@@ -150,6 +151,8 @@ enum Command {
     Slots(slots::Args),
     /// Which published numbers and open orders a file would change; 1 where any would
     Plan(plan::Args),
+    /// Of which time each channel's orders are known, when nobody was looking, which orders were found late
+    Coverage(coverage::Args),
     /// What may be oversold, and by which channels
     Exposure(exposure::Args),
     /// Set rules of what may be shown; alone it lists them
@@ -294,6 +297,7 @@ async fn carry_out(cli: Cli, console: &mut Console<'_>) -> Result<Exit, Failure>
         Command::Shadow(args) => shadow::run(&args, session).await,
         Command::Slots(args) => slots::run(&args, session).await,
         Command::Plan(args) => plan::run(&args, &dir, session),
+        Command::Coverage(args) => coverage::run(&args, session),
         Command::Exposure(args) => exposure::run(&args, session).await,
         Command::Rules(args) => rules::run(args, session).await,
         Command::Freeze(args) => freeze::run(args, session).await,

@@ -285,20 +285,8 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
         let help = format!("channelsync parked --merchant {merchant}");
         add(true, what, Some(help));
     }
-    if let Some(secs) = channel["hid_orders_secs"].as_u64() {
-        let what = format!(
-            "it hid an order for {secs} s: readings and exposure wait as long for orders, until it hid none \
-             for a week"
-        );
-        let help = format!("channelsync parked --merchant {merchant} exceptions");
-        add(false, what, Some(help));
-    }
-    if let Some(at) = channel["restored_at"].as_str() {
-        let what = format!(
-            "restored at {at}: nothing is written before orders are known past then and all slots \
-             were read back"
-        );
-        add(false, what, None);
+    for (what, help) in waited_for(merchant, channel) {
+        add(false, what, help);
     }
     let breaker = cell(&channel["breaker"]);
     if !breaker.starts_with("closed") {
@@ -330,6 +318,23 @@ fn channel_remarks(merchant: &str, channel: &Value) -> Vec<Remark> {
         add(false, what, Some(help));
     }
     remarks
+}
+
+/// What is waited for, and ends by itself.
+fn waited_for(merchant: &str, channel: &Value) -> Vec<(String, Option<String>)> {
+    let hid = channel["hid_orders_secs"].as_u64().map(|secs| {
+        let what = format!("it hid an order for {secs} s; so long is waited for others");
+        let help = format!("channelsync parked --merchant {merchant} exceptions");
+        (what, Some(help))
+    });
+    let restored = channel["restored_at"].as_str().map(|at| {
+        let what = format!(
+            "restored at {at}: nothing is written before orders are known past then and all slots \
+             were read back"
+        );
+        (what, None)
+    });
+    hid.into_iter().chain(restored).collect()
 }
 
 /// Why a channel is paused, in words, and what lets it go on.

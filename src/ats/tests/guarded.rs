@@ -139,6 +139,7 @@ fn the_exposure_is_what_channels_may_sell_and_what_is_owed_beyond_what_is_there(
     );
     world.on("b2b").poll();
     assert_eq!(world.exposure().units(), Some(6));
+    world.placed_at = world.ledger.at;
     world.on("b2b").order("L", 4, Some("main"));
     assert_eq!(
         world.exposure().units(),

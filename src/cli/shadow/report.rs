@@ -78,6 +78,8 @@ struct New {
     channel: ChannelId,
     order: OrderId,
     line: LineId,
+    item: u32,
+    open: Units,
     ours: Option<i64>,
     shown: Option<i64>,
 }
@@ -110,7 +112,9 @@ impl Watch {
             match fact {
                 Fact::Configured(setup) => self.configured(setup, entry.at),
                 Fact::Line(line) if self.reports.contains_key(&line.channel) => {
-                    self.new.extend(new(ledger, line));
+                    if let Some(new) = new(ledger, line, &self.new) {
+                        self.new.push(new);
+                    }
                 }
                 _ => {}
             }
@@ -140,8 +144,9 @@ impl Watch {
     }
 }
 
-/// A line that takes stock and that the book does not know yet.
-fn new(ledger: &Ledger, line: &LineFact) -> Option<New> {
+/// A line that takes stock and that the book does not know yet. Of one order a line is left what those
+/// before it do not take.
+fn new(ledger: &Ledger, line: &LineFact, before: &[New]) -> Option<New> {
     let number = ledger.channel_ix(line.channel.as_str())?;
     let known = ledger.channel(number);
     let order = known.orders.find(line.order.as_str());
@@ -152,13 +157,20 @@ fn new(ledger: &Ledger, line: &LineFact) -> Option<New> {
         return None;
     }
     let listing = known.listings.get(line.listing.as_ref()?.as_str())?;
+    let beside = before.iter().filter(|new| {
+        new.channel == line.channel && new.order == line.order && new.item == listing.item
+    });
+    let taken: i64 = beside.map(|new| new.open.signed()).sum();
+    let left = |units: Option<i64>| units.map(|units| units.saturating_sub(taken));
     let (ours, shown) = for_sale(ledger, number, listing.item);
     Some(New {
         channel: line.channel.clone(),
         order: line.order.clone(),
         line: line.line.clone(),
-        ours,
-        shown,
+        item: listing.item,
+        open: line.open,
+        ours: left(ours),
+        shown: left(shown),
     })
 }
 

@@ -97,7 +97,7 @@ pub(super) fn shown(
     reports: &[ShownReport],
     corrections_max: u32,
 ) -> Result<(), Refusal> {
-    let (_, known) = desk.channel(channel)?;
+    let (number, known) = desk.channel(channel)?;
     let unread = PushState::default();
     let mut readings: Vec<Reading> = Vec::new();
     for report in reports {
@@ -111,7 +111,11 @@ pub(super) fn shown(
                 let figures = (written, expected);
                 master::judge(desk, (known, shelf), slot, report, figures, seen)
             }
-            _ => judge(slot, report, seen, corrections_max),
+            _ => {
+                let item = known.items.find(report.slot.item.as_str());
+                let unsold = item.is_some_and(|item| desk.ledger.is_frozen(number, item));
+                judge((slot, unsold), report, seen, corrections_max)
+            }
         });
     }
     if !readings.is_empty() {
@@ -150,9 +154,10 @@ pub(super) fn is_told(slot: &PushState, report: &ShownReport) -> bool {
 /// What a reading means; none where it says nothing new.
 ///
 /// A rise is drift at once. A fall may be a shipment whose word has not arrived: it is drift only when
-/// the same difference is there after orders are known complete past its first reading.
+/// the same difference is there after orders are known complete past its first reading. Of what is not for
+/// sale nothing is written that such an order would have to be known for.
 fn judge(
-    slot: &PushState,
+    (slot, unsold): (&PushState, bool),
     report: &ShownReport,
     seen: Seen,
     corrections_max: u32,
@@ -181,7 +186,7 @@ fn judge(
         .filter(|recheck| recheck.difference == difference);
     let complete_past = |since: Timestamp| seen.complete_to.is_some_and(|to| to > since);
     let is_drift = difference > 0 || waited.is_some_and(|recheck| complete_past(recheck.began));
-    if is_drift && slot.unsure {
+    if (is_drift && slot.unsure) || (unsold && difference < 0) {
         reading.adopt = true;
     } else if is_drift {
         reading.adopt = true;

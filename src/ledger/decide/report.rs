@@ -374,7 +374,8 @@ fn by_place(routes: impl Iterator<Item = (PlaceIx, Units)>) -> Spread {
 /// Asks again for an order of which the channel has not said all: where its open units ship from, or,
 /// where the word came by itself, what came back.
 ///
-/// Routing runs after the order was placed: look after 2, 10 and 60 s, then leave it to the poll.
+/// Routing runs after the order was placed or changed: look after 2 and 10 s, after 60 s only where it is
+/// new, then leave it to the poll. Meanwhile orders are not known further than this one.
 fn want_unsaid(
     desk: &mut Desk<'_>,
     channel: &Channel,
@@ -385,11 +386,15 @@ fn want_unsaid(
     let open = |line: &Line| !line.wanted().is_zero() && line.routes.is_none();
     let is_spread = channel.places_served().nth(1).is_some();
     let is_unrouted = is_spread && desk.order(work).lines.iter().any(open);
-    let pause = match (happened.source, desk.at.since(report.placed_at).as_secs()) {
+    let changed = report.version.unwrap_or(report.placed_at);
+    let age = |since: Timestamp| desk.at.since(since).as_secs();
+    let pause = match (happened.source, age(changed)) {
         (Source::Webhook, _) if is_unrouted || report.restocks.is_none() => COALESCE,
         (Source::Fetch, 0..=4) if is_unrouted => COALESCE,
         (Source::Fetch, 5..=29) if is_unrouted => Duration::from_secs(10),
-        (Source::Fetch, 30..=299) if is_unrouted => Duration::from_secs(60),
+        (Source::Fetch, 30..) if is_unrouted && age(report.placed_at) < 300 => {
+            Duration::from_secs(60)
+        }
         (Source::Webhook | Source::Fetch, _) => return,
     };
     want(desk, channel, &report.order, desk.at.plus(pause));

@@ -387,6 +387,7 @@ fn learn(
             let frozen = Frozen { reason, seq, at };
             ledger.frozen.insert(scope.clone(), frozen);
             touched.touch_scope(ledger, scope);
+            push::read_waiting(ledger);
         }
         Fact::Unfrozen(scope) => {
             ledger.frozen.remove(scope);
@@ -397,6 +398,7 @@ fn learn(
             of(ledger, channel).retired = Some(Retired { at, orders });
             // What was set aside for it is for all, or is kept again.
             touched.all = true;
+            push::read_waiting(ledger);
         }
         Fact::Revived(channel) => {
             of(ledger, channel).retired = None;

@@ -167,6 +167,26 @@ pub(super) fn change<T>(
     result
 }
 
+/// What waits for word of orders and is no longer for sale is read at once: the next reading ends the wait,
+/// and the slot can be written.
+pub(super) fn read_waiting(ledger: &mut Ledger) {
+    for number in (0_u16..).take(ledger.channels.len()) {
+        let known = ledger.channel(number);
+        let waiting = known.to_read.iter().copied();
+        let waiting: Vec<_> = waiting
+            .filter(|(item, _)| ledger.is_frozen(number, *item))
+            .collect();
+        for (item, place) in waiting {
+            let slot = ledger
+                .channel_mut(number)
+                .items
+                .at_mut(item)
+                .slot_mut(place);
+            slot.reread |= slot.recheck.is_some();
+        }
+    }
+}
+
 /// As [`change`], by the channel's name.
 pub(super) fn change_named(
     ledger: &mut Ledger,

@@ -7,6 +7,7 @@ use channelsync_contract::time::Timestamp;
 use channelsync_contract::units::Units;
 
 use super::super::command::{Command, MapRow, ShipLine, StockLine, StockMove};
+use super::super::freeze::Scope;
 use super::super::master::Master;
 use super::super::order::Fate;
 use super::super::purchase::PurchaseOrder;
@@ -36,6 +37,10 @@ pub(super) fn command(world: &mut World, words: &Words<'_>) -> Told {
         "reapply" | "gtin" | "ungtin" | "rename" | "buy" | "came" | "drop-po" => {
             of_skus(world, words)
         }
+        "freeze" => Command::Freeze {
+            scope: Scope::Sku(words.word(1).into()),
+            reason: "recall".to_owned(),
+        },
         "countat" | "polled" => counted_then(world, words),
         "receive" => Command::Receive(stock_line(world, words, words.word(1), words.number(2))),
         "count" => Command::Count(stock_line(world, words, words.word(1), words.number(2))),

@@ -7,6 +7,7 @@
 //! list us MUG [sku=TEXT] [barcode=GTIN]   gtin MUG GTIN   ungtin MUG GTIN
 //! map KIT MUG=1 CUP=2           map KIT (by itself again)         reapply [KIT]
 //! countat MUG 8 since=SECS      as of so many seconds after the start        polled us
+//! freeze MUG                                    nothing of it is for sale
 //! retire us [keep|release]   revive us   forget us               a channel ends, goes on, is gone from the file
 //! rename OLD NEW [merge]        buy P1 MUG 10   came P1 [MUG 4]   drop-po P1    purchase orders
 //! order A1 MUG 3 MUG#2 1 [place=L1] [on=us] [test] [quiet]        a buyer orders
@@ -156,7 +157,7 @@ fn command(world: &mut World, words: &Words<'_>) -> Told {
         "channel" | "list" | "map" | "reapply" | "gtin" | "ungtin" | "rename" | "buy" | "came"
         | "drop-po" | "receive" | "count" | "countat" | "polled" | "adjust" | "import" | "ship"
         | "take-back" | "retire" | "revive" | "forget" | "hold" | "unhold" | "write-off"
-        | "send" | "arrive" | "miss" | "let-go" | "dismiss" | "seen" => {
+        | "send" | "arrive" | "miss" | "let-go" | "dismiss" | "seen" | "freeze" => {
             at_desk::command(world, words)
         }
         "push" | "pushed" | "doubt" | "shown" | "reread" | "release" => {

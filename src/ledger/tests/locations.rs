@@ -159,7 +159,7 @@ fn routing_is_asked_for_until_it_is_said() {
     A1 MUG  open 4  held main 4
     A2 MUG  open 1  held main 1
     A2 CUP  open 1  parked
-    wanted A2 +60 s
+    wanted A2 +2 s
     ");
 }
 

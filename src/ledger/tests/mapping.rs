@@ -80,7 +80,7 @@ fn what_was_shipped_and_put_back_while_unmapped_is_booked_with_the_mapping() {
     MUG  main  committed 1
     MUG  east  available 6
     A1 MUG  open 1  held main 1  fulfilled 3  restocked 1
-    wanted A1 -240 s
+    wanted A1 -298 s
     ");
 }
 

@@ -84,6 +84,35 @@ fn a_slot_is_read_at_once_when_an_order_may_explain_its_fall() {
     ");
 }
 
+/// R44: a slot that waits for word of an order is not written; what is frozen is not sold that long.
+#[test]
+fn what_is_not_for_sale_waits_for_no_order() {
+    let script = |ends: &str| {
+        replay(&format!(
+            "
+            receive MUG 5
+            order A1 MUG 2
+            shown MUG 5
+            shown MUG 3
+            {ends}
+            slots
+            shown MUG 3
+            slots
+            shown MUG 1
+            "
+        ))
+    };
+    let frozen = script("freeze MUG");
+    assert_snapshot!(frozen, @r"
+        slot MUG@L1  free  expected 5  to be read  recheck -2
+        slot MUG@L1  free  expected 3
+    MUG  main  available 3  committed 2
+    A1 MUG  open 2  held main 2
+    slot MUG@L1  free  expected 1
+    ");
+    assert_eq!(script("retire us keep"), frozen);
+}
+
 #[test]
 fn a_reading_begun_before_the_last_change_says_nothing() {
     assert_snapshot!(replay("

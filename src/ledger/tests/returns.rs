@@ -196,7 +196,7 @@ fn an_exchange_brings_one_back_and_commits_another() {
     CUP  main  available 4  committed 1
     A1 MUG  fulfilled 2  restocked 1
     A1 CUP  open 1  held main 1
-    wanted A1 +60 s
+    wanted A1 +2 s
     ");
 }
 

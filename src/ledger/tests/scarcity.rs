@@ -270,7 +270,7 @@ fn one_order_may_displace_its_own_other_line() {
     MUG  east  empty
     A1 MUG  fulfilled 2
     A1 MUG#2  open 2  shipped 2
-    wanted A1 +0 s
+    wanted A1 -58 s
     ");
 }
 

@@ -88,7 +88,7 @@ fn what_was_withheld_while_unmapped_goes_out_of_sale_with_the_mapping_and_once()
     line 5 notes: order A1: 2 RED withheld at main
     RED  main  available 5  committed 2  unavailable 2
     A1 MUG  open 2  held main 2
-    wanted A1 +60 s
+    wanted A1 +2 s
     ");
 }
 

@@ -135,9 +135,11 @@ async fn what_our_numbers_would_have_changed_since_the_beginning_is_reported() {
     daemon.ok("stock count MUG-RED 5 --at main").await;
     daemon.list_mugs().await;
     read(&daemon, "shopify-eu", ("88", "202"), 9).await;
-    daemon.buy_now(("shopify-eu", "700", "#2001"), 1).await;
-    daemon.buy_now(("shopify-us", "450", "#1001"), 3).await;
-    daemon.buy_now(("shopify-eu", "701", "#2002"), 3).await;
+    daemon.buy_now(("shopify-eu", "700", "#2001"), &[1]).await;
+    daemon.buy_now(("shopify-us", "450", "#1001"), &[3]).await;
+    daemon
+        .buy_now(("shopify-eu", "701", "#2002"), &[2, 1])
+        .await;
     let report = daemon.ok("shadow report").await;
     let (first, rest) = report.split_once('\n').unwrap();
     assert!(
@@ -145,7 +147,7 @@ async fn what_our_numbers_would_have_changed_since_the_beginning_is_reported() {
         "{first}"
     );
     assert!(
-        first.ends_with("since then 2 lines were ordered, 4 units"),
+        first.ends_with("since then 3 lines were ordered, 4 units"),
         "{first}"
     );
     // Without the times of the orders.
@@ -154,13 +156,14 @@ async fn what_our_numbers_would_have_changed_since_the_beginning_is_reported() {
         .map(|line| line.split_once("Z  ").map_or(line, |(_, rest)| rest))
         .collect();
     insta::assert_snapshot!(rest.join("\n"), @"
-      oversold: 2 on 1 line, which could not be filled when they came
+      oversold: 2 on 2 lines, which could not be filled when they came
         avoided with our number: 2, it was lower
         caused by our number: 0, the channel showed less than was bought
       turned away with our number: 0 on 0 lines that could be filled
       What buyers would have bought beyond what the channel showed leaves no trace: `channelsync exposure` bounds what of that may be oversold
     PLACED                       ORDER  LISTING  UNITS  SHORT  OUR NUMBER  SHOWN  AVOIDED  REFUSED
-    #2002  101          3      2           1      8        2        0
+    #2002  101          2      1           1      8        1        0
+    #2002  101          1      1          -1      6        1        0
     ");
     let (exit, _, err) = daemon.run("shadow report shopify-us").await;
     assert_eq!(exit, Exit::Usage);

@@ -16,11 +16,11 @@ impl Daemon {
     /// As `buy`, or at a later version an edit of the order to so many.
     pub(crate) async fn buy_or_edit(&self, order: (&str, &str, &str), units: u32, version: &str) {
         let placed_at = Timestamp::parse("2026-11-20T09:00:00Z").unwrap();
-        self.told(order, units, (placed_at, version)).await;
+        self.told(order, &[units], (placed_at, version)).await;
     }
 
-    /// A buyer orders red mugs just now.
-    pub(crate) async fn buy_now(&self, order: (&str, &str, &str), units: u32) {
+    /// A buyer orders red mugs just now, on so many lines.
+    pub(crate) async fn buy_now(&self, order: (&str, &str, &str), units: &[u32]) {
         let now = self.now();
         self.told(order, units, (now, &now.to_string())).await;
     }
@@ -28,15 +28,15 @@ impl Daemon {
     async fn told(
         &self,
         (channel, order, name): (&str, &str, &str),
-        units: u32,
+        units: &[u32],
         (placed_at, version): (Timestamp, &str),
     ) {
         let now = self.now();
-        let line = ReportLine {
-            line: "1".into(),
+        let line = |(at, units): (usize, &u32)| ReportLine {
+            line: at.to_string().as_str().into(),
             listing: Some("101".into()),
-            ordered: Units(units),
-            open: Units(units),
+            ordered: Units(*units),
+            open: Units(*units),
             fulfilled: Units::ZERO,
             price: None,
         };
@@ -48,7 +48,7 @@ impl Daemon {
             test: false,
             cancelled: false,
             acknowledge_by: None,
-            lines: Some(vec![line]),
+            lines: Some((1..).zip(units).map(line).collect()),
             routes: None,
             shipments: None,
             restocks: Some(Vec::new()),
