@@ -11,7 +11,7 @@ use super::explain::value;
 use super::failure::{Exit, Failure};
 use super::journal::entries;
 use super::session::Session;
-use super::table::{Column, count, table};
+use super::table::{Column, count, table, time};
 use crate::ledger::{Entry, Exception, Fact};
 
 /// Rows of one kind and channel that are told; the newest.
@@ -63,10 +63,10 @@ pub(super) fn run(args: &Args, session: &mut Session<'_, '_>) -> Result<Exit, Fa
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Stream {
     /// Changes since then are complete; that is when it was polled first.
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "time")]
     from: Timestamp,
     /// Up to here.
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "time")]
     to: Timestamp,
     /// Times in which nobody was looking; what happened then was read afterwards.
     blind: VecDeque<Blind>,
@@ -76,9 +76,9 @@ struct Stream {
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Blind {
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "time")]
     from: Timestamp,
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "time")]
     to: Timestamp,
     /// The entry that booked what was read of it; none where it was not read yet.
     entry: Option<u64>,
@@ -87,7 +87,7 @@ struct Blind {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Late {
     order: String,
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "time")]
     at: Timestamp,
     entry: u64,
     hidden_secs: u64,
@@ -98,10 +98,6 @@ struct OfChannel {
     streams: BTreeMap<String, Stream>,
     late: VecDeque<Late>,
     late_orders: u64,
-}
-
-fn text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
 }
 
 #[derive(Debug)]
@@ -131,7 +127,8 @@ impl Coverage {
                             to: *to,
                             ..Stream::default()
                         });
-                        known.reaches(*to, Some(entry.seq), longer_than);
+                        known.note_blind(*to, Some(entry.seq), longer_than);
+                        known.to = known.to.max(*to);
                     }
                 }
                 Fact::Exception(Exception::LateDiscovery { order, by }) => {
@@ -166,9 +163,7 @@ impl Coverage {
             .values_mut()
             .flat_map(|known| known.streams.values_mut());
         for stream in streams {
-            let to = stream.to;
-            stream.reaches(now, None, self.longer_than);
-            stream.to = to;
+            stream.note_blind(now, None, self.longer_than);
         }
     }
 
@@ -207,14 +202,13 @@ impl Coverage {
 }
 
 impl Stream {
-    /// Changes are known up to a time; noted by an entry, if by any.
-    fn reaches(&mut self, to: Timestamp, entry: Option<u64>, longer_than: Duration) {
+    /// Nobody was looking until a time, if that is long; what happened was read by an entry, if by any.
+    fn note_blind(&mut self, to: Timestamp, entry: Option<u64>, longer_than: Duration) {
         if to.since(self.to) > longer_than {
             let from = self.to;
             self.blind_times += 1;
             keep(&mut self.blind, Blind { from, to, entry });
         }
-        self.to = self.to.max(to);
     }
 }
 

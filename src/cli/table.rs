@@ -1,5 +1,6 @@
 //! Tables for people, and values as their cells.
 
+use channelsync_contract::Timestamp;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use serde_json::Value;
 
@@ -56,6 +57,11 @@ pub(super) fn faults(told: &Value) -> String {
 /// The elements of an array; none of anything else.
 pub(super) fn elements(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// For `serialize_with`: a time as people read it.
+pub(super) fn time<S: serde::Serializer>(at: &Timestamp, out: S) -> Result<S::Ok, S::Error> {
+    out.collect_str(at)
 }
 
 /// A number of things, in words.

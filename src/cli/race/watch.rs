@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::ats::{Effective, exposure, for_sale, number};
 use crate::catalog::SkuIx;
+use crate::cli::table::time;
 use crate::ledger::{Bucket, Entry, Fact, Ledger, Order, Place};
 
 /// Takings that are told of one SKU; the last ones before it was short.
@@ -14,14 +15,10 @@ const TAKINGS_MAX: usize = 20;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct By {
     pub(super) entry: u64,
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "time")]
     pub(super) at: Timestamp,
     pub(super) actor: String,
     pub(super) cause: String,
-}
-
-fn text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
 }
 
 /// A figure and the entries that changed it: the last one before the order was placed, and all since.

@@ -11,7 +11,7 @@ use channelsync_contract::{ChannelId, LineId, OrderId, Timestamp, Units};
 use serde::Serialize;
 
 use crate::ats::for_sale;
-use crate::cli::table::{Column, count, table};
+use crate::cli::table::{Column, count, table, time};
 use crate::ledger::{Entry, Fact, Ledger, LineFact, Setup};
 
 /// Lines told one by one; the last ones. All are counted.
@@ -33,7 +33,7 @@ const COLUMNS: [Column; 9] = [
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     channel: ChannelId,
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "time")]
     since: Timestamp,
     lines: u64,
     units: u64,
@@ -53,14 +53,10 @@ pub(super) struct Report {
     told: Vec<Told>,
 }
 
-fn text<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
-}
-
 /// A line.
 #[derive(Debug, Serialize)]
 struct Told {
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "time")]
     placed_at: Timestamp,
     order: String,
     listing: String,

@@ -22,7 +22,7 @@ use super::retention;
 use super::shipments;
 use super::withheld;
 
-/// Nobody waits longer for an order that hides: what is found later was passed over, not slow.
+/// An order hidden for longer was passed over by some fault: it does not say how slow its channel is.
 const HIDDEN_MAX: Duration = Duration::from_secs(3_600);
 /// Word of one order that comes in a burst causes one read after this.
 const COALESCE: Duration = Duration::from_secs(2);
